@@ -107,11 +107,11 @@ fn split(url: &str) -> (&str, &str) {
 }
 
 /// The issuer identifiers of an issuer (RFC 8414 §2). One with `{tenant}` has one for each listed tenant, and none if it
-/// accepts any tenant.
+/// accepts any tenant. One that is not a URL has none.
 fn authorization_servers(issuer: &Issuer) -> Vec<String> {
     match &issuer.templates {
         Some(templates) => issuer.rules.tenants.iter().map(|tenant| templates.filled(tenant)).collect(),
-        None => vec![issuer.issuer.clone()],
+        None => Some(&issuer.issuer).filter(|issuer| issuer.contains("://")).cloned().into_iter().collect(),
     }
 }
 

@@ -53,11 +53,14 @@ impl Claims {
     pub(super) fn find(&self, path: &ClaimPath) -> Option<&Value> {
         let mut steps = path.steps();
         let first = steps.next()?;
-        let distributed = self.0.get("_claim_names").and_then(Value::as_object);
-        if distributed.is_some_and(|names| names.contains_key(first)) {
+        if self.is_distributed(first) {
             return None;
         }
         steps.try_fold(self.0.get(first)?, |value, step| value.as_object()?.get(step))
+    }
+
+    fn is_distributed(&self, name: &str) -> bool {
+        self.0.get("_claim_names").and_then(Value::as_object).is_some_and(|names| names.contains_key(name))
     }
 
     /// Reads the claims about the caller.
@@ -94,6 +97,14 @@ impl Claims {
     /// The tenant. A claim that is not a name counts as absent.
     pub(super) fn tenant(&self, shape: &TokenShape) -> Option<&str> {
         shape.tenant.as_ref().and_then(|path| self.find(path)).and_then(name)
+    }
+
+    /// Whether the token names an audience in any form, even an empty list.
+    pub(super) fn has_audience(&self, shape: &TokenShape) -> bool {
+        let is_present = |path: &ClaimPath| {
+            self.find(path).is_some() || path.steps().next().is_some_and(|first| self.is_distributed(first))
+        };
+        self.0.contains_key("aud") || self.is_distributed("aud") || shape.audience.iter().any(is_present)
     }
 
     /// The audiences: one string, or a list of strings (RFC 7519 §4.1.3).

@@ -50,7 +50,7 @@ pub enum TokenError {
     /// The policy has no issuer with exactly this `iss` (RFC 8725 §3.8).
     #[error("the token's issuer is not one of the policy's")]
     UnknownIssuer,
-    /// `aud` names none of the issuer's audiences (RFC 8725 §3.9).
+    /// `aud` names none of the issuer's audiences (RFC 8725 §3.9), or any if the issuer has none.
     #[error("the token is for another audience")]
     Audience,
     /// `exp` has passed (RFC 7519 §4.1.4).

@@ -58,12 +58,16 @@ fn check_times(claims: &Claims, issuer: &Issuer, now: UnixTime) -> Result<(), To
 }
 
 /// Checks the audience. An access token passes if any of its audiences is accepted (RFC 7519 §4.1.3), an ID token if
-/// all of them are (OpenID Connect Core §3.1.3.7, point 3).
+/// all of them are (OpenID Connect Core §3.1.3.7, point 3). If the policy lists none, the token must not name any: it
+/// would be for somebody else.
 fn check_audience(claims: &Claims, issuer: &Issuer) -> Result<(), TokenError> {
+    if issuer.audiences.is_empty() {
+        return if claims.has_audience(&issuer.shape) { Err(TokenError::Audience) } else { Ok(()) };
+    }
     let audiences = claims.audiences(&issuer.shape)?;
     let mut accepted = audiences.iter().map(|audience| issuer.audiences.iter().any(|accepted| accepted == audience));
     let passes = match issuer.shape.tokens {
-        TokenKind::Access => accepted.any(|is_accepted| is_accepted),
+        TokenKind::Access | TokenKind::Other => accepted.any(|is_accepted| is_accepted),
         TokenKind::Id => !audiences.is_empty() && accepted.all(|is_accepted| is_accepted),
     };
     if passes { Ok(()) } else { Err(TokenError::Audience) }
@@ -73,6 +77,9 @@ fn check_audience(claims: &Claims, issuer: &Issuer) -> Result<(), TokenError> {
 pub(super) fn check_resource(claims: &Claims, issuer: &Issuer, accepted: &[Audience]) -> Result<(), TokenError> {
     if accepted.is_empty() {
         return Ok(());
+    }
+    if issuer.audiences.is_empty() {
+        return Err(TokenError::Audience);
     }
     let named = claims.audiences(&issuer.shape)?;
     let is_accepted = |audience: &Audience| named.contains(&audience.as_str());

@@ -46,7 +46,7 @@ pub struct Issuer {
     pub templates: Option<Templates>,
     /// The backend through which its keys are fetched.
     pub backend: String,
-    /// A token must name at least one of these as its audience.
+    /// A token must name at least one of these as its audience. If empty, it must name none.
     pub audiences: Vec<Audience>,
     /// The accepted signature algorithms.
     pub algorithms: Vec<AlgorithmName>,
@@ -184,6 +184,10 @@ pub enum TokenKind {
     Access,
     /// ID tokens (OpenID Connect Core §2), which tell a client who has signed in and have no scopes.
     Id,
+    /// Other JWTs: session tokens (Clerk, Supabase, WorkOS) and tokens of workloads (GitHub Actions, Kubernetes). No
+    /// claim is refused by default, so every token that the same keys sign for the same audience is accepted, of
+    /// whatever kind: `required_claims` and `refused_claims` tell them apart.
+    Other,
 }
 
 /// How long the keys of an issuer are used, in seconds. A POP uses a key set without a request to the issuer while it

@@ -8,6 +8,7 @@ mod kinds;
 mod presets;
 mod requirements;
 mod tenants;
+mod unusual;
 
 use std::sync::LazyLock;
 

@@ -182,18 +182,23 @@ fn an_unreadable_policy_is_a_fault_with_its_location() {
 }
 
 /// Faults of conditions, places and limits, which the tests in `rules` cause, and of introspection, which those in
-/// `opaque` cause, of tenants, which those in `issuers` cause, and of forwarded
+/// `opaque` cause, of tenants
+/// and unusual tokens, which those in `issuers` cause, and of forwarded
 /// claims, which those in `mint` cause.
-const IN_TESTS_RULES: [&str; 42] = [
+const IN_TESTS_RULES: [&str; 46] = [
+    "AlwaysForAudience",
     "AnyTenant",
     "CircularRule",
     "CostUnbounded",
     "CoveredIssuer",
     "CredentialsForAll",
+    "ForAnyAudience",
     "MixedTemplates",
     "NeedsCaller",
     "NegatedText",
     "NoKeysOfTenants",
+    "NoKeysOfText",
+    "NoOtherTokens",
     "NoScopes",
     "NoTenants",
     "NotAClaimName",

@@ -27,6 +27,9 @@ pub enum Fault {
     /// Not an absolute `https` URL without query and fragment; plain `http` is accepted for this machine only.
     #[error("is not an https URL")]
     NotHttps,
+    /// `issuer` is not a URL, and `jwks_uri` is missing.
+    #[error("is not an https URL, and \"jwks_uri\" is missing")]
+    NoKeysOfText,
     /// `jwks_uri` is neither on the issuer's host nor on the host where the preset's provider publishes keys.
     #[error("is not on the issuer's host")]
     ForeignHost,
@@ -82,6 +85,15 @@ pub enum Fault {
     /// The access tokens of the provider are not JWTs.
     #[error("is \"access\", and this provider's access tokens are not JWTs")]
     NoAccessTokens,
+    /// The preset has no tokens that are neither access tokens nor ID tokens.
+    #[error("is \"other\", and this preset has only access tokens and ID tokens")]
+    NoOtherTokens,
+    /// `audiences` is `"none"`, and tokens of other applications would be accepted.
+    #[error("is \"none\", and a token for another application would be accepted")]
+    ForAnyAudience,
+    /// `audiences` is `"none"`, and all such tokens name an audience.
+    #[error("is \"none\", and all tokens of this kind name an audience")]
+    AlwaysForAudience,
     /// The provider has an issuer for each tenant, and this URL names no tenant.
     #[error("names no tenant")]
     NoTenant,

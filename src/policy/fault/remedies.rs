@@ -13,6 +13,9 @@ impl Fault {
             Self::Empty => "name at least one",
             Self::OutOfRange { .. } => "write a number in that range",
             Self::NotHttps => "write \"https://host/path\"; \"http://\" only for 127.0.0.1, [::1] and localhost",
+            Self::NoKeysOfText => {
+                "write \"https://host/path\" as in \"iss\" of the tokens; if that is not a URL, add \"jwks_uri\": \"https://…\""
+            }
             Self::ForeignHost => "write a URL on the host of \"issuer\"",
             Self::NotAHost => {
                 "write \"api.example.com\", or \"api.example.com:8443\" for another port, without \"https://\" or path"
@@ -40,6 +43,11 @@ impl Fault {
             Self::NotTheThumbprint => "leave \"kid\" out, or write the RFC 7638 thumbprint",
             Self::TakenKey { .. } => "make a key for each application with `python -m fastgate origin-key new`",
             Self::NoAccessTokens => "write \"tokens\": \"id\", and client ids as \"audiences\"",
+            Self::NoOtherTokens => "leave \"preset\" out, and name the claims in \"claims\"",
+            Self::ForAnyAudience => {
+                "list \"clients\"; or write \"keys_of_one_client\": true if the key set belongs to your client alone"
+            }
+            Self::AlwaysForAudience => "list the audiences: client ids for ID tokens and with the preset \"cognito\"",
             Self::NoTenant => {
                 "write \"https://login.microsoftonline.com/<tenant id>/v2.0\"; for several tenants \
                  \"https://login.microsoftonline.com/{tenant}/v2.0\" and \"tenants\""

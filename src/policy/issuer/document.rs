@@ -14,7 +14,7 @@ use crate::policy::forward::ForwardDocument;
 use crate::time::Seconds;
 
 objects!(IssuerDocument, ClaimsDocument);
-strings!(AnyTenant);
+strings!(AnyTenant, NoAudience);
 
 /// One OpenID provider.
 #[derive(Clone, Debug, Deserialize)]
@@ -23,7 +23,8 @@ strings!(AnyTenant);
 pub struct IssuerDocument {
     /// The issuer identifier of the provider, an https URL. `iss` of its tokens must equal it byte for byte. If the
     /// provider has an issuer for each tenant, `{tenant}` may replace one segment of the path; `iss` must then contain
-    /// the token's own tenant there, and `tenants` and the claim of the tenant are required.
+    /// the token's own tenant there, and `tenants` and the claim of the tenant are required. With `jwks_uri`, it may be
+    /// any text of printable ASCII without spaces and `://`.
     pub issuer: String,
     /// Other spellings of `iss` under which the same provider issues tokens with the same keys, each with `{tenant}` if
     /// `issuer` has it. Default: those of the preset.
@@ -39,18 +40,23 @@ pub struct IssuerDocument {
     /// The name of the Fastly backend from which its discovery document and its keys are fetched.
     pub backend: String,
     /// The accepted audiences, at least one. An access token must name at least one of them. For ID tokens they are
-    /// client ids, and a token must name no other audience.
-    pub audiences: Vec<String>,
+    /// client ids, and a token must name no other audience. `"none"` accepts only tokens without any audience, and
+    /// requires `clients` or `keys_of_one_client`: otherwise tokens for other applications would be accepted.
+    pub audiences: AudiencesDocument,
+    /// Whether its keys sign tokens of one client only, so that a token without an audience is for no other
+    /// application: the provider has a key set for each client. It only matters if `audiences` is `"none"`. Default:
+    /// false.
+    #[serde(default)]
+    pub keys_of_one_client: bool,
     /// The accepted signature algorithms, at least one. Default: `RS256` and `ES256`.
     #[serde(default = "default_algorithms")]
     pub algorithms: Vec<AlgorithmName>,
     /// The accepted token types (`typ`), with or without `application/`. `at+jwt` is an access token of RFC 9068; many
-    /// providers write `JWT`. Default: those of the preset; without one, `at+jwt` for access tokens and `JWT` for ID
-    /// tokens.
+    /// providers write `JWT`. Default: those of the preset; without one, `at+jwt` for access tokens and `JWT` for others.
     #[serde(default)]
     pub types: Option<Vec<String>>,
     /// Whether a token without `typ` is accepted. Default: false if `types` is present; or else as in the preset;
-    /// without one, false for access tokens and true for ID tokens.
+    /// without one, false for access tokens and true for others.
     #[serde(default)]
     pub untyped: Option<bool>,
     /// The claims that contain scopes, roles, groups, the client, the audience and the tenant.
@@ -80,7 +86,8 @@ pub struct IssuerDocument {
     /// policy may have one.
     #[serde(default)]
     pub introspection: Option<Introspection>,
-    /// The URL of its key set, on the host of `issuer` or on the host where the preset's provider publishes keys.
+    /// The URL of its key set, on the host of `issuer`, if that is a URL, or on the host where the preset's provider
+    /// publishes keys.
     /// Default: that of the preset, or else the `jwks_uri` of the provider's discovery document.
     #[serde(default)]
     pub jwks_uri: Option<String>,
@@ -109,7 +116,7 @@ pub struct IssuerDocument {
     pub required_claims: BTreeMap<String, RequiredValue>,
     /// Claims that a token must not have, because they mark tokens of another kind. Default: those of the preset;
     /// without one, for access tokens the claims that mark an ID token (`nonce`, `at_hash`, `c_hash`), for ID tokens
-    /// `scope` and `scp`.
+    /// `scope` and `scp`, for other tokens none.
     #[serde(default)]
     pub refused_claims: Option<Vec<String>>,
 }
@@ -138,6 +145,36 @@ pub struct ClaimsDocument {
     /// The claim that names the tenant.
     #[serde(default)]
     pub tenant: Option<ClaimName>,
+}
+
+/// The accepted audiences.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(untagged, expecting = "expected a list of strings, or \"none\"")]
+pub enum AudiencesDocument {
+    /// Tokens name no audience.
+    None(NoAudience),
+    /// These audiences.
+    Listed(Vec<String>),
+}
+
+/// Tokens name no audience.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case", remote = "Self")]
+pub enum NoAudience {
+    /// Tokens name no audience. A token with one, even an empty list, is refused.
+    None,
+}
+
+impl AudiencesDocument {
+    /// The listed audiences.
+    pub(super) fn listed(&self) -> &[String] {
+        match self {
+            Self::None(_) => &[],
+            Self::Listed(audiences) => audiences,
+        }
+    }
 }
 
 /// The accepted tenants.

@@ -33,7 +33,10 @@ pub(super) fn jwks_uri(
         return if has_tenants { of_all } else { preset.jwks_uri }.map(str::to_owned);
     };
     faults.add_if(!is_https_url(uri), format_args!("{at}.jwks_uri"), Fault::NotHttps);
-    let is_known_host = same_host(uri, &document.issuer) || preset.keys_host.is_some_and(|host| same_host(uri, host));
+    // An issuer that is not a URL has no host.
+    let is_known_host = !document.issuer.contains("://")
+        || same_host(uri, &document.issuer)
+        || preset.keys_host.is_some_and(|host| same_host(uri, host));
     faults.add_if(!is_known_host, format_args!("{at}.jwks_uri"), Fault::ForeignHost);
     Some(uri.clone())
 }

@@ -98,6 +98,16 @@ const ID: KindShape = KindShape {
     require_client: false,
 };
 
+/// Tokens that are neither: no standard marks them, so nothing is refused.
+pub(super) const OTHER: KindShape = KindShape {
+    types: &["jwt"],
+    untyped: true,
+    required: &[],
+    refused: &[],
+    client: &[&["azp"], &["client_id"]],
+    require_client: false,
+};
+
 /// The shape without a preset: RFC 9068 §2.2, with `scp` as an alternative to `scope`, which some providers use; roles
 /// and groups as in §2.2.3.1.
 pub(super) const PLAIN: Preset = Preset {

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::document::IssuerDocument;
+use super::document::{AudiencesDocument, IssuerDocument};
 use super::index::Issuers;
 use super::keys::{jwks_uri, key_issuers, key_life};
-use super::preset::{PLAIN, Preset, PresetName};
+use super::preset::{OTHER, PLAIN, Preset, PresetName};
 use super::rules::rules;
 use super::shape::shape;
 use super::template::{Template, Templates};
@@ -43,13 +43,12 @@ fn check_only_one(issuers: &Issuers, faults: &mut Faults) {
 }
 
 fn issuer(id: String, document: IssuerDocument, at: &str, faults: &mut Faults) -> Issuer {
-    faults.add_if(!is_https_url(&document.issuer), format_args!("{at}.issuer"), Fault::NotHttps);
+    check_iss(&document, at, faults);
     faults.add_if(document.backend.is_empty(), format_args!("{at}.backend"), Fault::Empty);
     faults.add_if(document.algorithms.is_empty(), format_args!("{at}.algorithms"), Fault::Empty);
     faults.range(document.verdict_window, 0, 300, format_args!("{at}.verdict_window"));
     faults.range(document.leeway, 0, 300, format_args!("{at}.leeway"));
-    let no_audience = document.audiences.is_empty() || document.audiences.iter().any(String::is_empty);
-    faults.add_if(no_audience, format_args!("{at}.audiences"), Fault::Empty);
+    check_audiences(&document, at, faults);
 
     if let Some(introspection) = &document.introspection {
         introspection.check(&format!("{at}.introspection"), faults);
@@ -62,6 +61,10 @@ fn issuer(id: String, document: IssuerDocument, at: &str, faults: &mut Faults) -
             &preset.id
         }
         (TokenKind::Id, _) => &preset.id,
+        (TokenKind::Other, _) => {
+            faults.add_if(document.preset.is_some(), format_args!("{at}.tokens"), Fault::NoOtherTokens);
+            &OTHER
+        }
     };
     let shape = shape(&document, preset, kind, at, faults);
     let aliases = aliases(&document, preset, at, faults);
@@ -78,7 +81,7 @@ fn issuer(id: String, document: IssuerDocument, at: &str, faults: &mut Faults) -
         templates,
         issuer: document.issuer,
         backend: document.backend,
-        audiences: document.audiences.into_iter().map(Into::into).collect(),
+        audiences: document.audiences.listed().iter().map(|audience| audience.as_str().into()).collect(),
         algorithms: document.algorithms,
         shape,
         rules,
@@ -88,6 +91,37 @@ fn issuer(id: String, document: IssuerDocument, at: &str, faults: &mut Faults) -
         verdict_window: document.verdict_window,
         deny_list: document.deny_list,
         introspection: document.introspection,
+    }
+}
+
+/// `issuer` is an https URL; or, if `jwks_uri` says where the keys are, any other text that is no URL.
+fn check_iss(document: &IssuerDocument, at: &str, faults: &mut Faults) {
+    let (iss, at) = (&document.issuer, format_args!("{at}.issuer"));
+    if is_https_url(iss) {
+        return;
+    }
+    let is_text = !iss.is_empty() && !iss.contains("://") && iss.bytes().all(|byte| byte.is_ascii_graphic());
+    match &document.jwks_uri {
+        _ if !is_text => faults.add(at.to_string(), Fault::NotHttps),
+        None => faults.add(at.to_string(), Fault::NoKeysOfText),
+        Some(_) => {}
+    }
+}
+
+/// Tokens without an audience are accepted only if something else says that they are not for another application.
+fn check_audiences(document: &IssuerDocument, at: &str, faults: &mut Faults) {
+    let at = format_args!("{at}.audiences");
+    match &document.audiences {
+        AudiencesDocument::Listed(audiences) => {
+            let is_empty = audiences.is_empty() || audiences.iter().any(String::is_empty);
+            faults.add_if(is_empty, at, Fault::Empty);
+        }
+        AudiencesDocument::None(_) => {
+            let always = document.tokens == TokenKind::Id || document.preset == Some(PresetName::Cognito);
+            faults.add_if(always, at, Fault::AlwaysForAudience);
+            let is_safe = document.clients.is_some() || document.keys_of_one_client;
+            faults.add_if(!is_safe && !always, at, Fault::ForAnyAudience);
+        }
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) fn shape(
             .enumerate()
             .map(|(index, claim)| ClaimPath::read(claim.clone(), &format!("{at}.claims.{name}[{index}]"), faults))
             .collect(),
-        None => preset.iter().flat_map(|path| paths_along(path, &document.audiences)).collect(),
+        None => preset.iter().flat_map(|path| paths_along(path, document.audiences.listed())).collect(),
     };
     TokenShape {
         tokens: document.tokens,
@@ -43,7 +43,7 @@ pub(super) fn shape(
         audience: paths(audience, preset.audience, "audience"),
         tenant: match tenant {
             Some(claim) => Some(ClaimPath::read(claim.clone(), &format!("{at}.claims.tenant"), faults)),
-            None => preset.tenant.and_then(|path| paths_along(path, &document.audiences).into_iter().next()),
+            None => preset.tenant.and_then(|path| paths_along(path, document.audiences.listed()).into_iter().next()),
         },
     }
 }
