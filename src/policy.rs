@@ -41,7 +41,9 @@ pub use fault::{Fault, PolicyFault, PolicyFaults};
 pub use forward::Forward;
 pub use ids::{Audience, IssuerId, RouteId};
 use issuer::index::Issuers;
-pub use issuer::{Introspection, Issuer, KeyLife, PresetName, Templates, TokenKind, TokenRules, TokenShape};
+pub use issuer::{
+    Introspection, Issuer, KeyLife, NamesClaim, NamesForm, PresetName, Templates, TokenKind, TokenRules, TokenShape,
+};
 pub(crate) use names::is_scope;
 pub use origin::{Origin, OriginKey};
 pub use pattern::captures::Captures;

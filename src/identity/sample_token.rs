@@ -96,14 +96,14 @@ fn completed(issuer: &Issuer, claims: &Map<String, Value>, now: UnixTime) -> Map
 }
 
 /// The `paths` at which a token of `issuer` may have a claim.
-pub fn accepted<'paths>(
-    paths: &'paths [ClaimPath],
+pub fn accepted<'paths, P: AsRef<ClaimPath>>(
+    paths: &'paths [P],
     issuer: &'paths Issuer,
-) -> impl Iterator<Item = &'paths ClaimPath> + 'paths {
+) -> impl Iterator<Item = &'paths P> + 'paths {
     let refused = |path: &ClaimPath| {
         path.steps().next().is_some_and(|first| issuer.rules.refused.iter().any(|refused| refused == first))
     };
-    paths.iter().filter(move |path| !refused(path))
+    paths.iter().filter(move |path| !refused((*path).as_ref()))
 }
 
 /// The certificate for a bound token. A token that is bound to a DPoP key is bound to a certificate instead. A token

@@ -4,6 +4,7 @@ pub(super) mod document;
 pub(super) mod index;
 mod introspection;
 mod keys;
+mod names_claim;
 mod preset;
 pub(super) mod read;
 mod rules;
@@ -22,6 +23,7 @@ use super::forward::Forward;
 use super::ids::{Audience, IssuerId};
 use crate::json_form::{objects, strings};
 pub use introspection::Introspection;
+pub use names_claim::{NamesClaim, NamesForm};
 pub use preset::PresetName;
 use template::OWNING_TENANT;
 pub use template::Templates;
@@ -120,7 +122,7 @@ impl Issuer {
         let is_refused = |path: &ClaimPath| {
             path.steps().next().is_some_and(|first| self.rules.refused.iter().any(|claim| claim == first))
         };
-        self.shape.scopes.iter().any(|path| self.introspection.is_some() || !is_refused(path))
+        self.shape.scopes.iter().any(|claim| self.introspection.is_some() || !is_refused(&claim.path))
     }
 }
 
@@ -134,11 +136,11 @@ pub struct TokenShape {
     /// Whether `typ` may be absent.
     pub untyped: bool,
     /// The claims with scopes; all of them count.
-    pub scopes: Vec<ClaimPath>,
+    pub scopes: Vec<NamesClaim>,
     /// The claims with roles; all of them count.
-    pub roles: Vec<ClaimPath>,
+    pub roles: Vec<NamesClaim>,
     /// The claims with groups; all of them count.
-    pub groups: Vec<ClaimPath>,
+    pub groups: Vec<NamesClaim>,
     /// The claims that may name the client; the first that is present counts.
     pub client: Vec<ClaimPath>,
     /// The claims that may name the audience; the first that is present counts.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::introspection::Introspection;
+use super::names_claim::NamesDocument;
 use super::preset::PresetName;
 use super::{KeyLife, TokenKind};
 use crate::json_form::{objects, strings};
@@ -122,20 +123,21 @@ pub struct IssuerDocument {
 }
 
 /// The claims that contain scopes, roles, groups, the client, the audience and the tenant. A list instead of a name
-/// leads into nested objects: `["realm_access", "roles"]`. Absent members have the values of the preset.
+/// leads into nested objects: `["realm_access", "roles"]`. Absent members have the values of the preset. Scopes, roles
+/// and groups may be in a claim of another form: `{"claim": "permissions", "form": "comma"}`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub struct ClaimsDocument {
     /// The claims with scopes. The scopes of all of them count.
     #[serde(default)]
-    pub scopes: Option<Vec<ClaimName>>,
+    pub scopes: Option<Vec<NamesDocument>>,
     /// The claims with roles. The roles of all of them count.
     #[serde(default)]
-    pub roles: Option<Vec<ClaimName>>,
+    pub roles: Option<Vec<NamesDocument>>,
     /// The claims with groups. The groups of all of them count.
     #[serde(default)]
-    pub groups: Option<Vec<ClaimName>>,
+    pub groups: Option<Vec<NamesDocument>>,
     /// The claims that may name the client. The first that is present counts.
     #[serde(default)]
     pub client: Option<Vec<ClaimName>>,

@@ -2,6 +2,7 @@
 
 use super::TokenShape;
 use super::document::{ClaimsDocument, IssuerDocument};
+use super::names_claim::{NamesClaim, NamesDocument};
 use super::preset::{KindShape, Path, Preset};
 use crate::policy::claim_path::{ClaimName, ClaimPath};
 use crate::policy::fault::{Fault, Faults};
@@ -24,21 +25,33 @@ pub(super) fn shape(
     let no_audience = audience.as_ref().is_some_and(Vec::is_empty);
     faults.add_if(no_audience, format_args!("{at}.claims.audience"), Fault::Empty);
 
+    let audiences = document.audiences.listed();
+    let along = |preset: &[Path]| preset.iter().flat_map(|path| paths_along(path, audiences)).collect::<Vec<_>>();
+    let mut names = |given: &Option<Vec<NamesDocument>>, preset: &[Path], name: &str| match given {
+        Some(claims) => {
+            let at = |index| format!("{at}.claims.{name}[{index}]");
+            claims.iter().enumerate().map(|(index, claim)| NamesClaim::read(claim, &at(index), faults)).collect()
+        }
+        None => along(preset).into_iter().map(Into::into).collect(),
+    };
+    let scopes = names(scopes, preset.scopes, "scopes");
+    let roles = names(roles, preset.roles, "roles");
+    let groups = names(groups, preset.groups, "groups");
     let mut paths = |given: &Option<Vec<ClaimName>>, preset: &[Path], name: &str| match given {
-        Some(names) => names
-            .iter()
-            .enumerate()
-            .map(|(index, claim)| ClaimPath::read(claim.clone(), &format!("{at}.claims.{name}[{index}]"), faults))
-            .collect(),
-        None => preset.iter().flat_map(|path| paths_along(path, document.audiences.listed())).collect(),
+        Some(names) => {
+            let at = |index| format!("{at}.claims.{name}[{index}]");
+            let read = |(index, claim): (usize, &ClaimName)| ClaimPath::read(claim.clone(), &at(index), faults);
+            names.iter().enumerate().map(read).collect()
+        }
+        None => along(preset),
     };
     TokenShape {
         tokens: document.tokens,
         types,
         untyped,
-        scopes: paths(scopes, preset.scopes, "scopes"),
-        roles: paths(roles, preset.roles, "roles"),
-        groups: paths(groups, preset.groups, "groups"),
+        scopes,
+        roles,
+        groups,
         client: paths(client, kind.client, "client"),
         audience: paths(audience, preset.audience, "audience"),
         tenant: match tenant {
