@@ -59,7 +59,7 @@ fn check_times(claims: &Claims, issuer: &Issuer, now: UnixTime) -> Result<(), To
 
 /// Checks the audience. An access token passes if any of its audiences is accepted (RFC 7519 §4.1.3), an ID token if
 /// all of them are (OpenID Connect Core §3.1.3.7, point 3). If the policy lists none, the token must not name any: it
-/// would be for somebody else.
+/// would be for another application.
 fn check_audience(claims: &Claims, issuer: &Issuer) -> Result<(), TokenError> {
     if issuer.audiences.is_empty() {
         return if claims.has_audience(&issuer.shape) { Err(TokenError::Audience) } else { Ok(()) };

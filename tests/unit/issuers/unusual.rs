@@ -23,7 +23,7 @@ fn a_token_without_an_audience_is_accepted_for_its_client() {
 }
 
 #[test]
-fn a_token_with_an_audience_is_for_somebody_else() {
+fn a_token_with_an_audience_is_for_another_application() {
     let mut with_null = claims(&json!({}));
     with_null["aud"] = Value::Null;
     for claims in [

@@ -202,7 +202,7 @@ fn tokens_that_several_applications_accept_get_a_hint() {
     unnamed["issuers"]["b"] = json!({
         "issuer": "https://b.test", "backend": "idp", "audiences": "none", "clients": ["shop"]
     });
-    let refused = "$.routes[0] accepts tokens by their audience, but tokens of the issuer \"b\" name none: all of them are \
-                   refused";
+    let refused =
+        "$.routes[0] accepts tokens by their audience, but tokens of the issuer \"b\" name none: all are refused";
     assert!(hints(&unnamed).contains(&refused.to_owned()), "{:?}", hints(&unnamed));
 }
