@@ -186,7 +186,7 @@ pub enum TokenKind {
     Access,
     /// ID tokens (OpenID Connect Core §2), which tell a client who has signed in and have no scopes.
     Id,
-    /// Other JWTs: session tokens (Clerk, Supabase, WorkOS) and tokens of workloads (GitHub Actions, Kubernetes). No
+    /// Other JWTs: session tokens (Clerk, Supabase) and tokens of workloads (GitHub Actions, Kubernetes). No
     /// claim is refused by default, so every token that the same keys sign for the same audience is accepted, of
     /// whatever kind: `required_claims` and `refused_claims` tell them apart.
     Other,

@@ -84,7 +84,6 @@ fn tenants(
     let at = format!("{at}.tenants");
     faults.add_if(is_needed && shape.tenant.is_none(), &at, Fault::NoTenantClaim);
     match (&document.tenants, templates) {
-        (Some(TenantsDocument::Any(_)), Some(_)) => Vec::new(),
         (Some(TenantsDocument::Any(_)), None) => {
             faults.add(at, Fault::AnyTenant);
             Vec::new()
@@ -108,7 +107,7 @@ fn tenants(
             faults.add_if(is_missing, at.replace(".tenants", ".issuer"), Fault::NoTenant);
             tenant.map(str::to_owned).into_iter().collect()
         }
-        (None, None) => Vec::new(),
+        (Some(TenantsDocument::Any(_)), Some(_)) | (None, None) => Vec::new(),
     }
 }
 
