@@ -36,7 +36,8 @@ pub struct KillSwitch {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, remote = "Self")]
 struct WithdrawnKey {
-    /// `iss`, in any spelling that the policy knows.
+    /// `iss`, in any spelling that the policy knows. With `{tenant}`, or with any tenant in its place, the key is
+    /// withdrawn for all tenants.
     issuer: String,
     /// `kid`. If the thumbprint is absent as well, every key of the issuer is withdrawn.
     #[serde(default)]
@@ -94,7 +95,7 @@ impl AvailabilityError {
 
 impl WithdrawnKey {
     fn is_of(&self, issuer: &Issuer) -> bool {
-        self.issuer == issuer.issuer || issuer.aliases.contains(&self.issuer)
+        self.issuer == issuer.issuer || issuer.is_spelling(&self.issuer)
     }
 
     fn names(&self, kid: Option<&str>, thumbprint: Option<&[u8; 32]>) -> bool {

@@ -40,7 +40,10 @@ use fault::Faults;
 pub use fault::{Fault, PolicyFault, PolicyFaults};
 pub use forward::Forward;
 pub use ids::{Audience, IssuerId, RouteId};
-pub use issuer::{Introspection, Issuer, KeyLife, PresetName, TokenKind, TokenRules, TokenShape};
+use issuer::index::Issuers;
+pub use issuer::{
+    Introspection, Issuer, KeyLife, NamesClaim, NamesForm, PresetName, Templates, TokenKind, TokenRules, TokenShape,
+};
 pub(crate) use names::is_scope;
 pub use origin::{Origin, OriginKey};
 pub use pattern::captures::Captures;
@@ -55,8 +58,7 @@ use crate::strict_json;
 #[derive(Clone, Debug)]
 pub struct Policy {
     edge: Edge,
-    /// The issuers, by every spelling of their `iss`.
-    issuers: BTreeMap<String, Arc<Issuer>>,
+    issuers: Issuers,
     /// By name.
     origins: BTreeMap<String, Arc<Origin>>,
     routes: Vec<Route>,
@@ -73,7 +75,7 @@ impl TryFrom<PolicyDocument> for Policy {
         let origins = origin::read(document.origins, &mut faults);
         let issuers = issuer::read::read(document.issuers, &mut faults);
         let mut rules = Rules::read(&document.rules, &mut faults);
-        let by_id = issuers.values().map(|issuer| (issuer.id.as_str(), issuer.as_ref())).collect();
+        let by_id = issuers.all().iter().map(|issuer| (issuer.id.as_str(), issuer.as_ref())).collect();
         let places = places::read(document.places, &mut faults);
         let groups = groups::read(document.groups, &mut faults);
         let mut known = Known {
@@ -86,7 +88,7 @@ impl TryFrom<PolicyDocument> for Policy {
             rules: &mut rules,
         };
         let (routes, tree) = route::read::read(document.routes, &mut known, &mut faults);
-        if issuers.is_empty() && routes.iter().any(|route| route.access != Access::Public) {
+        if issuers.all().is_empty() && routes.iter().any(|route| route.access != Access::Public) {
             faults.add("$.issuers", Fault::NoIssuer);
         }
         faults.none_or(Self { edge, issuers, origins, routes, tree })
@@ -109,16 +111,16 @@ impl Policy {
         &self.edge
     }
 
-    /// The issuer that has exactly this `iss` as one of its spellings.
+    /// The issuer that has exactly this `iss` as one of its spellings, or with a tenant in place of `{tenant}`. Whether
+    /// that tenant is accepted, and is the token's own, the rules for its tokens check.
     #[must_use]
     pub fn issuer(&self, iss: &str) -> Option<&Arc<Issuer>> {
-        self.issuers.get(iss)
+        self.issuers.find(iss)
     }
 
     /// The issuers, by their `iss`.
     pub fn issuers(&self) -> impl Iterator<Item = &Issuer> {
-        // An issuer with several spellings has one entry for each.
-        self.issuers.iter().filter(|(iss, issuer)| **iss == issuer.issuer).map(|(_, issuer)| issuer.as_ref())
+        self.issuers.all().iter().map(Arc::as_ref)
     }
 
     /// The applications behind the edge.
@@ -129,7 +131,7 @@ impl Policy {
     /// The issuer of opaque tokens, and its introspection endpoint.
     #[must_use]
     pub fn introspection(&self) -> Option<(&Arc<Issuer>, &Introspection)> {
-        self.issuers.values().find_map(|issuer| issuer.introspection.as_ref().map(|endpoint| (issuer, endpoint)))
+        self.issuers.all().iter().find_map(|issuer| issuer.introspection.as_ref().map(|endpoint| (issuer, endpoint)))
     }
 
     /// The routes in the order of the document.

@@ -113,7 +113,8 @@ fn stricter(old: &Issuer, new: &Issuer) -> impl Iterator<Item = &'static str> {
         // Without `jwks_uri`, the discovery document under `issuer` gives the URL of the keys.
         ("issuer", lost(&spellings(old), &spellings(new)) || (new.jwks_uri.is_none() && old.issuer != new.issuer)),
         ("backend", old.backend != new.backend),
-        ("audiences", lost(&old.audiences, &new.audiences)),
+        // An empty list accepts only tokens that name no audience.
+        ("audiences", lost(&old.audiences, &new.audiences) || old.audiences.is_empty() != new.audiences.is_empty()),
         ("algorithms", lost(&old.algorithms, &new.algorithms)),
         ("tokens", was.tokens != is.tokens),
         ("types", lost(&was.types, &is.types)),

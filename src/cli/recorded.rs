@@ -1,7 +1,7 @@
 //! Log lines as requests that can be judged again, and the verdicts that they record.
 
 use fastgate::identity::sample_token::{accepted, put};
-use fastgate::policy::{Access, Policy, Route, RouteId};
+use fastgate::policy::{Access, NamesForm, Policy, Route, RouteId};
 use fastgate::request::{CanonicalPath, MAX_PATH_BYTES, MAX_TARGET_BYTES};
 use fastgate::route::find_for;
 use fastgate::time::UnixTime;
@@ -139,16 +139,18 @@ impl Line {
         }
         let Some(issuer) = old.issuers().find(|known| known.id == issuer) else { return claims };
         let Recorded { client_id, scopes, roles, groups, .. } = &self.recorded;
-        let list = |names: &[String]| (!names.is_empty()).then(|| Value::from(names.to_vec()));
-        for (paths, value) in [
-            (&issuer.shape.scopes, (!scopes.is_empty()).then(|| Value::from(scopes.join(" ")))),
-            (&issuer.shape.roles, list(roles)),
-            (&issuer.shape.groups, list(groups)),
-            (&issuer.shape.client, client_id.as_deref().map(Value::from)),
+        for (found, names, separator) in [
+            (&issuer.shape.scopes, scopes, Some(' ')),
+            (&issuer.shape.roles, roles, None),
+            (&issuer.shape.groups, groups, None),
         ] {
-            if let (Some(path), Some(value)) = (accepted(paths, issuer).next(), value) {
-                put(&mut claims, path, value);
+            if let Some(claim) = accepted(found, issuer).next().filter(|_| !names.is_empty()) {
+                put(&mut claims, &claim.path, formed(names, claim.form, separator));
             }
+        }
+        let client = client_id.as_deref().map(Value::from);
+        if let (Some(path), Some(client)) = (accepted(&issuer.shape.client, issuer).next(), client) {
+            put(&mut claims, path, client);
         }
         claims
     }
@@ -183,6 +185,20 @@ impl Line {
         ];
         let (member, _) = differing.into_iter().find(|(_, differs)| *differs)?;
         Some(format!("the old policy finds other {member} than the log says"))
+    }
+}
+
+/// A claim of this form with these names. `separator` is that of the usual form, a list if there is none.
+fn formed(names: &[String], form: Option<NamesForm>, separator: Option<char>) -> Value {
+    let joined = |separator: char| names.join(&separator.to_string()).into();
+    match (form, separator) {
+        (Some(NamesForm::Keys), _) => {
+            names.iter().map(|name| (name.clone(), json!(true))).collect::<Map<_, _>>().into()
+        }
+        (Some(NamesForm::Comma), _) => joined(','),
+        (Some(NamesForm::Space), _) => joined(' '),
+        (None, Some(separator)) => joined(separator),
+        (None, None) => names.to_vec().into(),
     }
 }
 

@@ -14,7 +14,7 @@ use super::printer;
 #[derive(Args)]
 #[command(group(ArgGroup::new("revoked").required(true).args(["jti", "sid", "sub"])))]
 pub(super) struct Revocation {
-    /// The `issuer` of the policy's entry.
+    /// The `issuer` of the policy's entry, with the tenant in place of `{tenant}`.
     #[arg(long)]
     issuer: String,
     /// One token, by its `jti`.
@@ -67,6 +67,9 @@ fn entry(revocation: &Revocation, now: UnixTime) -> Result<(String, Entry), Stri
         (None, RevocationClaim::Subject) => Some(now),
         (Some(text), RevocationClaim::Subject) => Some(moment(text, now)?),
     };
+    if revocation.issuer.contains("{tenant}") {
+        return Err("--issuer: write the tenant in place of {tenant}".to_owned());
+    }
     let until = moment(&revocation.until, now)?;
     if until <= now {
         return Err(format!("--until {}: the time is past, so the entry would refuse nothing", revocation.until));

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::headers::Headers;
 use crate::identity::dpop;
 use crate::mint::{MintError, Minter};
-use crate::policy::{Access, Policy};
+use crate::policy::{Access, Issuer, Policy};
 use crate::request::Target;
 
 /// The path of the public halves of the edge's signing keys, a JWK Set.
@@ -106,9 +106,18 @@ fn split(url: &str) -> (&str, &str) {
     (site, if path == "/" { "" } else { path })
 }
 
+/// The issuer identifiers of an issuer (RFC 8414 §2). One with `{tenant}` has one for each listed tenant, and none if it
+/// accepts any tenant. One that is not a URL has none.
+fn authorization_servers(issuer: &Issuer) -> Vec<String> {
+    match &issuer.templates {
+        Some(templates) => issuer.rules.tenants.iter().map(|tenant| templates.filled(tenant)).collect(),
+        None => Some(&issuer.issuer).filter(|issuer| issuer.contains("://")).cloned().into_iter().collect(),
+    }
+}
+
 /// RFC 9728 §2. An empty list is left out (§3.2).
 fn document(policy: &Policy) -> Map<String, Value> {
-    let servers: Vec<&str> = policy.issuers().map(|issuer| issuer.issuer.as_str()).collect();
+    let servers: Vec<String> = policy.issuers().flat_map(authorization_servers).collect();
     let mut scopes = BTreeSet::new();
     for route in policy.routes() {
         if let Access::Authenticated { all_callers, by_issuer } = &route.access {
@@ -118,7 +127,7 @@ fn document(policy: &Policy) -> Map<String, Value> {
         }
     }
     let lists = [
-        ("authorization_servers", servers),
+        ("authorization_servers", servers.iter().map(String::as_str).collect()),
         ("scopes_supported", scopes.into_iter().collect()),
         ("bearer_methods_supported", vec!["header"]),
         ("dpop_signing_alg_values_supported", dpop::ALGORITHMS.to_vec()),

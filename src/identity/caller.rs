@@ -23,6 +23,8 @@ pub enum Caller {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     issuer: Arc<Issuer>,
+    /// `iss` with the tenant, if the issuer of the policy has `{tenant}`.
+    iss_of_tenant: Option<String>,
     holder: Box<Holder>,
     claims: Claims,
     binding: Option<Box<Binding>>,
@@ -35,10 +37,10 @@ impl Identity {
         &self.holder.subject
     }
 
-    /// `iss` of the token, as `issuer` of the policy spells it.
+    /// `iss` of the token, as `issuer` of the policy spells it, with the token's tenant in place of `{tenant}`.
     #[must_use]
     pub fn issuer(&self) -> &str {
-        &self.issuer.issuer
+        self.iss_of_tenant.as_deref().unwrap_or(&self.issuer.issuer)
     }
 
     /// The policy's id of that issuer.
@@ -127,6 +129,7 @@ impl Identity {
 
     pub(super) fn new(issuer: Arc<Issuer>, claims: VerifiedClaims, binding: Option<Binding>) -> Self {
         let (holder, claims) = claims.into_parts();
-        Self { issuer, holder: Box::new(holder), claims, binding: binding.map(Box::new) }
+        let iss_of_tenant = issuer.templates.as_ref().map(|_| issuer.name_for(holder.tenant.as_deref()).into_owned());
+        Self { issuer, iss_of_tenant, holder: Box::new(holder), claims, binding: binding.map(Box::new) }
     }
 }

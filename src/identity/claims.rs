@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::jws;
 use super::token_error::TokenError;
-use crate::policy::{ClaimPath, TokenKind, TokenShape, is_scope};
+use crate::policy::{ClaimPath, NamesClaim, NamesForm, TokenKind, TokenShape, is_scope};
 use crate::time::UnixTime;
 
 /// The longest `sub` (OpenID Connect Core §2) and the longest client id that are accepted, in bytes.
@@ -53,11 +53,14 @@ impl Claims {
     pub(super) fn find(&self, path: &ClaimPath) -> Option<&Value> {
         let mut steps = path.steps();
         let first = steps.next()?;
-        let distributed = self.0.get("_claim_names").and_then(Value::as_object);
-        if distributed.is_some_and(|names| names.contains_key(first)) {
+        if self.is_distributed(first) {
             return None;
         }
         steps.try_fold(self.0.get(first)?, |value, step| value.as_object()?.get(step))
+    }
+
+    fn is_distributed(&self, name: &str) -> bool {
+        self.0.get("_claim_names").and_then(Value::as_object).is_some_and(|names| names.contains_key(name))
     }
 
     /// Reads the claims about the caller.
@@ -96,6 +99,14 @@ impl Claims {
         shape.tenant.as_ref().and_then(|path| self.find(path)).and_then(name)
     }
 
+    /// Whether the token names an audience in any form, even an empty list.
+    pub(super) fn has_audience(&self, shape: &TokenShape) -> bool {
+        let is_present = |path: &ClaimPath| {
+            self.find(path).is_some() || path.steps().next().is_some_and(|first| self.is_distributed(first))
+        };
+        self.0.contains_key("aud") || self.is_distributed("aud") || shape.audience.iter().any(is_present)
+    }
+
     /// The audiences: one string, or a list of strings (RFC 7519 §4.1.3).
     pub(super) fn audiences(&self, shape: &TokenShape) -> Result<Vec<&str>, TokenError> {
         const MALFORMED: TokenError = TokenError::ClaimMalformed { claim: "aud" };
@@ -116,15 +127,15 @@ impl Claims {
     }
 
     /// The scopes, in the token's order. Each claim is a string of scopes with single spaces between them (RFC 6749
-    /// §3.3), or a list. A claim of any other type counts as absent, and so does an element that is not a scope.
-    fn scopes(&self, paths: &[ClaimPath]) -> Vec<String> {
+    /// §3.3), or a list, or has the form that the policy names. A claim of any other type counts as absent, and so does
+    /// an element that is not a scope.
+    fn scopes(&self, claims: &[NamesClaim]) -> Vec<String> {
         let mut scopes: Vec<String> = Vec::new();
         let mut seen = BTreeSet::new(); // a linear search would be slow: a token may list thousands
-        for claim in paths.iter().filter_map(|path| self.find(path)) {
+        for (claim, form) in self.found(claims) {
             let found: Vec<&str> = match claim {
-                Value::String(text) => text.split(' ').collect(),
-                Value::Array(list) => list.iter().filter_map(Value::as_str).collect(),
-                _ => Vec::new(),
+                Value::String(text) if form.is_none() => text.split(' ').collect(),
+                _ => names(claim, form),
             };
             for scope in found {
                 if is_scope(scope) && seen.insert(scope) {
@@ -135,15 +146,41 @@ impl Claims {
         scopes
     }
 
-    /// Roles or groups, sorted, without duplicates. A string is one name, even with spaces; other types count as
-    /// absent.
-    fn names(&self, paths: &[ClaimPath]) -> Vec<String> {
-        let claims = paths.iter().filter_map(|path| self.find(path));
-        let mut names: Vec<String> = claims.flat_map(members).filter_map(Value::as_str).map(str::to_owned).collect();
+    /// Roles or groups, sorted, without duplicates. A string is one name, even with spaces, unless the policy names
+    /// another form; other types count as absent.
+    fn names(&self, claims: &[NamesClaim]) -> Vec<String> {
+        let found = self.found(claims).flat_map(|(claim, form)| names(claim, form));
+        let mut names: Vec<String> = found.map(str::to_owned).collect();
         names.sort_unstable();
         names.dedup();
         names
     }
+
+    /// The claims that are present, each with its form.
+    fn found<'claims>(
+        &'claims self,
+        claims: &'claims [NamesClaim],
+    ) -> impl Iterator<Item = (&'claims Value, Option<NamesForm>)> {
+        claims.iter().filter_map(|claim| Some((self.find(&claim.path)?, claim.form)))
+    }
+}
+
+/// The names in a claim of this form; none if it has another form. In the forms that a policy names, empty names do not
+/// count, nor do members of an object that are `false` or `null`: they deny what the name would grant.
+fn names(claim: &Value, form: Option<NamesForm>) -> Vec<&str> {
+    let split = |separator: char| claim.as_str().map(|text| text.split(separator).collect()).unwrap_or_default();
+    let mut names: Vec<&str> = match form {
+        None => return members(claim).iter().filter_map(Value::as_str).collect(),
+        Some(NamesForm::Comma) => split(','),
+        Some(NamesForm::Space) => split(' '),
+        Some(NamesForm::Keys) => {
+            let granted = |(_, value): &(&String, &Value)| !matches!(value, Value::Null | Value::Bool(false));
+            let members = claim.as_object().into_iter().flatten();
+            members.filter(granted).map(|(name, _)| name.as_str()).collect()
+        }
+    };
+    names.retain(|name| !name.is_empty());
+    names
 }
 
 /// The name of the client claim for an error. A path that only the policy names is described instead.

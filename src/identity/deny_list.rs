@@ -50,7 +50,7 @@ impl RevocationClaim {
 pub struct RevocationKey([u8; 32]);
 
 impl RevocationKey {
-    /// The key for `value`; `issuer` is the policy's spelling of `iss`.
+    /// The key for `value`; `issuer` is the policy's spelling of `iss`, with the tenant in place of `{tenant}`.
     #[must_use]
     pub fn new(kind: RevocationClaim, issuer: &str, value: &str) -> Self {
         let mut hash = Sha256::new();
@@ -168,9 +168,10 @@ pub(super) fn revocation_keys(
     claims: &VerifiedClaims,
 ) -> Result<Vec<(RevocationClaim, RevocationKey)>, TokenError> {
     let mut keys = Vec::with_capacity(RevocationClaim::ALL.len());
+    let iss = issuer.name_for(claims.tenant());
     for claim in RevocationClaim::ALL.into_iter().filter(|_| issuer.deny_list) {
         if let Some(value) = text(claim, claims)? {
-            keys.push((claim, RevocationKey::new(claim, &issuer.issuer, &value)));
+            keys.push((claim, RevocationKey::new(claim, &iss, &value)));
         }
     }
     Ok(keys)

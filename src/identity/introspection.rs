@@ -170,7 +170,7 @@ fn check_kind(response: &Map<String, Value>) -> Result<(), TokenError> {
 fn completed(mut claims: Map<String, Value>, issuer: &Issuer) -> Result<Map<String, Value>, TokenError> {
     match claims.get("iss") {
         None => drop(claims.insert("iss".to_owned(), Value::String(issuer.issuer.clone()))),
-        Some(Value::String(given)) if *given == issuer.issuer || issuer.aliases.contains(given) => {}
+        Some(Value::String(given)) if issuer.is_spelling(given) => {}
         Some(Value::String(_)) => return Err(TokenError::UnknownIssuer),
         Some(_) => return Err(TokenError::ClaimMalformed { claim: "iss" }),
     }

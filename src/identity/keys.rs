@@ -130,11 +130,16 @@ impl KeySet {
         Self { keys, listed: self.listed.clone(), skipped: self.skipped.clone() }
     }
 
-    /// The only key for a token with this `kid` and `alg`. If `issuers` is not empty, keys with any other `issuer` do
-    /// not count. Without a `kid` (OpenID Connect Core §10.1) exactly one key must fit the algorithm.
-    pub(super) fn find(&self, kid: Option<&str>, algorithm: AlgorithmName, issuers: &[String]) -> Result<&Key, NoKey> {
+    /// The only key for a token with this `kid` and `alg`. Keys that are not `of_issuer`, by the owner that they name,
+    /// do not count. Without a `kid` (OpenID Connect Core §10.1) exactly one key must fit the algorithm.
+    pub(super) fn find(
+        &self,
+        kid: Option<&str>,
+        algorithm: AlgorithmName,
+        of_issuer: impl Fn(Option<&Value>) -> bool,
+    ) -> Result<&Key, NoKey> {
         let mut fitting = self.keys.iter().filter(|key| {
-            key.accepts(algorithm) && key.may_belong_to(issuers) && (kid.is_none() || key.id.as_deref() == kid)
+            key.accepts(algorithm) && of_issuer(key.issuer.as_ref()) && (kid.is_none() || key.id.as_deref() == kid)
         });
         let first = fitting.next().ok_or(NoKey::Unknown)?;
         let listed_again = |key: &Key| key.id == first.id && key.thumbprint == first.thumbprint;

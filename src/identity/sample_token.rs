@@ -34,7 +34,8 @@ impl SampleIssuer {
     #[must_use]
     pub fn new(issuer: &Issuer) -> Option<Self> {
         let signer = Signer::new(&issuer.algorithms)?;
-        let keys = Arc::new(signer.keys()?);
+        let owner = issuer.templates.as_ref().and_then(|_| issuer.key_issuers.first());
+        let keys = Arc::new(signer.keys(owner.map(String::as_str))?);
         Some(Self { signer, keys })
     }
 
@@ -62,8 +63,13 @@ impl SampleIssuer {
 fn completed(issuer: &Issuer, claims: &Map<String, Value>, now: UnixTime) -> Map<String, Value> {
     let (shape, rules, seconds) = (&issuer.shape, &issuer.rules, now.seconds());
     let mut completed = claims.clone();
+    if let (Some(path), Some(tenant)) = (&shape.tenant, sample_tenant(issuer)) {
+        put(&mut completed, path, json!(tenant));
+    }
+    let tenant = shape.tenant.as_ref().and_then(|path| find(&completed, path)).and_then(Value::as_str);
+    let iss = issuer.name_for(tenant).into_owned();
     for (name, value) in [
-        ("iss", json!(issuer.issuer)),
+        ("iss", json!(iss)),
         ("sub", json!("somebody")),
         ("iat", json!(seconds)),
         ("exp", json!(seconds.saturating_add(rules.max_lifetime.map_or(300, Seconds::as_u64).min(300)))),
@@ -81,7 +87,6 @@ fn completed(issuer: &Issuer, claims: &Map<String, Value>, now: UnixTime) -> Map
     for (path, value) in [
         (accepted(&shape.audience, issuer).next(), issuer.audiences.first().map(|audience| json!(audience))),
         (accepted(&shape.client, issuer).next(), client.filter(|_| !has_client).map(Value::from)),
-        (shape.tenant.as_ref(), rules.tenants.first().map(|tenant| json!(tenant))),
     ] {
         if let (Some(path), Some(value)) = (path, value) {
             put(&mut completed, path, value);
@@ -91,14 +96,14 @@ fn completed(issuer: &Issuer, claims: &Map<String, Value>, now: UnixTime) -> Map
 }
 
 /// The `paths` at which a token of `issuer` may have a claim.
-pub fn accepted<'paths>(
-    paths: &'paths [ClaimPath],
+pub fn accepted<'paths, P: AsRef<ClaimPath>>(
+    paths: &'paths [P],
     issuer: &'paths Issuer,
-) -> impl Iterator<Item = &'paths ClaimPath> + 'paths {
+) -> impl Iterator<Item = &'paths P> + 'paths {
     let refused = |path: &ClaimPath| {
         path.steps().next().is_some_and(|first| issuer.rules.refused.iter().any(|refused| refused == first))
     };
-    paths.iter().filter(move |path| !refused(path))
+    paths.iter().filter(move |path| !refused((*path).as_ref()))
 }
 
 /// The certificate for a bound token. A token that is bound to a DPoP key is bound to a certificate instead. A token
@@ -110,10 +115,20 @@ fn certificate(claims: &mut Map<String, Value>) -> Option<[u8; 32]> {
     Some(digest)
 }
 
+/// A tenant whose tokens are accepted; `None` if a token needs none.
+fn sample_tenant(issuer: &Issuer) -> Option<&str> {
+    const ANY: &str = "00000000-0000-0000-0000-000000000000";
+    issuer.rules.tenants.first().map(String::as_str).or_else(|| issuer.templates.as_ref().map(|_| ANY))
+}
+
 fn has(claims: &Map<String, Value>, path: &ClaimPath) -> bool {
+    find(claims, path).is_some()
+}
+
+fn find<'claims>(claims: &'claims Map<String, Value>, path: &ClaimPath) -> Option<&'claims Value> {
     let mut steps = path.steps();
     let first = steps.next().and_then(|step| claims.get(step));
-    steps.fold(first, |value, step| value?.get(step)).is_some()
+    steps.fold(first, |value, step| value?.get(step))
 }
 
 /// Adds `value` at `path`, unless there is a value already or a step of the path is not an object.

@@ -51,6 +51,11 @@ impl VerifiedClaims {
         token_rules::check_resource(&self.claims, issuer, accepted)
     }
 
+    /// The tenant of the token.
+    pub(super) fn tenant(&self) -> Option<&str> {
+        self.holder.tenant.as_deref()
+    }
+
     /// A claim at the top level.
     pub(super) fn claim(&self, name: &str) -> Option<&Value> {
         self.claims.top(name)
@@ -163,7 +168,10 @@ impl<'request> UnverifiedToken<'request> {
     ) -> Result<VerifiedClaims, TokenError> {
         self.check(issuer, now)?;
         let algorithm = self.algorithm(issuer)?;
-        let key = keys.find(self.key_id(), algorithm, &issuer.key_issuers).map_err(|error| match error {
+        let tenant = self.claims.tenant(&issuer.shape);
+        let of_issuer = |owner: Option<&Value>| issuer.accepts_key(owner, tenant);
+        // The key is chosen before the memory is asked, on every request: it is never that of another tenant.
+        let key = keys.find(self.key_id(), algorithm, of_issuer).map_err(|error| match error {
             NoKey::Unknown => TokenError::UnknownKey,
             NoKey::Ambiguous => TokenError::AmbiguousKey,
         })?;

@@ -50,7 +50,7 @@ pub enum TokenError {
     /// The policy has no issuer with exactly this `iss` (RFC 8725 §3.8).
     #[error("the token's issuer is not one of the policy's")]
     UnknownIssuer,
-    /// `aud` names none of the issuer's audiences (RFC 8725 §3.9).
+    /// `aud` names none of the issuer's audiences (RFC 8725 §3.9), or any if the issuer has none.
     #[error("the token is for another audience")]
     Audience,
     /// `exp` has passed (RFC 7519 §4.1.4).
@@ -93,7 +93,7 @@ pub enum TokenError {
     /// The token was issued to a client that the policy does not list (OpenID Connect Core §3.1.3.7).
     #[error("the token was issued to another client")]
     Client,
-    /// The token's tenant is missing or not one of the issuer's.
+    /// The token's tenant is missing, not one of the issuer's, or not the one in `iss`.
     #[error("the token's tenant is missing or another one")]
     Tenant,
     /// The token is bound to a key or certificate (`cnf`, RFC 7800 §3.1), and possession of it is not proven.

@@ -16,12 +16,18 @@ pub(super) fn check(claims: &Claims, issuer: &Issuer, now: UnixTime) -> Result<(
     claims.subject()?;
     check_kind(claims, issuer)?;
     check_client(claims, issuer)?;
-    let tenants = &issuer.rules.tenants;
-    let accepted = |tenant: &str| tenants.iter().any(|accepted| accepted == tenant);
-    if !tenants.is_empty() && !claims.tenant(&issuer.shape).is_some_and(accepted) {
-        return Err(TokenError::Tenant);
+    check_tenant(claims, issuer)
+}
+
+/// Checks the tenant. If the issuer has `{tenant}`, `iss` must contain the tenant that the claim names.
+fn check_tenant(claims: &Claims, issuer: &Issuer) -> Result<(), TokenError> {
+    if issuer.rules.tenants.is_empty() && issuer.templates.is_none() {
+        return Ok(());
     }
-    Ok(())
+    let tenant = claims.tenant(&issuer.shape).ok_or(TokenError::Tenant)?;
+    let iss = claims.issuer()?;
+    let is_named = issuer.templates.as_ref().is_none_or(|templates| templates.names(iss, tenant));
+    if is_named && issuer.rules.accepts_tenant(tenant) { Ok(()) } else { Err(TokenError::Tenant) }
 }
 
 fn check_times(claims: &Claims, issuer: &Issuer, now: UnixTime) -> Result<(), TokenError> {
@@ -52,12 +58,16 @@ fn check_times(claims: &Claims, issuer: &Issuer, now: UnixTime) -> Result<(), To
 }
 
 /// Checks the audience. An access token passes if any of its audiences is accepted (RFC 7519 §4.1.3), an ID token if
-/// all of them are (OpenID Connect Core §3.1.3.7, point 3).
+/// all of them are (OpenID Connect Core §3.1.3.7, point 3). If the policy lists none, the token must not name any: it
+/// would be for another application.
 fn check_audience(claims: &Claims, issuer: &Issuer) -> Result<(), TokenError> {
+    if issuer.audiences.is_empty() {
+        return if claims.has_audience(&issuer.shape) { Err(TokenError::Audience) } else { Ok(()) };
+    }
     let audiences = claims.audiences(&issuer.shape)?;
     let mut accepted = audiences.iter().map(|audience| issuer.audiences.iter().any(|accepted| accepted == audience));
     let passes = match issuer.shape.tokens {
-        TokenKind::Access => accepted.any(|is_accepted| is_accepted),
+        TokenKind::Access | TokenKind::Other => accepted.any(|is_accepted| is_accepted),
         TokenKind::Id => !audiences.is_empty() && accepted.all(|is_accepted| is_accepted),
     };
     if passes { Ok(()) } else { Err(TokenError::Audience) }
@@ -67,6 +77,9 @@ fn check_audience(claims: &Claims, issuer: &Issuer) -> Result<(), TokenError> {
 pub(super) fn check_resource(claims: &Claims, issuer: &Issuer, accepted: &[Audience]) -> Result<(), TokenError> {
     if accepted.is_empty() {
         return Ok(());
+    }
+    if issuer.audiences.is_empty() {
+        return Err(TokenError::Audience);
     }
     let named = claims.audiences(&issuer.shape)?;
     let is_accepted = |audience: &Audience| named.contains(&audience.as_str());

@@ -58,6 +58,12 @@ impl ClaimPath {
     }
 }
 
+impl AsRef<Self> for ClaimPath {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 impl fmt::Display for ClaimPath {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0.join(" / "))

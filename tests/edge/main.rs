@@ -36,6 +36,7 @@ mod revoked;
 mod rules;
 mod sandbox;
 mod shared_keys;
+mod tenants;
 mod tokens;
 mod verdicts;
 mod websockets;

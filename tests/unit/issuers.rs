@@ -7,6 +7,8 @@ mod key_life;
 mod kinds;
 mod presets;
 mod requirements;
+mod tenants;
+mod unusual;
 
 use std::sync::LazyLock;
 
@@ -71,6 +73,15 @@ pub(crate) fn shown(policy: &Policy, header: &Value, claims: &Value, now: u64) -
     shown_to(policy, header, claims, now, &json!([{}]))
 }
 
+/// A token with this header and these claims, signed by the issuer's key, with its `kid`.
+pub(crate) fn signed(header: &Value, claims: &Value) -> String {
+    let header = merged(header, &json!({ "alg": "ES256", "kid": "test-key" }));
+    let [header, payload] = [header, claims.clone()].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+    let key = p256::ecdsa::SigningKey::from_slice(&KEY.key_pair().to_bytes()).unwrap();
+    let signature: p256::ecdsa::Signature = key.sign(format!("{header}.{payload}").as_bytes());
+    format!("{header}.{payload}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()))
+}
+
 /// The same with the issuer's key published once for each of `listed`, with these additional members.
 pub(crate) fn shown_to(
     policy: &Policy,
@@ -79,12 +90,7 @@ pub(crate) fn shown_to(
     now: u64,
     listed: &Value,
 ) -> Result<Identity, TokenError> {
-    let header = merged(header, &json!({ "alg": "ES256", "kid": "test-key" }));
-    let [header, payload] = [header, claims.clone()].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
-    let key = p256::ecdsa::SigningKey::from_slice(&KEY.key_pair().to_bytes()).unwrap();
-    let signature: p256::ecdsa::Signature = key.sign(format!("{header}.{payload}").as_bytes());
-    let token = format!("{header}.{payload}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()));
-
+    let token = signed(header, claims);
     let target = normalize(get("/me").bearer(&token).head, &policy.edge().hosts).unwrap();
     let now = UnixTime::from_seconds(now);
     let key: Value = serde_json::from_str(&KEY.public_key().to_jwk()).unwrap();

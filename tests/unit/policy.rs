@@ -182,14 +182,25 @@ fn an_unreadable_policy_is_a_fault_with_its_location() {
 }
 
 /// Faults of conditions, places and limits, which the tests in `rules` cause, and of introspection, which those in
-/// `opaque` cause, and of forwarded claims, which those in `mint` cause.
-const IN_TESTS_RULES: [&str; 34] = [
+/// `opaque` cause, of tenants
+/// and unusual tokens, which those in `issuers` cause, and of forwarded
+/// claims, which those in `mint` cause.
+const IN_TESTS_RULES: [&str; 46] = [
+    "AlwaysForAudience",
+    "AnyTenant",
     "CircularRule",
     "CostUnbounded",
+    "CoveredIssuer",
     "CredentialsForAll",
+    "ForAnyAudience",
+    "MixedTemplates",
     "NeedsCaller",
     "NegatedText",
+    "NoKeysOfTenants",
+    "NoKeysOfText",
+    "NoOtherTokens",
     "NoScopes",
+    "NoTenants",
     "NotAClaimName",
     "NotAFieldName",
     "NotAFieldValue",
@@ -199,10 +210,13 @@ const IN_TESTS_RULES: [&str; 34] = [
     "NotAPlaceStatus",
     "NotARewrite",
     "NotASecretName",
+    "NotATemplate",
+    "NotATenant",
     "NotAWebOrigin",
     "NotAnAcr",
     "NotAnErlWindow",
     "NotOneTest",
+    "OpaqueOfTenants",
     "Repeated",
     "ReservedField",
     "RewriteParameter",

@@ -8,7 +8,23 @@ use super::hint::Lint;
 
 /// The hints about `token_audiences`.
 pub(super) fn audiences(policy: &Policy) -> impl Iterator<Item = Lint> {
-    unknown(policy).chain(shared(policy))
+    unknown(policy).chain(unnamed(policy)).chain(shared(policy))
+}
+
+/// Routes whose list no token of an accepted issuer meets, because its tokens name no audience.
+fn unnamed(policy: &Policy) -> impl Iterator<Item = Lint> {
+    let restricted = policy.routes().iter().enumerate().filter(|(_, route)| !route.token_audiences.is_empty());
+    restricted.flat_map(|(number, route)| {
+        let accepted = policy.issuers().filter(|issuer| route.access.accepts(issuer.id.as_str()));
+        accepted.filter(|issuer| issuer.audiences.is_empty()).map(move |issuer| Lint {
+            at: format!("$.routes[{number}]"),
+            what: format!(
+                "accepts tokens by their audience, but tokens of the issuer \"{}\" name none: all are refused",
+                issuer.id
+            ),
+            remedy: "name the other issuers in \"issuers\" of the route, or leave \"token_audiences\" out",
+        })
+    })
 }
 
 /// Routes whose list has an audience that no issuer accepts: no token meets both.

@@ -40,7 +40,11 @@ impl<'policy> Reader<'policy> {
             Kind::Group => &shape.groups,
             Kind::Scope => &shape.scopes,
         };
-        if introspection.is_some() { paths.iter().collect() } else { accepted(paths, self.0).collect() }
+        if introspection.is_some() {
+            paths.iter().map(AsRef::as_ref).collect()
+        } else {
+            accepted(paths, self.0).map(AsRef::as_ref).collect()
+        }
     }
 
     /// Whether every token of this issuer has this claim.

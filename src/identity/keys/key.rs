@@ -38,11 +38,6 @@ impl Key {
         self.material.verify(algorithm, message, signature)
     }
 
-    pub(super) fn may_belong_to(&self, issuers: &[String]) -> bool {
-        let is_listed = |issuer: &Value| issuers.iter().any(|listed| issuer == listed);
-        issuers.is_empty() || self.issuer.as_ref().is_none_or(is_listed)
-    }
-
     /// `kid`.
     #[must_use]
     pub fn id(&self) -> Option<&str> {

@@ -59,8 +59,8 @@ impl Signer {
         Some(Self { algorithm, pair })
     }
 
-    /// A key set with only its public key.
-    pub(super) fn keys(&self) -> Option<KeySet> {
+    /// A key set with only its public key, which names `owner` as its issuer.
+    pub(super) fn keys(&self, owner: Option<&str>) -> Option<KeySet> {
         let jwk = match &self.pair {
             Pair::Rsa(pair) => pair.0.public_key().to_jwk(),
             Pair::P256(pair) => pair.public_key().to_jwk(),
@@ -69,6 +69,9 @@ impl Signer {
         };
         let mut jwk: Map<String, Value> = serde_json::from_str(&jwk).ok()?;
         jwk.remove("alg"); // an RSA key is for all algorithms of its family
+        if let Some(owner) = owner {
+            jwk.insert("issuer".to_owned(), owner.into());
+        }
         KeySet::parse(json!({ "keys": [jwk] }).to_string().as_bytes()).ok()
     }
 

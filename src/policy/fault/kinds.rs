@@ -27,6 +27,9 @@ pub enum Fault {
     /// Not an absolute `https` URL without query and fragment; plain `http` is accepted for this machine only.
     #[error("is not an https URL")]
     NotHttps,
+    /// `issuer` is not a URL, and `jwks_uri` is missing.
+    #[error("is not an https URL, and \"jwks_uri\" is missing")]
+    NoKeysOfText,
     /// `jwks_uri` is neither on the issuer's host nor on the host where the preset's provider publishes keys.
     #[error("is not on the issuer's host")]
     ForeignHost,
@@ -82,12 +85,51 @@ pub enum Fault {
     /// The access tokens of the provider are not JWTs.
     #[error("is \"access\", and this provider's access tokens are not JWTs")]
     NoAccessTokens,
+    /// The preset has no tokens that are neither access tokens nor ID tokens.
+    #[error("is \"other\", and this preset has only access tokens and ID tokens")]
+    NoOtherTokens,
+    /// `audiences` is `"none"`, and tokens of other applications would be accepted.
+    #[error("is \"none\", and a token for another application would be accepted")]
+    ForAnyAudience,
+    /// `audiences` is `"none"`, and all such tokens name an audience.
+    #[error("is \"none\", and all tokens of this kind name an audience")]
+    AlwaysForAudience,
     /// The provider has an issuer for each tenant, and this URL names no tenant.
     #[error("names no tenant")]
     NoTenant,
-    /// Tenants are listed, and no claim is known to name the tenant.
-    #[error("is a list, and no claim is known to name the tenant")]
+    /// Tenants are restricted, and no claim is known to name the tenant.
+    #[error("restricts tenants, and no claim is known to name the tenant")]
     NoTenantClaim,
+    /// Braces in `issuer` that are not one `{tenant}` as a whole segment of the path of an https URL.
+    #[error("has braces that are not one whole segment {{tenant}} of the path of an https URL")]
+    NotATemplate,
+    /// Some spellings of `iss` contain `{tenant}`, others do not.
+    #[error("has spellings with and without {{tenant}}")]
+    MixedTemplates,
+    /// `issuer` has `{tenant}`, and `tenants` is missing.
+    #[error("is missing, and \"issuer\" has {{tenant}}")]
+    NoTenants,
+    /// `tenants` is `"any"`, and `issuer` has no `{tenant}`.
+    #[error("is \"any\", and \"issuer\" has no {{tenant}}")]
+    AnyTenant,
+    /// A tenant that `iss` cannot contain.
+    #[error("lists \"{tenant}\", which cannot replace {{tenant}} in \"issuer\"")]
+    NotATenant {
+        /// The tenant.
+        tenant: String,
+    },
+    /// `issuer` has `{tenant}`, and the keys of its tenants are not known.
+    #[error("is missing, and no discovery document belongs to all tenants of \"issuer\"")]
+    NoKeysOfTenants,
+    /// An issuer of several tenants has an introspection endpoint.
+    #[error("is at an issuer with {{tenant}}, and an opaque token does not name its tenant")]
+    OpaqueOfTenants,
+    /// An accepted tenant of another entry has this `iss`.
+    #[error("is also the issuer of a tenant of \"{other}\"")]
+    CoveredIssuer {
+        /// The id of the entry with `{tenant}`.
+        other: String,
+    },
     /// A claim is required and refused.
     #[error("accepts no token: the claim \"{claim}\" is both required and refused")]
     RequiredAndRefused {

@@ -13,6 +13,9 @@ impl Fault {
             Self::Empty => "name at least one",
             Self::OutOfRange { .. } => "write a number in that range",
             Self::NotHttps => "write \"https://host/path\"; \"http://\" only for 127.0.0.1, [::1] and localhost",
+            Self::NoKeysOfText => {
+                "write \"https://host/path\" as in \"iss\" of the tokens; if that is not a URL, add \"jwks_uri\": \"https://…\""
+            }
             Self::ForeignHost => "write a URL on the host of \"issuer\"",
             Self::NotAHost => {
                 "write \"api.example.com\", or \"api.example.com:8443\" for another port, without \"https://\" or path"
@@ -40,7 +43,30 @@ impl Fault {
             Self::NotTheThumbprint => "leave \"kid\" out, or write the RFC 7638 thumbprint",
             Self::TakenKey { .. } => "make a key for each application with `python -m fastgate origin-key new`",
             Self::NoAccessTokens => "write \"tokens\": \"id\", and client ids as \"audiences\"",
-            Self::NoTenant => "write \"https://login.microsoftonline.com/<tenant id>/v2.0\", or list \"tenants\"",
+            Self::NoOtherTokens => "leave \"preset\" out, and name the claims in \"claims\"",
+            Self::ForAnyAudience => {
+                "list \"clients\"; or write \"keys_of_one_client\": true if the key set belongs to your client alone"
+            }
+            Self::AlwaysForAudience => "list the audiences: client ids for ID tokens and with the preset \"cognito\"",
+            Self::NoTenant => {
+                "write \"https://login.microsoftonline.com/<tenant id>/v2.0\"; for several tenants \
+                 \"https://login.microsoftonline.com/{tenant}/v2.0\" and \"tenants\""
+            }
+            Self::NotATemplate => {
+                "write \"https://login.example.com/{tenant}\", or one entry for each tenant if the host contains it"
+            }
+            Self::MixedTemplates => "write {tenant} in every spelling, or make two entries",
+            Self::NoTenants => {
+                "write \"tenants\": [\"<tenant>\", …], or \"any\" to accept tokens of every tenant of the provider"
+            }
+            Self::AnyTenant => "leave it out, or write {tenant} in place of the tenant in \"issuer\"",
+            Self::NotATenant { .. } => {
+                "write it as the tokens do: with the preset \"entra\" a GUID in lower case, or else 1 to 128 of A-Z, a-z, \
+                 0-9, -, _ and ."
+            }
+            Self::NoKeysOfTenants => "write the URL of the keys of all tenants, on the host of \"issuer\"",
+            Self::OpaqueOfTenants => "make an entry of its own for the issuer of opaque tokens",
+            Self::CoveredIssuer { .. } => "remove this entry, or take its tenant out of \"tenants\" of the other one",
             Self::NoTenantClaim => "add \"claims\": { \"tenant\": \"<claim>\" }",
             Self::RequiredAndRefused { .. } => {
                 "take it out of \"required_claims\" or write \"refused_claims\" without it"

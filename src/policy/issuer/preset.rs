@@ -16,7 +16,7 @@ pub enum PresetName {
     Auth0,
     /// Okta, a custom authorization server.
     Okta,
-    /// Microsoft Entra ID: one tenant, access tokens of version 1.0 or 2.0.
+    /// Microsoft Entra ID: access tokens of version 1.0 or 2.0.
     Entra,
     /// An Amazon Cognito user pool.
     Cognito,
@@ -53,6 +53,8 @@ pub(super) struct Preset {
     pub(super) bare_issuer: bool,
     /// The URL of its key set, if its discovery document names another host.
     pub(super) jwks_uri: Option<&'static str>,
+    /// The URL of the key set of all tenants, if each has an issuer of its own.
+    pub(super) keys_of_tenants: Option<&'static str>,
     /// A second host that may publish its keys, as a URL.
     pub(super) keys_host: Option<&'static str>,
 }
@@ -96,6 +98,16 @@ const ID: KindShape = KindShape {
     require_client: false,
 };
 
+/// Tokens that are neither: no standard marks them, so nothing is refused.
+pub(super) const OTHER: KindShape = KindShape {
+    types: &["jwt"],
+    untyped: true,
+    required: &[],
+    refused: &[],
+    client: &[&["azp"], &["client_id"]],
+    require_client: false,
+};
+
 /// The shape without a preset: RFC 9068 §2.2, with `scp` as an alternative to `scope`, which some providers use; roles
 /// and groups as in §2.2.3.1.
 pub(super) const PLAIN: Preset = Preset {
@@ -110,6 +122,7 @@ pub(super) const PLAIN: Preset = Preset {
     key_issuers: &[],
     bare_issuer: false,
     jwks_uri: None,
+    keys_of_tenants: None,
     keys_host: None,
 };
 
@@ -155,6 +168,7 @@ const ENTRA: Preset = Preset {
     tenant: Some(&["tid"]),
     tenant_in_issuer: true,
     key_issuers: &["https://login.microsoftonline.com/{tenantid}/v2.0", "https://sts.windows.net/{tenantid}/"],
+    keys_of_tenants: Some("https://login.microsoftonline.com/common/discovery/v2.0/keys"),
     keys_host: Some("https://login.microsoftonline.com/"),
     ..PLAIN
 };

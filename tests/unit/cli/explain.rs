@@ -78,6 +78,19 @@ fn a_described_caller_has_a_token_of_the_accepted_kind() {
         json!({ "types": [], "untyped": true, "algorithms": ["PS512"] }),
         json!({ "required_claims": { "email_verified": true }, "max_lifetime": 60, "max_age": 5 }),
         json!({ "claims": { "tenant": ["org", "id"] }, "tenants": ["acme"] }),
+        json!({ "tokens": "other" }),
+        json!({ "audiences": "none", "clients": ["shop"] }),
+        json!({ "audiences": "none", "keys_of_one_client": true, "tokens": "other" }),
+        json!({ "issuer": "idp/project", "jwks_uri": "https://idp.test/keys" }),
+        json!({ "preset": "entra", "issuer": "https://login.microsoftonline.com/{tenant}/v2.0", "tenants": "any" }),
+        json!({
+            "preset": "entra", "issuer": "https://sts.windows.net/{tenant}/",
+            "tenants": ["aaaabbbb-0000-cccc-1111-dddd2222eeee"]
+        }),
+        json!({
+            "issuer": "https://idp.test/{tenant}", "tenants": "any", "claims": { "tenant": ["org", "id"] },
+            "jwks_uri": "https://idp.test/keys"
+        }),
     ] {
         assert_eq!(verdict(&policy(&parts, &json!({})), &["--claims", "{}"]), "forwarded", "{parts}");
     }

@@ -12,7 +12,7 @@ fn every_fault_has_its_place() {
         (json!({ "clients": [] }), "clients", empty),
         (json!({ "clients": ["a", ""] }), "clients", empty),
         (json!({ "tenants": [], "claims": { "tenant": "t" } }), "tenants", empty),
-        (json!({ "tenants": ["a"] }), "tenants", "is a list, and no claim is known to name the tenant"),
+        (json!({ "tenants": ["a"] }), "tenants", "restricts tenants, and no claim is known to name the tenant"),
         (json!({ "max_age": 0 }), "max_age", "is 0, outside 1 to 31622400"),
         (json!({ "max_lifetime": 31_622_401 }), "max_lifetime", "is 31622401, outside 1 to 31622400"),
         (json!({ "required_claims": { "a": [] } }), "required_claims.a", empty),

@@ -3,8 +3,9 @@
 use fastgate::gateway::Decision;
 use serde_json::{Value, json};
 
-use super::gate_with;
-use crate::offline::{Gate, get, request};
+use super::{gate_with, policy};
+use crate::offline::fakes::FakeKeys;
+use crate::offline::{Gate, get, policy_of, request};
 
 fn published(gate: &Gate, target: &str) -> Option<Value> {
     match gate.send(get(target)).decision {
@@ -28,6 +29,28 @@ fn the_metadata_follows_from_the_policy() {
     });
     let gate = gate_with(&json!({}));
     assert_eq!(published(&gate, "/.well-known/oauth-protected-resource"), Some(expected));
+}
+
+#[test]
+fn the_metadata_names_issuers_only_by_their_urls() {
+    let servers = |issuer: Value| {
+        let mut policy = policy(&json!({}));
+        policy["issuers"] = json!({ "main": issuer });
+        let gate = Gate::with_signing_keys(policy_of(&policy), FakeKeys::none(), &super::new_signing_keys().0);
+        published(&gate, "/.well-known/oauth-protected-resource").unwrap()["authorization_servers"].clone()
+    };
+    let of_tenants = |tenants: Value| {
+        json!({
+            "issuer": "https://idp.test/{tenant}/v2", "backend": "idp", "audiences": ["a"], "claims": { "tenant": "t" },
+            "jwks_uri": "https://idp.test/keys", "tenants": tenants
+        })
+    };
+    assert_eq!(servers(of_tenants(json!(["b", "a"]))), json!(["https://idp.test/b/v2", "https://idp.test/a/v2"]));
+    assert_eq!(servers(of_tenants(json!("any"))), Value::Null);
+    let text = json!({
+        "issuer": "idp.test/project", "backend": "idp", "audiences": ["a"], "jwks_uri": "https://idp.test/keys"
+    });
+    assert_eq!(servers(text), Value::Null);
 }
 
 #[test]

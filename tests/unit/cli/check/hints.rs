@@ -198,4 +198,11 @@ fn tokens_that_several_applications_accept_get_a_hint() {
     assert!(!hints(&public).contains(&shared.to_owned()), "a public route reads no token");
     let unknown = hints(&two_origins(&json!(["x"]), &own, &json!({})));
     assert_eq!(unknown, ["$.routes[0] accepts tokens for \"x\", but no issuer accepts this audience"]);
+    let mut unnamed = two_origins(&json!(["o"]), &none, &json!({}));
+    unnamed["issuers"]["b"] = json!({
+        "issuer": "https://b.test", "backend": "idp", "audiences": "none", "clients": ["shop"]
+    });
+    let refused =
+        "$.routes[0] accepts tokens by their audience, but tokens of the issuer \"b\" name none: all are refused";
+    assert!(hints(&unnamed).contains(&refused.to_owned()), "{:?}", hints(&unnamed));
 }
