@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import pytest
@@ -102,7 +103,14 @@ def _scalar_cases() -> list[Case]:
 
 
 def _path_cases() -> list[Case]:
-    return [
+    # Under `not`, a policy may not compare a parameter of the convertor `path`.
+    whole: list[Case] = [
+        (test, _claims(value), "path", path)
+        for value in (*CLAIMED, "a/b", ["a/b", ""], ABSENT)
+        for path in ("", "a/b", "7")
+        for test in (claim(NAME).equals_path("p"), claim(NAME).contains_path("p"))
+    ]
+    return whole + [
         (made, _claims(value), *path)
         for value in (*CLAIMED, ABSENT)
         for path in PATHS
@@ -159,7 +167,7 @@ def by_the_edge(cases: list[Case], directory: Path) -> list[bool]:
     lines = []
     for condition, claims, convertor, value in cases:
         name = routes[json.dumps([condition.document(), convertor])]
-        target = f"/{name}/" + "".join(f"%{byte:02X}" for byte in value.encode())
+        target = f"/{name}/" + quote(value)
         headers = [["host", "edge.example"]]
         lines.append(json.dumps({"target": target, "headers": headers, "claims": claims}))
     (directory / "requests.jsonl").write_text("\n".join(lines))

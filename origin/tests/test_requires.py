@@ -3,6 +3,7 @@
 import copy
 import time
 from collections.abc import Callable
+from enum import Enum
 from typing import Annotated
 
 import pytest
@@ -136,6 +137,28 @@ def test_requirements_are_values() -> None:
     for name in ("requirement", "scheme_name", "new"):
         with pytest.raises(AttributeError):
             setattr(one, name, None)
+
+
+class Name(str, Enum):  # noqa: UP042 - the older kind, whose `str` is another text
+    """Names in an app."""
+
+    ADMIN = "admin"
+    PLAN = "plan"
+
+
+def test_members_of_enumerations_are_their_values() -> None:
+    written = all_of(role(Name.ADMIN), scope(Name.ADMIN), claim(Name.PLAN).equals(Name.ADMIN))
+    assert str(written.document()) == str(
+        {
+            "all": [
+                {"role": "admin"},
+                {"scope": "admin"},
+                {"claim": {"name": "plan", "equals": "admin"}},
+            ]
+        }
+    )
+    assert requires(acr=[Name.ADMIN]).requirement.acr == requires(acr=["admin"]).requirement.acr
+    assert str(requires(acr=[Name.ADMIN])) == str(requires(acr=["admin"]))
 
 
 def test_conditions_have_the_json_of_the_policy() -> None:

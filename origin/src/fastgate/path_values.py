@@ -34,7 +34,8 @@ def is_parameter(parameter: object, claim: object) -> bool:
     """
     kind = type(parameter)
     if kind is str:
-        return type(claim) is str and claim == parameter
+        # The edge's convertor reads no empty text, although `{rest:path}` matches it.
+        return type(claim) is str and claim == parameter != ""
     if kind is int:
         return _canonical_int(claim) == str(parameter)
     if kind is float:

@@ -163,7 +163,7 @@ def _read_acr(values: Sequence[str] | None) -> tuple[str, ...]:
             raise ValueError(
                 f"{each!r} cannot be a value of acr_values, which spaces separate (RFC 9470 §3)"
             )
-    return tuple(dict.fromkeys(map(str, values)))
+    return tuple(dict.fromkeys(map(str.__str__, values)))
 
 
 def _read_max_age(seconds: int | None) -> int | None:

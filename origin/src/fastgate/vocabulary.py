@@ -80,8 +80,7 @@ def claim(name: str | Sequence[str]) -> Claim:
     steps = (name,) if isinstance(name, str) else tuple(name)
     if not steps:
         raise ValueError("the name of a claim is empty")
-    for step in steps:
-        _text(step, "the name of a claim")
+    steps = tuple(_text(step, "the name of a claim") for step in steps)
     found = steps[0] if len(steps) == 1 else steps
     shown = name_in_app(found)
     # The edge counts the controls of Unicode: the category Cc.
@@ -105,7 +104,8 @@ def group(name: str) -> Condition:
 
 def scope(name: str) -> Condition:
     """Require this scope of the caller's token (RFC 6749 §3.3)."""
-    if not is_scope(_text(name, "a scope")):
+    name = _text(name, "a scope")
+    if not is_scope(name):
         raise ValueError(
             f"{name!r} is not a scope (RFC 6749 §3.3); write one scope, without spaces"
         )
@@ -159,12 +159,12 @@ def _bounded(condition: Condition) -> Condition:
 
 def _scalar(value: Scalar) -> Scalar:
     if isinstance(value, str):
-        _encodable(value)
-    elif type(value) not in (int, bool):
+        return _encodable(value)
+    if type(value) not in (int, bool):
         raise TypeError(
             f"a claim is compared with a string, a whole number, True or False, not with {value!r}"
         )
-    elif value not in _INTEGERS:
+    if value not in _INTEGERS:
         raise ValueError(f"{value} does not fit in 64 bits")
     return value
 
@@ -179,4 +179,4 @@ def _text(value: object, what: str) -> str:
 
 def _encodable(value: str) -> str:
     value.encode()  # `UnicodeEncodeError` is a `ValueError`
-    return str(value)
+    return str.__str__(value)  # for a member of an enumeration, its value
