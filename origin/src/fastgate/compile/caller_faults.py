@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from fastgate.compile.callers.requirements import (
     A_KNOWN_CALLER,
+    COMPARABLE,
     Callers,
     contradictions,
 )
@@ -139,9 +140,12 @@ def weakening_override_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
 
 def _at_edge_for(endpoint: Endpoint) -> str:
     """Return the mark with what the dependencies that are not run require."""
-    if not (required := endpoint.not_run.without(("access", "scopes"))).names():
+    required = endpoint.not_run
+    if not required.without(("access", "scopes")).names():
         return 'at_edge(access="authenticated", scopes=[…])'
-    shown = ", ".join(f"{name}={value!r}" for name, value in required.added_to({}).items())
+    members = {"scopes": [*required.scopes], **required.added_to({})}
+    needed = {name: members[name] for name in COMPARABLE if members.get(name)}
+    shown = ", ".join(f"{name}={value!r}" for name, value in needed.items())
     return f'at_edge(access="authenticated", {shown})'
 
 

@@ -149,7 +149,7 @@ class Callers:
         sign_in = dict(_authentication_of(members))
         both = self | Callers.of_members(members)
         if self.acr:
-            sign_in = {**sign_in, "acr": [*min(both.acr, key=len)]}
+            sign_in = {**sign_in, "acr": [*min(both.acr, key=lambda each: (len(each), each))]}
         if self.max_age is not None:
             sign_in["max_age"] = both.max_age
         if self.acr or self.max_age is not None:
