@@ -18,12 +18,13 @@ ORIGIN = Path(__file__).parents[1]
 
 LAYERS = (
     *("errors", "base64url", "edge_only", "problem", "strict_json"),
-    *("path_template", "background"),
+    *("path_template", "path_values", "background"),
     *("requester", "claims", "forwarded", "identity", "content", "local_rules"),
+    *("conditions", "vocabulary"),
     *("refusal_log", "responses"),
     *("keys", "verify"),
     *("declare", "routes", "request"),
-    *("dependencies", "settings"),
+    *("dependencies", "requires", "settings"),
     *("compile.cache", "compile.callers", "compile.endpoints", "compile.ineffective", "compile"),
     *("fake_edge", "startup", "middleware", "guard"),
     *("", "doctor", "testing", "commands", "__main__"),

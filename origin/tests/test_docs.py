@@ -108,8 +108,16 @@ def test_the_examples_of_declarations_compile_to_what_the_guide_says() -> None:
         "get-orders-recent": "authenticated",
         "get-static--path": "public",
         "get-auth-login": "public",
+        "get-admin": "authenticated",
+        "get-tenants--str": "authenticated",
+        "put-articles": "authenticated",
+        "post-payments": "authenticated",
         "delete-orders--int": "authenticated",
     }
+    assert routes["get-admin"]["require"] == {"role": "admin"}
+    assert routes["get-tenants--str"]["forward"] == [{"claim": "tenant"}]
+    assert routes["put-articles"]["scopes"] == ["articles:write"]
+    assert routes["post-payments"]["authentication"] == {"acr": ["urn:mfa"], "max_age": 300}
     assert routes["get-orders--int"]["scopes"] == ["orders:read"]
     assert routes["get-orders-recent"]["limits"] == ["orders"]
     assert routes["delete-orders--int"]["require"] == {"rule": "staff"}

@@ -10,7 +10,7 @@ A request passes through these modules, in this order:
 4. `routes.entering` notes which router chooses, `routes.dispatch` intercepts the route that it has
    chosen, and `routes.check` compares that route with the one that the edge judged;
 5. `dependencies` give the endpoint an `identity.Identity`, whose `forwarded` claims are those
-   that the policy forwards;
+   that the policy forwards; `requires` also checks `conditions`, written in `vocabulary`;
 6. `request.sending` checks that the endpoint that responds was compared. `responses` sends a
    refusal, `problem` defines its content, and `errors` names its cause for the log.
 
@@ -24,6 +24,7 @@ Two packages are not for production: `doctor` sends forged requests to a running
 """
 
 from fastgate.claims import EdgeClaims, Transaction
+from fastgate.conditions import Condition
 from fastgate.declare import router_methods as _patched  # noqa: F401 - the import replaces their methods
 from fastgate.declare.at_edge import at_edge
 from fastgate.dependencies import AnyCaller, Caller, CallerRefused, any_caller, fastgate
@@ -34,13 +35,17 @@ from fastgate.identity import Client, Identity
 from fastgate.local_rules import LocalCaller
 from fastgate.middleware import FastgateMiddleware
 from fastgate.requester import Confirmation, Requester
+from fastgate.requires import requires
 from fastgate.settings import Settings
+from fastgate.vocabulary import Claim, all_of, any_of, claim, group, not_, role, scope
 
 __all__ = [
     "AnyCaller",
     "Caller",
     "CallerRefused",
+    "Claim",
     "Client",
+    "Condition",
     "Confirmation",
     "EdgeClaims",
     "FastgateError",
@@ -54,9 +59,17 @@ __all__ = [
     "Requester",
     "Settings",
     "Transaction",
+    "all_of",
     "any_caller",
+    "any_of",
     "at_edge",
+    "claim",
     "fastgate",
+    "group",
     "guard",
+    "not_",
     "refusal_response",
+    "requires",
+    "role",
+    "scope",
 ]

@@ -6,6 +6,7 @@ runs the route whose rules the edge applied. It never reads a header or a token.
 """
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of `__call__` at run time.
+from collections.abc import Sequence
 from typing import Annotated, NoReturn, TypeAlias
 
 from fastapi import Depends, HTTPException, Security, WebSocketException
@@ -63,12 +64,8 @@ class FastgateScheme(SecurityBase):
 
     async def __call__(self, connection: HTTPConnection, required: SecurityScopes) -> Identity:
         """Return the caller, or refuse."""
-        identity = _identity(connection)
-        if identity is None:
-            _refuse(connection, CallerRequired(), problem.AUTHENTICATION_REQUIRED)
-        if not identity.scopes.issuperset(required.scopes):
-            missing = problem.insufficient_scope(required.scopes)
-            _refuse(connection, InsufficientScope(), missing)
+        identity = known_caller(connection)
+        require_scopes(connection, identity, required.scopes)
         return identity
 
 
@@ -81,23 +78,38 @@ async def any_caller(connection: HTTPConnection) -> Identity | None:
     return _identity(connection)
 
 
+def known_caller(connection: HTTPConnection) -> Identity:
+    """Return the caller; refuse an anonymous one."""
+    identity = _identity(connection)
+    if identity is None:
+        refuse(connection, CallerRequired(), problem.AUTHENTICATION_REQUIRED)
+    return identity
+
+
+def require_scopes(connection: HTTPConnection, identity: Identity, scopes: Sequence[str]) -> None:
+    """Refuse a caller who lacks one of these scopes."""
+    if not identity.scopes.issuperset(scopes):
+        refuse(connection, InsufficientScope(), problem.insufficient_scope(scopes))
+
+
 def _identity(connection: HTTPConnection) -> Identity | None:
     scope = connection.scope
     claims, check = scope.get(SCOPE_KEY), scope.get(CHECK_KEY)
     if OBSERVED_KEY in scope:
         return None  # the guard would have refused it, so its caller is not verified
     if not isinstance(claims, EdgeClaims) or not isinstance(check, RouteCheck):
-        _refuse(connection, EvidenceMissing(), problem.NOT_FROM_THE_EDGE)
+        refuse(connection, EvidenceMissing(), problem.NOT_FROM_THE_EDGE)
     # The comparison has run before the endpoint, unless the dispatch was one that we do not know.
     if not check.done:
         if isinstance(check, ObservedCheck):
             let_pass(RouteMismatch(), scope)
             return None
-        _refuse(connection, RouteMismatch(), problem.NOT_FROM_THE_EDGE)
+        refuse(connection, RouteMismatch(), problem.NOT_FROM_THE_EDGE)
     return Identity.of(claims)
 
 
-def _refuse(connection: HTTPConnection, error: FastgateError, refusal: Problem) -> NoReturn:
+def refuse(connection: HTTPConnection, error: FastgateError, refusal: Problem) -> NoReturn:
+    """Log a refusal, and raise it for FastAPI: an HTTP response, or a close of a WebSocket."""
     log_of(connection.scope).write(error, connection.scope)
     if connection.scope["type"] == "websocket":
         raise WebSocketException(code=1008) from error

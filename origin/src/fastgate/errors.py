@@ -29,6 +29,33 @@ class InsufficientScope(FastgateError):
     code = "insufficient-scope"
 
 
+class TokenUnbound(FastgateError):
+    """The endpoint requires a token that is bound to a key, and the caller's is not. A 401."""
+
+    code = "token-unbound"
+
+
+class ConditionUnmet(FastgateError):
+    """The caller does not meet a condition of the endpoint. A 403."""
+
+    code = "condition-unmet"
+
+
+class ConditionUndecidable(FastgateError):
+    """A condition reads a claim or groups that the edge did not forward. A 403.
+
+    The policy of the edge is not the one that the app compiles to.
+    """
+
+    code = "condition-undecidable"
+
+
+class AuthenticationInsufficient(FastgateError):
+    """The caller has not signed in as, or as recently as, the endpoint requires. A 401."""
+
+    code = "authentication-insufficient"
+
+
 class CallerRequired(FastgateError):
     """The edge admitted an anonymous caller; the endpoint requires a known one. A 401."""
 

@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from starlette.types import Scope
 
 from fastgate.errors import NotLocal
+from fastgate.requester import Confirmation
 
 CHOICE_HEADER = b"fastgate-local-caller"
 """The header that names the caller: a key of `Settings.local_callers`, or `anonymous`."""
@@ -63,6 +64,8 @@ class LocalCaller:
     authenticated_at: int | None = None
     """When the caller would have signed in: Unix time, seconds."""
     session_id: str | None = None
+    confirmation: Confirmation | None = None
+    """The key or certificate to which the token of this caller would be bound."""
 
     def __post_init__(self) -> None:
         several: tuple[tuple[str, object], ...] = (

@@ -1,6 +1,6 @@
-"""The problem details (RFC 9457) of a refusal: four of them.
+"""The problem details (RFC 9457) of a refusal.
 
-Input: one of the four kinds. Output: status, headers and body, spelled as the edge spells the same
+Input: one of the kinds. Output: status, headers and body, spelled as the edge spells the same
 problem. Every fault of the header has the same response, byte for byte: only the log distinguishes
 the causes. It never receives a token, a claim or an exception.
 """
@@ -21,7 +21,7 @@ class Problem:
     slug: str
     """The problem's type is `urn:fastgate:problem:<slug>`."""
     title: str
-    field: tuple[str, str]
+    field: tuple[str, str] | None = None
     """The header that the status requires. All others are the same for every problem."""
 
     def body(self) -> bytes:
@@ -31,8 +31,8 @@ class Problem:
 
     def headers(self) -> dict[str, str]:
         """Return every header but Content-Length."""
-        name, value = self.field
-        return {"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store", name: value}
+        headers = {"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store"}
+        return headers if self.field is None else {**headers, self.field[0]: self.field[1]}
 
     def raw_headers(self) -> list[tuple[bytes, bytes]]:
         """Return every header, Content-Length included, as ASGI expects them."""
@@ -64,6 +64,32 @@ UNAVAILABLE = Problem(
     "The service is not available right now",
     ("Retry-After", "5"),
 )
+
+
+FORBIDDEN = Problem(HTTPStatus.FORBIDDEN, "forbidden", "The caller may not do this")
+
+BOUND_TOKEN_REQUIRED = Problem(
+    HTTPStatus.UNAUTHORIZED,
+    "bound-token-required",
+    "A token that is bound to a key is required",
+    # RFC 9449 §7.1, with the algorithms of proofs that the edge accepts.
+    ("WWW-Authenticate", 'DPoP error="invalid_token", algs="ES256 EdDSA"'),
+)
+
+
+def insufficient_authentication(acr: Iterable[str], max_age: int | None) -> Problem:
+    """Return the 401 that says how the caller has to sign in (RFC 9470 §3)."""
+    parameters = ['error="insufficient_user_authentication"']
+    if values := " ".join(acr):
+        parameters.append(f'acr_values="{values}"')
+    if max_age is not None:
+        parameters.append(f'max_age="{max_age}"')
+    return Problem(
+        HTTPStatus.UNAUTHORIZED,
+        "insufficient-user-authentication",
+        "Signing in again, or in a stronger way, is required",
+        ("WWW-Authenticate", f"Bearer {', '.join(parameters)}"),
+    )
 
 
 def insufficient_scope(required: Iterable[str]) -> Problem:

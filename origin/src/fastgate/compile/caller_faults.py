@@ -3,12 +3,17 @@
 Input: an `Endpoint`. Output: faults, each with what to do about it. Only declarations are read.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from fastapi import FastAPI
 
-from fastgate.compile.callers.dependency_tree import A_KNOWN_CALLER
+from fastgate.compile.callers.requirements import (
+    A_KNOWN_CALLER,
+    COMPARABLE,
+    Callers,
+    contradictions,
+)
 from fastgate.compile.callers.unread_signatures import unread_requirements
 from fastgate.compile.endpoints.endpoint import Endpoint, Kind, is_mounted_library_object
 from fastgate.compile.endpoints.inheritance import unmet_requirements
@@ -58,7 +63,7 @@ def caller_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
             "dependency for mounted apps, for Starlette routes and for routes that were added "
             "before it, and the endpoint itself requires less of its callers",
             "declare the requirement on the endpoint or the mounted app as well: "
-            'at_edge(access="authenticated", scopes=[…]), or the access you mean',
+            f"{_at_edge_for(endpoint)}, or the access you mean",
         )
     for each in endpoint.uncallable:
         yield CallerFault(
@@ -113,6 +118,8 @@ def caller_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
             "requires a known caller by its dependencies, but declares something else for the edge",
             'leave access and scopes out of at_edge; Security(fastgate, scopes=["…"]) sets both',
         )
+    for what, remedy in contradictions(callers, {**endpoint.inherited, **declared}):
+        yield CallerFault(what, remedy)
 
 
 def is_undeclared_page(fault: str, remedy: str) -> bool:
@@ -129,6 +136,17 @@ def weakening_override_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
             f"{original}, which requires {', '.join(each.missing)}",
             f"use overrides in tests only, or let {override} require the same",
         )
+
+
+def _at_edge_for(endpoint: Endpoint) -> str:
+    """Return the mark with what the dependencies that are not run require."""
+    required = endpoint.not_run
+    if not required.without(("access", "scopes")).names():
+        return 'at_edge(access="authenticated", scopes=[…])'
+    members = {"scopes": [*required.scopes], **required.added_to({})}
+    needed = {name: members[name] for name in COMPARABLE if members.get(name)}
+    shown = ", ".join(f"{name}={value!r}" for name, value in needed.items())
+    return f'at_edge(access="authenticated", {shown})'
 
 
 def _remedy_for_callers(endpoint: Endpoint) -> str:
@@ -161,11 +179,12 @@ def _unread_requirement_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
             )
         if each.unread or each.target is reported:
             continue
-        scopes = each.callers.scopes if "scopes" not in exempt else ()
-        missing = [*map(repr, _not_listed(scopes, endpoint))]
+        required = each.callers.without({*exempt, "access"})
         missing = [
-            name for name in missing if name not in endpoint.callers.dropped
-        ]  # reported above
+            name
+            for name in _not_required(required, endpoint)
+            if name not in endpoint.callers.dropped  # reported above
+        ]
         if is_open and each.callers.known:
             missing = [A_KNOWN_CALLER, *missing]
         if missing:
@@ -197,12 +216,14 @@ def _required_but_not_run(endpoint: Endpoint) -> str:
     )
     if not required.known:
         return ""
-    if missing := _not_listed(required.scopes, endpoint):
-        return f"Security(fastgate, scopes=[{', '.join(map(repr, missing))}])"
-    return "a known caller" if members["access"] in OPEN else ""
+    missing = required.beyond(Callers.of_members(members))
+    found = [f"Security(fastgate, scopes=[{', '.join(map(repr, missing.scopes))}])"]
+    found = found if missing.scopes else []
+    if others := missing.without(("access", "scopes")).names():
+        found.append(f"requires({', '.join(others)})")
+    return " and ".join(found) or (A_KNOWN_CALLER if members["access"] in OPEN else "")
 
 
-def _not_listed(scopes: Iterable[str], endpoint: Endpoint) -> list[str]:
-    """Return the scopes that the edge would not require for an endpoint."""
-    listed = members_of(endpoint).get("scopes")
-    return [name for name in scopes if not isinstance(listed, list) or name not in listed]
+def _not_required(callers: Callers, endpoint: Endpoint) -> list[str]:
+    """Return the requirements that the edge would not check for an endpoint."""
+    return callers.beyond(Callers.of_members(members_of(endpoint))).names()

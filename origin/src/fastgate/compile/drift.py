@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
+from fastgate.compile.callers.requirements import is_same
 from fastgate.compile.endpoints.route_ids import rewritten_path
 from fastgate.compile.policy import RouteDocument
 from fastgate.declare.formerly import FORMERLY
@@ -268,7 +269,7 @@ def _differences(
     compared = app.keys() | {"access"}
     for member in sorted((app.keys() | edge.keys()) - ignored):
         mine, yours = _value(app, member), _value(edge, member)
-        if mine == yours or (member not in compared and not everything):
+        if is_same(member, mine, yours) or (member not in compared and not everything):
             continue
         if of is not None and member not in of:
             continue

@@ -1,7 +1,8 @@
-"""Find path parameters that a rule compares as text although the app reads another type.
+"""Find path parameters that a rule compares and the path lacks, or compares as text by mistake.
 
 Input: an endpoint with its template, its rules and the types of its path parameters. Output: each
-parameter under a `not` that another spelling of the same value would pass. Rules that the policy
+compared parameter that the path does not have, and each under a `not` that another spelling of the
+same value would pass. Rules that the policy
 names (`{"rule": …}`) are followed if they are given, as by `policy --base`; an app that compiles
 without a policy does not know them.
 """
@@ -27,7 +28,7 @@ class PathComparisonFault(NamedTuple):
 def path_comparison_faults(
     endpoint: Endpoint, rules: Mapping[str, object]
 ) -> Iterator[PathComparisonFault]:
-    """Yield each path parameter that a condition of this endpoint compares as text under `not`.
+    """Yield each path parameter that a condition of this endpoint cannot compare.
 
     Args:
         endpoint: the endpoint, with its conditions.
@@ -35,10 +36,16 @@ def path_comparison_faults(
 
     """
     written = convertors(endpoint.template)
-    compared = dict[str, None]()
+    found = dict[tuple[str, bool], None]()
     for condition in _conditions(endpoint):
-        compared |= dict.fromkeys(_negated(condition, rules, negated=False, seen=set()))
-    for name in compared:
+        found |= dict.fromkeys(_compared(condition, rules, negated=False, seen=set()))
+    for name in dict.fromkeys(name for name, _ in found if name not in written):
+        known = ", ".join(written) or "none"
+        yield PathComparisonFault(
+            f'compares a claim with the path parameter "{name}", which its path does not have',
+            f"name a parameter of the path ({known}), or add this one to the path",
+        )
+    for name in dict.fromkeys(name for name, is_negated in found if is_negated):
         convertor = written.get(name)
         read_as = endpoint.path_types.get(name, ())
         type_name = next((kind for kind in _CONVERTED if kind in read_as), None)
@@ -73,24 +80,24 @@ def _conditions(endpoint: Endpoint) -> Iterator[object]:
             yield each.get("require")
 
 
-def _negated(
+def _compared(
     condition: object, rules: Mapping[str, object], *, negated: bool, seen: set[tuple[str, bool]]
-) -> Iterator[str]:
-    """Yield the path parameters that tests compare under an odd number of `not`.
+) -> Iterator[tuple[str, bool]]:
+    """Yield the path parameters that tests compare, and whether under an odd number of `not`.
 
     `seen` holds the rules that were followed; a rule may refer to itself, which the edge refuses.
     """
     if not isinstance(condition, Mapping):
         return
-    yield from _negated(condition.get("not"), rules, negated=not negated, seen=seen)
+    yield from _compared(condition.get("not"), rules, negated=not negated, seen=seen)
     for member in ("all", "any"):
         if isinstance(parts := condition.get(member), (list, tuple)):
             for part in parts:
-                yield from _negated(part, rules, negated=negated, seen=seen)
+                yield from _compared(part, rules, negated=negated, seen=seen)
     name = condition.get("rule")
     if isinstance(name, str) and (name, negated) not in seen:
         seen.add((name, negated))
-        yield from _negated(rules.get(name), rules, negated=negated, seen=seen)
+        yield from _compared(rules.get(name), rules, negated=negated, seen=seen)
     test = condition.get("claim")
-    if negated and isinstance(test, Mapping):
-        yield from (str(test[member]) for member in _BY_PATH if member in test)
+    if isinstance(test, Mapping):
+        yield from ((str(test[member]), negated) for member in _BY_PATH if member in test)

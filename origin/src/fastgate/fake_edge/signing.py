@@ -169,12 +169,21 @@ def identity_claims(caller: LocalCaller | None, forward: object = ()) -> dict[st
         "auth_time": caller.authenticated_at,
         "acr": caller.acr,
         "sid": caller.session_id,
+        "cnf": _confirmation(caller),
     }
     return {
         "sub": caller.subject,
         "scope": " ".join(caller.scopes),
         "rctx": {name: value for name, value in rctx.items() if value is not None},
     }
+
+
+def _confirmation(caller: LocalCaller) -> dict[str, str] | None:
+    """Return `cnf`, the key or certificate of a bound token (RFC 7800 §3.1)."""
+    if (bound := caller.confirmation) is None:
+        return None
+    members = {"jkt": bound.jkt, "x5t#S256": bound.x5t_s256}
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def _names_of_claims(entries: Iterable[object]) -> Iterator[str]:

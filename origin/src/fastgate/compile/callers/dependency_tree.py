@@ -1,11 +1,11 @@
-"""Read what dependencies require of callers: `Caller`, `AnyCaller`, `Security(fastgate, …)`.
+"""Read what dependencies require of callers: `Caller`, `Security(fastgate, …)`, `requires(…)`.
 
 Input: FastAPI's tree of dependencies, or the list of a router. Output: `Callers`. This module
 checks nothing and runs no code of the app.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from inspect import Parameter
 from types import MethodType
 from typing import Annotated, Any, TypeAlias, get_args, get_origin
@@ -15,55 +15,20 @@ from fastapi.params import Depends, Security
 from fastapi.routing import APIRoute
 
 from fastgate.compile.cache import cached
+from fastgate.compile.callers.requirements import Callers
 from fastgate.declare.lookup import layers
 from fastgate.declare.router_marks import RouterMark
 from fastgate.declare.static_access import attribute, is_a
 from fastgate.dependencies import FastgateScheme, any_caller
 from fastgate.edge_only import reads_who_is_calling
 from fastgate.identity import Identity
-
-A_KNOWN_CALLER = "a known caller"
+from fastgate.requires import Requires
 
 _MAX_DEPTH = 20
 """The maximum depth of a type: a recursive type has no end."""
 
 Dependant: TypeAlias = Any
 """FastAPI's tree of dependencies, whose class is not public."""
-
-
-@dataclass(frozen=True, slots=True)
-class Callers:
-    """The requirements of dependencies on callers."""
-
-    known: bool = False
-    """`Caller` or `Security(fastgate)` is among them."""
-    anybody: bool = False
-    """`AnyCaller` or `Depends(any_caller)` is among them."""
-    scopes: tuple[str, ...] = ()
-    unchecked: tuple[str, ...] = ()
-    """Scopes passed to `any_caller`, which checks none."""
-    claimed: tuple[str, ...] = ()
-    """Names of parameters that FastAPI would read from the request and that identify the caller."""
-    dropped: tuple[str, ...] = ()
-    """Scopes, and `A_KNOWN_CALLER`, of a dependency that another one in the same annotation
-    replaces: FastAPI runs only the last one."""
-    called: tuple[str, ...] = ()
-    """`Caller` and `AnyCaller` used like functions in `Depends(…)`, as they are written."""
-    texts: tuple[str, ...] = ()
-    """Scopes written as one string, of which FastAPI reads each letter as a scope."""
-
-    def __or__(self, other: "Callers") -> "Callers":
-        """Return the combined requirements."""
-        return Callers(
-            self.known or other.known,
-            self.anybody or other.anybody,
-            tuple(dict.fromkeys((*self.scopes, *other.scopes))),
-            tuple(dict.fromkeys((*self.unchecked, *other.unchecked))),
-            tuple(dict.fromkeys((*self.claimed, *other.claimed))),
-            tuple(dict.fromkeys((*self.dropped, *other.dropped))),
-            tuple(dict.fromkeys((*self.called, *other.called))),
-            tuple(dict.fromkeys((*self.texts, *other.texts))),
-        )
 
 
 def callers_of(dependant: Dependant, listed: Iterable[Depends] = ()) -> Callers:
@@ -92,6 +57,7 @@ def callers_required_by(dependencies: Iterable[Dependant]) -> Callers:
     known = anybody = False
     scopes: dict[str, None] = {}
     unchecked: dict[str, None] = {}
+    required_by_app = Callers()
     for dependency in dependencies:
         required: Iterable[str] = (
             *(dependency.parent_oauth_scopes or ()),
@@ -104,7 +70,10 @@ def callers_required_by(dependencies: Iterable[Dependant]) -> Callers:
         if any(is_a(each, FastgateScheme) or each is FastgateScheme.__call__ for each in called):
             known = True
             scopes |= dict.fromkeys(required)
-    return Callers(known, anybody, tuple(scopes), tuple(unchecked))
+        for each in called:
+            if is_a(each, Requires):
+                required_by_app |= Callers.of_requirement(attribute(each, "requirement"))  # type: ignore[arg-type]
+    return Callers(known, anybody, tuple(scopes), tuple(unchecked)) | required_by_app
 
 
 def _parameters_of(dependant: Dependant) -> Mapping[str, Parameter]:
@@ -155,8 +124,7 @@ def _dropped_requirements(dependant: Dependant) -> Iterator[str]:
             for scope in (*(own or ()), *wanted.scopes):
                 if scope not in scopes:
                     yield repr(scope)
-            if wanted.known and not given.known:
-                yield A_KNOWN_CALLER
+            yield from wanted.without(("scopes",)).beyond(given).names()
 
 
 def _called_as_functions(dependency: Dependant) -> Iterator[str]:

@@ -15,13 +15,12 @@ from fastapi.params import Security
 
 from fastgate.compile.cache import cached
 from fastgate.compile.callers.dependency_tree import (
-    A_KNOWN_CALLER,
-    Callers,
     Dependant,
     callers_required_by,
     dependant_of_listed,
     flatten,
 )
+from fastgate.compile.callers.requirements import Callers
 
 _MAX_DEPTH = 50
 """The maximum depth of a tree: overrides that depend on each other have no end."""
@@ -36,7 +35,7 @@ class WeakeningOverride(NamedTuple):
     original: object
     override: object
     missing: tuple[str, ...]
-    """The missing requirements: scopes, and `A_KNOWN_CALLER`."""
+    """The missing requirements, as in `Callers.names`."""
 
 
 class UncallableOverride(NamedTuple):
@@ -134,10 +133,7 @@ class _Replacement:
         run = copy.copy(self.replaced(built, depth + 1))
         run.name = each.name
         before, now = (_asked_within(part) for part in (each, run))
-        less = [repr(scope) for scope in before.scopes if scope not in now.scopes]
-        if before.known and not now.known:
-            less = [A_KNOWN_CALLER, *less]
-        if less:
+        if less := before.beyond(now).names():
             self.weakened.append(WeakeningOverride(each.call, override, tuple(less)))
         return run
 

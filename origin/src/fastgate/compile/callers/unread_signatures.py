@@ -23,7 +23,6 @@ from starlette.routing import BaseRoute
 from fastgate.compile.callers.bytecode import reads_of
 from fastgate.compile.callers.called_functions import called_by, defaults_of
 from fastgate.compile.callers.dependency_tree import (
-    Callers,
     Dependant,
     callers_required_by,
     dependant_of_listed,
@@ -31,6 +30,7 @@ from fastgate.compile.callers.dependency_tree import (
     flatten,
 )
 from fastgate.compile.callers.object_graph import mro_of
+from fastgate.compile.callers.requirements import Callers
 from fastgate.compile.callers.source_annotations import requirements_in_source
 from fastgate.declare.lookup import call_of, is_router, layers
 from fastgate.declare.router_marks import RouterMark
@@ -81,9 +81,10 @@ def unread_requirements(target: object, dependant: Dependant) -> Iterator[Unread
             if callers.known:
                 every = tuple(dict.fromkeys((*callers.scopes, *scopes)))
                 callers = replace(callers, scopes=every)
-            missing = tuple(each for each in callers.scopes if each not in given.scopes)
-            if missing or (callers.known and not given.known):
-                yield UnreadRequirement(layer, replace(callers, scopes=missing), is_referenced)
+            missing = callers.beyond(given)
+            if missing.names():
+                missing = replace(missing, known=callers.known)
+                yield UnreadRequirement(layer, missing, is_referenced)
 
 
 def _within(call: object, given: Callers) -> Iterator[tuple[object, bool]]:

@@ -108,7 +108,9 @@ def _is_closed_further(inherited: Mapping[str, object], access: str) -> bool:
 def _requires_more(context: InheritedContext, access: str) -> bool:
     """Whether dependencies require more of callers than an access, so that fewer are allowed."""
     required = context.not_run
-    if required.known and (access in OPEN or (access != ACCESS[-1] and bool(required.scopes))):
+    if required.known and (
+        access in OPEN or (access != ACCESS[-1] and required.is_more_than_known)
+    ):
         return True
     declarations = (
         {name: value for name, value in declared(layer).items() if name not in exempt}

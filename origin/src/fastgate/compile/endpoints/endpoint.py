@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from fastgate.compile.callers.dependency_tree import Callers, Dependant
+from fastgate.compile.callers.dependency_tree import Dependant
 from fastgate.compile.callers.overrides import UncallableOverride, WeakeningOverride
+from fastgate.compile.callers.requirements import Callers
 from fastgate.compile.endpoints.inheritance import ListedDependency
 from fastgate.compile.endpoints.locations import location_of
 from fastgate.declare.provenance import Source

@@ -14,13 +14,13 @@ from fastapi import APIRouter
 from fastapi.params import Depends
 
 from fastgate.compile.callers.dependency_tree import (
-    Callers,
     Dependant,
     callers_of,
     dependant_of_listed,
     flatten,
 )
 from fastgate.compile.callers.overrides import effective_dependencies
+from fastgate.compile.callers.requirements import Callers
 from fastgate.declare.members import ACCESS
 from fastgate.declare.merge import CALLER_REQUIREMENTS, OPEN, implied_access, merge_inherited
 from fastgate.declare.provenance import COPIED_FROM, dependencies_of, noted_dependencies
@@ -105,11 +105,13 @@ class InheritedContext:
 def unmet_requirements(required: Callers, members: Members) -> Callers:
     """Return the requirements of dependencies that are not run, minus what members declare.
 
-    `access="authenticated"` requires a known caller, and no scopes.
+    `access="authenticated"` requires a known caller and nothing more; `scopes` sets the scopes.
     """
-    if "scopes" in members or members.get("access") in (*OPEN, ACCESS[-1]):
+    if members.get("access") in (*OPEN, ACCESS[-1]):
         return Callers()
-    return Callers() if "access" in members and not required.scopes else required
+    left = required.without(("scopes",)) if "scopes" in members else required
+    is_declared = "access" in members or "scopes" in members
+    return Callers() if is_declared and not left.is_more_than_known else left
 
 
 def _settled_by(members: Members) -> frozenset[str]:

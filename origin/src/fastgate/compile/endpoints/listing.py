@@ -13,11 +13,12 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from fastgate.compile.cache import cached, caching
-from fastgate.compile.callers.dependency_tree import Callers, Dependant, callers_of, flatten
+from fastgate.compile.callers.dependency_tree import Dependant, callers_of, flatten
 from fastgate.compile.callers.overrides import (
     effective_dependencies,
 )
 from fastgate.compile.callers.parameters import path_types
+from fastgate.compile.callers.requirements import Callers
 from fastgate.compile.endpoints.documentation import access_of_pages
 from fastgate.compile.endpoints.endpoint import Endpoint, Kind
 from fastgate.compile.endpoints.inheritance import Inheritance, InheritedContext

@@ -57,6 +57,8 @@ def members_of(endpoint: Endpoint) -> dict[str, object]:
     required = (*(listed if isinstance(listed, (list, tuple)) else ()), *endpoint.callers.scopes)
     scopes = {"scopes": list(dict.fromkeys(required))} if required else {}
     members = {**scopes, **inherited, **endpoint.declared, "access": access}
+    if access == "authenticated":
+        members = endpoint.callers.added_to(members)
     # These members are for the app only: the edge has one name for a route, and no mounts.
     return {name: value for name, value in members.items() if name not in (FORMERLY, OPAQUE)}
 

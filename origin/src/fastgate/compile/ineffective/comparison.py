@@ -12,6 +12,7 @@ from typing import NamedTuple
 from fastapi import routing
 from starlette.routing import Route, WebSocketRoute
 
+from fastgate.compile.callers.requirements import COMPARABLE, covers
 from fastgate.compile.endpoints.endpoint import Endpoint, Kind
 from fastgate.compile.endpoints.locations import location_of
 from fastgate.compile.endpoints.route_ids import access_of, has_caller_dependency, members_of
@@ -92,6 +93,9 @@ def own_and_effective_members(endpoint: Endpoint) -> tuple[dict[str, object], "E
         effective |= {"access": access_of(endpoint)}
         effective |= {"scopes": own_members.get("scopes", members_of(endpoint).get("scopes", []))}
         effective.implied = frozenset(("access", "scopes")) - own_members.keys()
+        added = endpoint.callers.added_to({}).keys() & {*COMPARABLE}
+        effective |= {name: value for name, value in members_of(endpoint).items() if name in added}
+        effective.implied |= added
     return own_members, effective
 
 
@@ -119,7 +123,7 @@ class EffectiveMembers(dict[str, object]):
             return name in self and mine == value
         if name == "access":
             return _is_as_closed(mine, value)
-        return isinstance(value, (list, tuple)) and isinstance(mine, list) and {*value} <= {*mine}
+        return covers(name, mine, value)
 
 
 def differing(
@@ -138,9 +142,8 @@ def holds(endpoint: Endpoint, effective: EffectiveMembers, name: str, value: obj
     mine = access_of(endpoint)
     if name == "access":
         return _is_as_closed(mine, value)
-    scopes = members_of(endpoint).get("scopes")
-    lists = isinstance(value, (list, tuple)) and isinstance(scopes, (list, tuple))
-    return name == "scopes" and mine not in OPEN and lists and {*value} <= {*scopes}  # type: ignore[misc]
+    is_known = name in COMPARABLE and mine not in OPEN
+    return is_known and covers(name, members_of(endpoint).get(name), value)
 
 
 def members_free_to_differ(own_members: Mapping[str, object]) -> set[str]:

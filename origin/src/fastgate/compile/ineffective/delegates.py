@@ -11,8 +11,8 @@ from typing import TypeAlias
 
 from starlette.routing import BaseRoute, Host, Mount, Router
 
-from fastgate.compile.callers.dependency_tree import Callers
 from fastgate.compile.callers.object_graph import Graph
+from fastgate.compile.callers.requirements import COMPARABLE, Callers
 from fastgate.compile.endpoints.endpoint import Endpoint, Kind
 from fastgate.compile.endpoints.inheritance import unmet_requirements
 from fastgate.compile.endpoints.listing import endpoints_mounted_at
@@ -209,7 +209,7 @@ def _declared_in(
             # It has a route with its own rules, and its dependencies run in any case.
             names = [name for name in names if name not in members_free_to_differ(own_members)]
         else:
-            names += _unmet_scopes(below, effective)
+            names += _unmet_requirements(below, effective)
         if names := list(dict.fromkeys(names)):
             what = f"has a declaration without effect: {', '.join(names)} on {below}"
             yield IneffectiveDeclaration(
@@ -229,10 +229,10 @@ def _unmet_access(below: Endpoint, effective: Mapping[str, object]) -> list[str]
     return less_open(effective, "authenticated" if required.known else "optional")
 
 
-def _unmet_scopes(below: Endpoint, effective: Mapping[str, object]) -> list[str]:
-    scopes = effective.get("scopes")
-    given = scopes if isinstance(scopes, (list, tuple)) else ()
-    return [] if {*_callers_of(below).scopes} <= {*given} else ["scopes"]
+def _unmet_requirements(below: Endpoint, effective: Mapping[str, object]) -> list[str]:
+    """Return the members that require less than the dependencies of an inner endpoint."""
+    missing = _callers_of(below).beyond(Callers.of_members(effective))
+    return [name for name in COMPARABLE if missing.without((name,)) != missing]
 
 
 def _required_by(endpoint: Endpoint, scheme: object) -> Iterator[IneffectiveDeclaration]:

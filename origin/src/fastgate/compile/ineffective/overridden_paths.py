@@ -6,8 +6,9 @@ within it. Output: the members that the endpoint's route sets differently, so th
 has no effect.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
+from fastgate.compile.callers.requirements import COMPARABLE, covers
 from fastgate.compile.endpoints.endpoint import Endpoint
 from fastgate.compile.endpoints.route_ids import access_of, members_of
 from fastgate.declare.members import ACCESS
@@ -34,14 +35,10 @@ def _is_overridden(
         return value != has[name] and _strictness(value) >= _strictness(access_of(endpoint))
     if name == "methods" or (name in CALLER_REQUIREMENTS and access in OPEN):
         return False
-    if name == "scopes":
-        return has["access"] in OPEN or not {*_listed(value)} <= {*_listed(has.get(name))}
+    if name in COMPARABLE:
+        return has["access"] in OPEN or not covers(name, has.get(name), value)
     return has.get(name) != value
 
 
 def _strictness(access: object) -> int:
     return ACCESS.index(access) if access in ACCESS else len(ACCESS)
-
-
-def _listed(value: object) -> Iterable[object]:
-    return value if isinstance(value, (list, tuple)) else ()

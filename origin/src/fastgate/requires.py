@@ -1,0 +1,192 @@
+"""The dependency `requires(…)`: what an endpoint requires of its caller, checked in the app.
+
+Input: conditions and keywords, as the app writes them; then the caller of a request. Output: the
+`Identity`, or the refusal of the edge for the same cause. `compile` reads the requirements for the
+policy, so that the edge checks them first.
+"""
+
+# No `from __future__ import annotations`: FastAPI reads the annotations of `__call__` at run time.
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from fastapi.requests import HTTPConnection
+from fastapi.security import SecurityScopes
+
+from fastgate import problem, vocabulary
+from fastgate.claims import SCOPE_KEY
+from fastgate.conditions import Condition, Facts, Member, conjuncts
+from fastgate.dependencies import FastgateScheme, known_caller, refuse, require_scopes
+from fastgate.errors import (
+    AuthenticationInsufficient,
+    ConditionUndecidable,
+    ConditionUnmet,
+    TokenUnbound,
+)
+from fastgate.identity import Identity
+
+_LONGEST_AGE = 366 * 24 * 3600
+"""The greatest `max_age` in the policy, in seconds."""
+LONGEST_LEEWAY = 300
+"""The greatest `leeway` of an issuer in the policy, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """What one `requires(…)` requires of a known caller."""
+
+    conditions: tuple[Condition, ...] = ()
+    """All of them have to hold. Scopes are in `scopes`."""
+    scopes: tuple[str, ...] = ()
+    bound: bool = False
+    """Whether the token has to be bound to a key or certificate."""
+    acr: tuple[str, ...] = ()
+    """The accepted values of `acr`; all if empty."""
+    max_age: int | None = None
+    """The greatest time since the sign-in, in seconds."""
+
+
+class Requires(FastgateScheme):
+    """The dependency that `requires` returns. Equal requirements are one dependency."""
+
+    requirement: Requirement
+
+    def __init__(self, requirement: Requirement) -> None:
+        super().__init__()
+        vars(self)["requirement"] = requirement
+        vars(self)["_hash"] = hash(requirement)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Refuse changes after the requirement is set."""
+        if "requirement" in vars(self):
+            raise AttributeError(f"{name}: a requirement cannot be changed")
+        super().__setattr__(name, value)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Requires):
+            return NotImplemented
+        return self.requirement == other.requirement
+
+    def __hash__(self) -> int:
+        return int(vars(self)["_hash"])
+
+    def __repr__(self) -> str:
+        return f"requires({self.requirement})"
+
+    async def __call__(self, connection: HTTPConnection, required: SecurityScopes) -> Identity:
+        """Return the caller, or refuse. The checks have the order of the edge's."""
+        identity, wanted = known_caller(connection), self.requirement
+        if wanted.bound and identity.confirmation is None:
+            refuse(connection, TokenUnbound(), problem.BOUND_TOKEN_REQUIRED)
+        require_scopes(connection, identity, (*required.scopes, *wanted.scopes))
+        facts = Facts(identity, connection.path_params)
+        for condition in wanted.conditions:
+            if (holds := condition.holds(facts)) is not True:
+                error = ConditionUnmet() if holds is False else ConditionUndecidable()
+                refuse(connection, error, problem.FORBIDDEN)
+        if not _has_signed_in(wanted, identity, connection.scope[SCOPE_KEY].issued_at):
+            needed = problem.insufficient_authentication(wanted.acr, wanted.max_age)
+            refuse(connection, AuthenticationInsufficient(), needed)
+        return identity
+
+
+def requires(
+    *conditions: Condition,
+    role: str | None = None,
+    group: str | None = None,
+    scope: str | None = None,
+    bound: bool = False,
+    acr: Sequence[str] | None = None,
+    max_age: int | None = None,
+) -> Requires:
+    """Return a dependency that requires something of the caller; all of it must be met.
+
+    The compiler writes the same into the policy, with the claims and groups that the conditions
+    read, so the edge refuses first. As a dependency it returns the `Identity` of a known caller:
+    `Depends(requires(role="admin"))`.
+
+    Args:
+        conditions: `role(…)`, `group(…)`, `scope(…)`, `claim(…)`, `any_of(…)`, `all_of(…)`,
+            `not_(…)`.
+        role: a role of the caller.
+        group: a group of the caller.
+        scope: a scope of the caller's token.
+        bound: the token must be bound to a key or certificate (RFC 9449, RFC 8705).
+        acr: the accepted values of `acr`, the preferred one first (RFC 9470).
+        max_age: the greatest time since the sign-in, in seconds, 0 to 31622400. The edge adds the
+            issuer's `leeway`, which the app does not know; the app adds the greatest possible one,
+            300 seconds.
+
+    Raises:
+        TypeError: an argument has another type.
+        ValueError: nothing is required, or a value is one that the policy does not accept.
+
+    """
+    listed = [*_conjuncts(conditions)]
+    if role is not None:
+        listed.append(vocabulary.role(role))
+    if group is not None:
+        listed.append(vocabulary.group(group))
+    if scope is not None:
+        listed.append(vocabulary.scope(scope))
+    if type(bound) is not bool:
+        raise TypeError(f"bound is True or False, not {bound!r}")
+    # Equal conditions are one.
+    scopes = {each: each.name for each in listed if isinstance(each, Member) and each.is_scope}
+    others = (each for each in dict.fromkeys(listed) if each not in scopes)
+    requirement = Requirement(
+        tuple(others), tuple(scopes.values()), bound, _read_acr(acr), _read_max_age(max_age)
+    )
+    if requirement == Requirement():
+        raise ValueError(
+            'requires() requires nothing: write requires(role="…"), or `caller: Caller` for every '
+            "known caller"
+        )
+    return Requires(requirement)
+
+
+def _conjuncts(conditions: tuple[Condition, ...]) -> Iterator[Condition]:
+    for each in conditions:
+        if not isinstance(each, Condition):
+            raise TypeError(f'requires takes conditions such as role("admin"), not {each!r}')
+        yield from conjuncts(each)
+
+
+def _read_acr(values: Sequence[str] | None) -> tuple[str, ...]:
+    if values is None:
+        return ()
+    if not isinstance(values, (list, tuple)) or not all(isinstance(each, str) for each in values):
+        raise TypeError(f'acr is a list of strings, acr=["urn:mfa"], not {values!r}')
+    if not values:
+        raise ValueError("acr is empty: list the accepted values, or leave it out")
+    for each in values:
+        if not vocabulary.is_scope(each):
+            raise ValueError(
+                f"{each!r} cannot be a value of acr_values, which spaces separate (RFC 9470 §3)"
+            )
+    return tuple(dict.fromkeys(map(str.__str__, values)))
+
+
+def _read_max_age(seconds: int | None) -> int | None:
+    if seconds is None:
+        return None
+    if type(seconds) is not int:  # in Python a bool is an int
+        raise TypeError(f"max_age is a whole number of seconds, not {seconds!r}")
+    if not 0 <= seconds <= _LONGEST_AGE:
+        raise ValueError(f"max_age is {seconds}; it must be within 0 and {_LONGEST_AGE} seconds")
+    return seconds
+
+
+def _has_signed_in(wanted: Requirement, identity: Identity, issued_at: int) -> bool:
+    """Whether the caller has signed in as required, when the edge judged the request.
+
+    The edge has added the leeway of the issuer, which is not in the header. With the greatest
+    possible one, the app refuses no caller whom the edge has admitted.
+    """
+    if wanted.acr and identity.acr not in wanted.acr:
+        return False
+    if wanted.max_age is None:
+        return True
+    signed_in = identity.authenticated_at
+    if signed_in is None:
+        return False
+    return -LONGEST_LEEWAY <= issued_at - signed_in <= wanted.max_age + LONGEST_LEEWAY
