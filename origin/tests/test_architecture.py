@@ -23,7 +23,7 @@ LAYERS = (
     *("refusal_log", "responses"),
     *("keys", "verify"),
     *("declare", "routes", "request"),
-    *("dependencies", "settings"),
+    *("gateways.gateway", "gateways.evidence", "dependencies", "settings", "gateways"),
     *("compile.cache", "compile.callers", "compile.endpoints", "compile.ineffective", "compile"),
     *("fake_edge", "startup", "middleware", "guard"),
     *("", "doctor", "testing", "commands", "__main__"),
