@@ -7,21 +7,13 @@ another gateway has sent must be refused, because the endpoint's rules would not
 from fastgate.compile.endpoints.endpoint import Endpoint
 from fastgate.compile.endpoints.route_ids import access_of
 from fastgate.compile.unnamed_endpoints import Unnamed
+from fastgate.declare.members import requires_the_edge
 from fastgate.routes.route_names import UNNAMED
-
-RULES = (
-    *("authentication", "from", "issuers", "require"),
-    *("require_bound", "scopes", "sign_body", "token_audiences"),
-)
-"""Members of `at_edge` that let only some requests pass. `limits`, `accepts` and `methods` are not
-among them: they do not decide who may call."""
 
 
 class Unenforced(Unnamed):
     """The endpoints with such rules of their own or inherited, or with `access="none"`."""
 
     def _is_counted(self, endpoint: Endpoint) -> bool:
-        members = (endpoint.declared, endpoint.inherited)
-        return access_of(endpoint) == UNNAMED or any(
-            each.get(rule) for each in members for rule in RULES
-        )
+        declarations = (endpoint.declared, endpoint.inherited)
+        return access_of(endpoint) == UNNAMED or any(map(requires_the_edge, declarations))

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 from starlette.types import Scope, Send
 
 from fastgate.declare.lookup import declared_on_route
+from fastgate.declare.members import requires_the_edge
 from fastgate.errors import Refused, RuleNotEnforced
 from fastgate.forwarded import ForwardedClaims
 from fastgate.gateways.gateway import Asserted, Gateway
@@ -79,13 +80,17 @@ class GatewayCheck(RouteCheck):
         """Refuse an endpoint whose rules the app cannot enforce, and record the outcome."""
         # `super()` without arguments would look for the class that `slots` has replaced.
         fault = RouteCheck.fault(self, template, scope, view)
-        if fault is None and (
-            template is None or self._has_no_name(declared_on_route(view), template, scope, view)
-        ):
+        if fault is None and self._requires_the_edge(template, scope, view):
             fault = RuleNotEnforced(found=template)
             fault.gateway = None if self.claims is None else self.claims.gateway.name
             self.done, self.refused = False, True
         return fault
+
+    def _requires_the_edge(self, template: str | None, scope: Scope, view: View) -> bool:
+        declared = declared_on_route(view)  # read now, so that late declarations count, too
+        if template is None or requires_the_edge(declared):
+            return True
+        return self._has_no_name(declared, template, scope, view)
 
 
 def gateway_check_for(

@@ -27,7 +27,9 @@ def check_gateways(
             'guard(app, Settings(edge="https://…", audience="…")), or '
             'guard(app, gateways=[from_gateway("…", …)]) if no edge calls the app yet'
         )
-    if settings is not None and health_path is not None:
+    if settings is None:
+        without_edge(health_path)
+    elif health_path is not None:
         raise ValueError("health_path: write it in Settings, which the guard has")
     if observe and gateways:
         raise ValueError("observe lets every request pass: not with gateways")
