@@ -186,14 +186,14 @@ class FakeGateway:
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
 
-    def jose(self, now: Any = None, /, **changes: Any) -> Members:
+    def jose(self, now: int | None = None, /, **changes: object) -> Members:
         """Return the documented header with changes; a value of None removes a member."""
-        header = self.sample.header(int(time.time() if now is None else now))
+        header = self.sample.header(int(time.time()) if now is None else now)
         return _changed({**header, "kid": self.kid}, changes)
 
-    def claims(self, now: Any = None, /, **changes: Any) -> Members:
+    def claims(self, now: int | None = None, /, **changes: object) -> Members:
         """Return the documented payload with changes; a value of None removes a member."""
-        return _changed(self.sample.payload(int(time.time() if now is None else now)), changes)
+        return _changed(self.sample.payload(int(time.time()) if now is None else now), changes)
 
     def mint(
         self,
