@@ -1,4 +1,7 @@
-"""The assertions of other gateways: what is accepted, and every hostile input."""
+"""The assertions of other gateways: what is accepted, and every hostile input.
+
+Rows Q1 to Q4, Q7 and Q8 of docs/attacks.md.
+"""
 
 import hmac
 import json
@@ -144,6 +147,16 @@ def with_zeros_as_signature(fake: FakeGateway) -> str:
     return fake.mint(sign=lambda _: bytes(64))
 
 
+def longer_signature(fake: FakeGateway) -> str:
+    """Insert a zero before the second number of an ECDSA signature, which leaves its value."""
+
+    def sign(text: bytes) -> bytes:
+        signature = fake.sign(text)
+        return signature[:32] + b"\0" + signature[32:]
+
+    return fake.mint(sign=sign)
+
+
 def with_an_own_key_in_the_header(fake: FakeGateway) -> str:
     if fake.algorithm == "RS256":
         private: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -167,6 +180,7 @@ HOSTILE: dict[str, tuple[Forge, str]] = {
     "another key": (by_another_key, "signature-invalid"),
     "a signature of zeros": (with_zeros_as_signature, "signature-invalid"),
     "a short signature": (lambda fake: fake.mint(sign=lambda _: b"\1\1"), "signature-invalid"),
+    "a longer spelling of the signature": (longer_signature, "signature-invalid"),
     "an own key": (with_an_own_key_in_the_header, "signature-invalid"),
     "another payload": (with_another_payload, "signature-invalid"),
     "no kid": (lambda fake: fake.mint(jose=fake.jose(kid=None)), "key-unknown"),

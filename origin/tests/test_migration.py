@@ -1,4 +1,7 @@
-"""An app behind another gateway, behind Fastgate, or behind both while a team migrates."""
+"""An app behind another gateway, behind Fastgate, or behind both while a team migrates.
+
+Rows Q5, Q6 and Q9 of docs/attacks.md.
+"""
 
 import logging
 from collections.abc import Iterator
