@@ -524,8 +524,19 @@ async def test_padding_is_accepted_only_where_it_belongs(
     app = app_behind(alb)
     for name in ("a", "ab", "abc"):  # every length of padding
         assert (await get(app, alb.fields(alb.mint(alb.claims(name=name))))).status_code == 200
-    for wrong in (alb.mint() + "=", alb.mint() + "====", "=" + alb.mint(), "=.=.="):
+    half = alb.mint()[:-1]
+    assert half.endswith("=")
+    for wrong in (half, alb.mint() + "=", alb.mint() + "====", "=" + alb.mint(), "=.=.="):
         assert await code_of(app, alb.fields(wrong), caplog) == "token-malformed"
+
+
+async def test_other_gateways_have_no_padding(
+    oathkeeper: FakeGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = app_behind(oathkeeper)
+    assert (
+        await code_of(app, oathkeeper.fields(oathkeeper.mint() + "=="), caplog) == "token-malformed"
+    )
 
 
 async def test_a_key_is_fetched_by_its_kid_and_kept(alb: FakeGateway) -> None:
