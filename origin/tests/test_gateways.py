@@ -7,13 +7,16 @@ import hmac
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from fastapi import FastAPI
 
-from fastgate import Caller, guard
+from fastgate import Caller, KeysUnavailable, guard
+from fastgate.errors import KeyUnknown
+from fastgate.gateways.keys import COOL_DOWN, KEYS_HELD, PemKeys
 from fastgate.gateways.verify import MAX_ASSERTION_BYTES
 from tests.gateway_samples import (
     ALB_KID,
@@ -560,6 +563,42 @@ async def test_unknown_kids_cause_few_fetches(
     assert 1 < alb.server.hits <= 4
     # The flood does not affect the known key.
     assert (await get(app, alb.fields())).status_code == 200
+
+
+async def test_an_absent_key_is_asked_for_once_per_cool_down(alb: FakeGateway) -> None:
+    now = 1000.0
+    keys = PemKeys(alb.gateway, clock=lambda: now)
+    alb.server.status = 404
+    for now in (1000.0, 1003.0, 1029.0):
+        with pytest.raises(KeyUnknown):
+            await keys.key(ALB_KID)
+    assert alb.server.hits == 1
+    alb.server.status, now = 200, 1031.0
+    await keys.key(ALB_KID)
+    assert alb.server.hits == 2
+
+
+async def test_a_server_that_was_down_is_asked_again_soon(alb: FakeGateway) -> None:
+    now = 1000.0
+    up, url = alb.gateway, alb.server.origin.replace("127.0.0.1", "127.0.0.2")
+    keys = PemKeys(replace(up, keys_url=f"{url}/keys"), clock=lambda: now)
+    with pytest.raises(KeysUnavailable):
+        await keys.key(ALB_KID)
+    keys._held[ALB_KID]._url = f"{up.keys_url}/{ALB_KID}"
+    now = 1003.0
+    await keys.key(ALB_KID)
+
+
+async def test_few_keys_are_held(alb: FakeGateway) -> None:
+    now = 0.0
+    keys = PemKeys(alb.gateway, clock=lambda: now)
+    kids = [f"00000000-0000-0000-0000-{number:012}" for number in range(KEYS_HELD + 5)]
+    for now, kid in enumerate(kids, 1):
+        now *= COOL_DOWN
+        await keys.key(kids[0])
+        await keys.key(kid)
+    assert len(keys._held) == KEYS_HELD
+    assert kids[0] in keys._held
 
 
 @pytest.mark.parametrize("curve", [ec.SECP384R1(), ec.SECP256K1()])
