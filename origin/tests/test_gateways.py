@@ -456,6 +456,13 @@ async def test_other_credentials_are_not_an_assertion(
     assert await code_of(app_behind(oathkeeper), fields, caplog) == "token-malformed"
 
 
+async def test_a_valid_token_under_another_scheme_is_refused(
+    oathkeeper: FakeGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    fields = [("Authorization", f"Digest {oathkeeper.mint()}")]
+    assert await code_of(app_behind(oathkeeper), fields, caplog) == "token-malformed"
+
+
 async def test_the_scheme_may_have_any_case(oathkeeper: FakeGateway) -> None:
     fields = [("Authorization", f"BEARER  {oathkeeper.mint()}")]
     assert (await get(app_behind(oathkeeper), fields)).status_code == 200
@@ -569,7 +576,7 @@ async def test_an_absent_key_is_asked_for_once_per_cool_down(alb: FakeGateway) -
     now = 1000.0
     keys = PemKeys(alb.gateway, clock=lambda: now)
     alb.server.status = 404
-    for now in (1000.0, 1003.0, 1029.0):
+    for now in (1000.0, 1003.0, 1029.0):  # noqa: B007 - the clock reads it
         with pytest.raises(KeyUnknown):
             await keys.key(ALB_KID)
     assert alb.server.hits == 1
