@@ -269,6 +269,36 @@ def test_a_route_that_is_added_late_has_its_rules(
     assert codes(caplog) == ["rule-not-enforced"]
 
 
+def test_an_endpoint_that_is_marked_late_has_its_rules(
+    iap: FakeGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = FastAPI()
+
+    @app.get("/me")
+    async def read_me(caller: Caller) -> str:
+        return caller.subject
+
+    guard(app, gateways=[iap.gateway])
+    client = TestClient(app)
+    assert client.get("/me", headers=dict(iap.fields())).status_code == 200
+    at_edge(require_bound=True)(read_me)
+    assert client.get("/me", headers=dict(iap.fields())).status_code == 401
+    assert codes(caplog) == ["rule-not-enforced"]
+
+
+def test_the_path_has_to_be_the_one_on_the_wire(
+    iap: FakeGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = app_with(None, iap)
+
+    async def with_another_raw_path(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401
+        await app({**scope, "raw_path": b"/other"}, receive, send)
+
+    client = TestClient(with_another_raw_path)
+    assert client.get("/me", headers=dict(iap.fields())).status_code == 401
+    assert codes(caplog) == ["path-mismatch"]
+
+
 def nested(
     inner_gateway: Gateway | None, settings: Settings | None, iap: FakeGateway
 ) -> TestClient:
