@@ -41,8 +41,8 @@ def _name(name: str, module: ModuleType) -> str:
         if isinstance(node, ast.ClassDef) and node.name == name:
             return _class(node)
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == name:
-            named = [each for each in overloads if each.name == name] or [node]
-            signatures = "\n".join(map(_signature, named))
+            named = [_signature(each) for each in overloads if each.name == name]
+            signatures = "\n".join(named or [_signature(node)])
             return f"## `{name}`\n\n{_code(signatures)}\n\n{_prose(ast.get_docstring(node))}"
         if isinstance(node, (ast.Assign, ast.AnnAssign)) and name in _targets(node):
             return f"## `{name}`\n\n{_code(ast.unparse(node))}\n\n{_prose(_text(after))}"
