@@ -7,7 +7,7 @@ import inspect
 import re
 from collections.abc import Iterator
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeGuard
 
 import fastgate
 from fastgate.__main__ import _parser
@@ -35,14 +35,23 @@ def _modules() -> dict[str, ModuleType]:
 
 def _name(name: str, module: ModuleType) -> str:
     body = ast.parse(inspect.getsource(module)).body
+    overloads = [node for node in body if _is_overload(node)]
+    body = [node for node in body if node not in overloads]
     for node, after in zip(body, [*body[1:], None], strict=True):
         if isinstance(node, ast.ClassDef) and node.name == name:
             return _class(node)
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == name:
-            return f"## `{name}`\n\n{_code(_signature(node))}\n\n{_prose(ast.get_docstring(node))}"
+            named = [_signature(each) for each in overloads if each.name == name]
+            signatures = "\n".join(named or [_signature(node)])
+            return f"## `{name}`\n\n{_code(signatures)}\n\n{_prose(ast.get_docstring(node))}"
         if isinstance(node, (ast.Assign, ast.AnnAssign)) and name in _targets(node):
             return f"## `{name}`\n\n{_code(ast.unparse(node))}\n\n{_prose(_text(after))}"
     return f"## `{name}`"  # imported into that module from elsewhere
+
+
+def _is_overload(node: ast.stmt) -> TypeGuard[ast.FunctionDef]:
+    decorators = node.decorator_list if isinstance(node, ast.FunctionDef) else []
+    return any(isinstance(each, ast.Name) and each.id == "overload" for each in decorators)
 
 
 def _class(node: ast.ClassDef) -> str:

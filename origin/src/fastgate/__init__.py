@@ -14,6 +14,9 @@ A request passes through these modules, in this order:
 6. `request.sending` checks that the endpoint that responds was compared. `responses` sends a
    refusal, `problem` defines its content, and `errors` names its cause for the log.
 
+A request without the header may come from another gateway, during a migration: `gateways` verify
+its assertion, and `dependencies` give the endpoint the same `Identity`.
+
 Before the first request, `startup` examines the app: `routes.self_test` tests that the installed
 framework dispatches as expected, `routes.placement` finds code that runs outside of the guard, and
 `compile` reads the endpoints. `declare` holds what `at_edge` has declared for them,
@@ -30,6 +33,8 @@ from fastgate.declare.at_edge import at_edge
 from fastgate.dependencies import AnyCaller, Caller, CallerRefused, any_caller, fastgate
 from fastgate.errors import FastgateError, KeysUnavailable, Refused
 from fastgate.forwarded import ForwardedClaims, NotForwarded
+from fastgate.gateways.choose import from_gateway
+from fastgate.gateways.gateway import Gateway
 from fastgate.guard import guard, refusal_response
 from fastgate.identity import Client, Identity
 from fastgate.local_rules import LocalCaller
@@ -51,6 +56,7 @@ __all__ = [
     "FastgateError",
     "FastgateMiddleware",
     "ForwardedClaims",
+    "Gateway",
     "Identity",
     "KeysUnavailable",
     "LocalCaller",
@@ -65,6 +71,7 @@ __all__ = [
     "at_edge",
     "claim",
     "fastgate",
+    "from_gateway",
     "group",
     "guard",
     "not_",

@@ -26,6 +26,8 @@ class Facts(NamedTuple):
     identity: Identity
     parameters: Mapping[str, object]
     """The path parameters, as Starlette's convertors give them."""
+    knows_roles: bool = True
+    """Whether a role that the identity lacks is one that the caller lacks."""
 
 
 class Condition(ABC):
@@ -84,6 +86,8 @@ class Member(Condition):
         if self.kind == "group":
             groups = identity.forwarded_groups
             return None if groups is None else self.name in groups
+        if self.kind == "role" and not facts.knows_roles:
+            return None
         return self.name in (identity.scopes if self.kind == "scope" else identity.roles)
 
 

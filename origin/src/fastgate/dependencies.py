@@ -25,6 +25,7 @@ from fastgate.errors import (
     InsufficientScope,
     RouteMismatch,
 )
+from fastgate.gateways.evidence import GatewayCheck
 from fastgate.identity import Identity
 from fastgate.problem import Problem
 from fastgate.refusal_log import log_of
@@ -89,7 +90,7 @@ def known_caller(connection: HTTPConnection) -> Identity:
 def require_scopes(connection: HTTPConnection, identity: Identity, scopes: Sequence[str]) -> None:
     """Refuse a caller who lacks one of these scopes."""
     if not identity.scopes.issuperset(scopes):
-        refuse(connection, InsufficientScope(), problem.insufficient_scope(scopes))
+        refuse(connection, InsufficientScope(), _missing_scopes(connection, scopes))
 
 
 def _identity(connection: HTTPConnection) -> Identity | None:
@@ -97,6 +98,11 @@ def _identity(connection: HTTPConnection) -> Identity | None:
     claims, check = scope.get(SCOPE_KEY), scope.get(CHECK_KEY)
     if OBSERVED_KEY in scope:
         return None  # the guard would have refused it, so its caller is not verified
+    if isinstance(check, GatewayCheck):
+        # Another gateway sent the request: its claims are on the check, and never in the scope.
+        if check.claims is None or claims is not None or not check.done:
+            refuse(connection, EvidenceMissing(), problem.NOT_FROM_THE_EDGE)
+        return check.claims.identity()
     if not isinstance(claims, EdgeClaims) or not isinstance(check, RouteCheck):
         refuse(connection, EvidenceMissing(), problem.NOT_FROM_THE_EDGE)
     # The comparison has run before the endpoint, unless the dispatch was one that we do not know.
@@ -106,6 +112,15 @@ def _identity(connection: HTTPConnection) -> Identity | None:
             return None
         refuse(connection, RouteMismatch(), problem.NOT_FROM_THE_EDGE)
     return Identity.of(claims)
+
+
+def _missing_scopes(connection: HTTPConnection, required: Sequence[str]) -> Problem:
+    check = connection.scope.get(CHECK_KEY)
+    if isinstance(check, GatewayCheck) and check.claims is not None:
+        gateway = check.claims.gateway
+        if not gateway.reports_scopes:
+            return problem.scopes_not_reported(required, gateway.name)
+    return problem.insufficient_scope(required)
 
 
 def refuse(connection: HTTPConnection, error: FastgateError, refusal: Problem) -> NoReturn:

@@ -75,6 +75,8 @@ class JwksRefused(FastgateError):
 class Refused(FastgateError):
     """`Fastgate-Identity` is invalid, or was signed for another request. A 401.
 
+    The assertion of another gateway is refused for the same causes, with the same codes.
+
     Args:
         about: the arguments of the exception.
         signed: the value that the edge signed, if a comparison failed; for the log.
@@ -86,6 +88,8 @@ class Refused(FastgateError):
         super().__init__(*about)
         self.signed = signed
         self.found = found
+        self.gateway: str | None = None
+        """The gateway whose assertion was refused; None if it was the header of the edge."""
         self.request_id: str | None = None
         """The edge's id of the request, if its signature was valid."""
 
@@ -236,3 +240,27 @@ class NotLocal(Refused):
     """Local development is on, and the request may come from another machine."""
 
     code = "not-local"
+
+
+class EdgeNotConfigured(Refused):
+    """The request has `Fastgate-Identity`, and the app has no settings of an edge."""
+
+    code = "edge-not-configured"
+
+
+class AssertionRepeated(Refused):
+    """There is more than one assertion in the request: of one gateway, or of several."""
+
+    code = "assertion-repeated"
+
+
+class SignerMismatch(Refused):
+    """`signer` or `client` of the assertion is another load balancer or client."""
+
+    code = "signer-mismatch"
+
+
+class RuleNotEnforced(Refused):
+    """The endpoint declares rules that only the edge enforces; another gateway sent the request."""
+
+    code = "rule-not-enforced"

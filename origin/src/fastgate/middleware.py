@@ -11,15 +11,19 @@ response if a step was left out. The work done once for each app is in `startup`
 """
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastgate import errors, problem
 from fastgate.claims import SCOPE_KEY, EdgeClaims
 from fastgate.content import ClientGone, matched
+from fastgate.gateways.assertions import Assertions, Found
+from fastgate.gateways.evidence import GatewayCheck, gateway_check_for
+from fastgate.gateways.gateway import Gateway
+from fastgate.gateways.options import check_gateways, without_edge
 from fastgate.keys.key_set import KeySet
-from fastgate.keys.source import KeySource
+from fastgate.keys.source import KeySource, NoEdge
 from fastgate.refusal_log import LOG_KEY, RefusalLog
 from fastgate.request.expiry import run_until
 from fastgate.request.head import HEADER, asks_for, head_of, only, take_headers
@@ -43,32 +47,52 @@ install()
 class FastgateMiddleware:
     """Pure ASGI middleware that admits a request only with a valid `Fastgate-Identity`.
 
+    With `gateways`, a request without this header may have the assertion of one of them instead.
+
     It must be the outermost middleware: any middleware outside of it sees unverified requests.
 
     Args:
         app: the app to guard.
-        settings: how this origin recognizes its edge.
+        settings: how this origin recognizes its edge; None if only `gateways` send requests.
+        gateways: other gateways whose assertions are accepted, from `from_gateway`.
+        health_path: without settings, a path that GET and HEAD reach without any assertion.
         keys: the source of the edge's keys; by default the source that `settings` describe.
         now: the clock, Unix time in seconds.
         observe: log what would be refused and let it pass. This protects nothing.
 
     Raises:
-        ValueError: `observe` is not a bool, or is combined with `strict` or local callers.
+        ValueError: `observe` is not a bool, or is combined with `strict`, local callers or
+            gateways; there are neither settings nor gateways; or two gateways use one header.
 
     """
 
     def __init__(
         self,
         app: ASGIApp,
-        settings: Settings,
+        settings: Settings | None = None,
         *,
+        gateways: Sequence[Gateway] = (),
+        health_path: str | None = None,
         keys: KeySource | None = None,
         now: Callable[[], float] = time.time,
         observe: bool = False,
     ) -> None:
+        check_gateways(settings, gateways, health_path, observe=observe)
         self.app = app
+        self.has_edge = settings is not None
+        """Whether the app has settings of an edge, and not only of other gateways."""
+        if settings is None:
+            settings, keys = without_edge(health_path), keys or NoEdge()
         self.settings = settings
-        self.startup = Startup(FastgateMiddleware, app, settings, keys=keys, observe=observe)
+        self._assertions = Assertions(gateways, settings.leeway)
+        self.startup = Startup(
+            FastgateMiddleware,
+            app,
+            settings,
+            keys=keys,
+            assertions=self._assertions,
+            observe=observe,
+        )
         self._now = now
         self._backend_host = expected_host(settings)
         self._observe = observe
@@ -95,7 +119,11 @@ class FastgateMiddleware:
             await respond(problem.UNAVAILABLE, scope, send)
         elif isinstance(check := scope.get(CHECK_KEY), RouteCheck):
             edge, audience = self.settings.edge, self.settings.audience
-            if self._observe or is_guarded_for(edge, audience, check, scope):
+            if isinstance(check, GatewayCheck):
+                passes = check.claims is not None and self._assertions.accepts(check.claims)
+            else:
+                passes = is_guarded_for(edge, audience, check, scope)
+            if self._observe or passes:
                 await self.app(scope, receive, send)
             else:
                 await refuse_nested(edge, audience, check, scope, send)
@@ -107,11 +135,17 @@ class FastgateMiddleware:
         settings, app = self.settings, self.startup.app
         found, arrival = take_headers(scope), arrival_of(scope, app)
         scope[SCOPE_KEY], scope[LOG_KEY] = None, self._refusals
+        found_assertions, asserted = self._take_assertions(scope, found), None
         if asks_for(settings.ready_path, scope, arrival):
             await respond_readiness(self.startup.keys, scope, send)
             return
         try:
-            if not asks_for(settings.health_path, scope, arrival):
+            if asks_for(settings.health_path, scope, arrival):
+                pass
+            elif found_assertions:
+                head_of(scope, arrival)  # it refuses a path that the app would read otherwise
+                asserted = await self._assertions.verified(found_assertions, self._now())
+            else:
                 if self.startup.local is not None and not found:
                     signed, limit = signed_scope(scope, arrival), settings.max_signed_body
                     header, receive = await self.startup.local.header(signed, receive, limit)
@@ -133,8 +167,12 @@ class FastgateMiddleware:
         claims: EdgeClaims | None = scope[SCOPE_KEY]  # None again if it would be refused
         judged = None if claims is None else claims.transaction
         prefix = arrival.prefix(None if judged is None else judged.path)
-        names = self.startup.names
-        check = check_for(scope, judged, refuse, names, prefix=prefix, kind=self._kind)
+        if asserted is None:
+            names = self.startup.names
+            check = check_for(scope, judged, refuse, names, prefix=prefix, kind=self._kind)
+        else:
+            names = self.startup.gateway_names
+            check = gateway_check_for(asserted, scope, refuse, names, prefix)
         with Comparing(check, scope, receive):
             outgoing = send_for(check, scope, send, observe=self._observe)
             token_end = None if claims is None else claims.requester.token_expires_at
@@ -143,6 +181,14 @@ class FastgateMiddleware:
                 await self.app(scope, receive, outgoing)
             else:
                 await self._run_until(token_end, check, scope, receive, outgoing)
+
+    def _take_assertions(self, scope: Scope, found: list[bytes]) -> list[Found]:
+        """Return the assertions that decide about a request: none if it has our own header."""
+        if not self._assertions:
+            return []
+        is_from_edge = bool(found) or self.startup.local is not None
+        assertions = self._assertions.take(scope, is_from_edge=is_from_edge)
+        return [] if is_from_edge else assertions
 
     async def _verified(self, found: list[bytes], head: RequestHead) -> EdgeClaims:
         token = only(found)

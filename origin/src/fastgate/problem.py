@@ -7,7 +7,7 @@ the causes. It never receives a token, a claim or an exception.
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 MEDIA_TYPE = "application/problem+json"
@@ -100,4 +100,12 @@ def insufficient_scope(required: Iterable[str]) -> Problem:
         "insufficient-scope",
         "The token does not have the required scope",
         ("WWW-Authenticate", f'Bearer error="insufficient_scope", scope="{scopes}"'),
+    )
+
+
+def scopes_not_reported(required: Iterable[str], gateway: str) -> Problem:
+    """Return the 403 for an endpoint with scopes behind a gateway that reports none."""
+    return replace(
+        insufficient_scope(required),
+        title=f"The gateway {gateway} reports no scopes, and this endpoint requires some",
     )

@@ -99,7 +99,8 @@ def facts_of(error: FastgateError, scope: Scope) -> dict[str, object]:
     They are `code`, `method`, `path` (as it arrived, at most 256 characters), `client` (its
     address), `verified` (whether the edge's signature was valid), `request_id` (as signed, or from
     `X-Request-ID` if nothing was verified), and the two compared values: `signed` and `found`.
-    `hint` says what to change, if that is known.
+    `gateway` is the name of another gateway whose assertion was refused. `hint` says what to
+    change, if that is known.
     """
     claims = scope.get(SCOPE_KEY)
     signed, found, request_id = None, None, None
@@ -136,6 +137,7 @@ def facts_of(error: FastgateError, scope: Scope) -> dict[str, object]:
         "verified": request_id is not None,
         "request_id": request_id or _short(_header(scope, b"x-request-id")),
         "claim": getattr(error, "claim", None),
+        "gateway": getattr(error, "gateway", None),
         "signed": _short(signed),
         "found": _short(found),
         "hint": hint,

@@ -13,7 +13,7 @@ from fastapi.requests import HTTPConnection
 from fastapi.security import SecurityScopes
 
 from fastgate import problem, vocabulary
-from fastgate.claims import SCOPE_KEY
+from fastgate.claims import SCOPE_KEY, EdgeClaims
 from fastgate.conditions import Condition, Facts, Member, conjuncts
 from fastgate.dependencies import FastgateScheme, known_caller, refuse, require_scopes
 from fastgate.errors import (
@@ -78,12 +78,15 @@ class Requires(FastgateScheme):
         if wanted.bound and identity.confirmation is None:
             refuse(connection, TokenUnbound(), problem.BOUND_TOKEN_REQUIRED)
         require_scopes(connection, identity, (*required.scopes, *wanted.scopes))
-        facts = Facts(identity, connection.path_params)
+        claims = connection.scope.get(SCOPE_KEY)
+        # Other gateways tell no roles and no sign-in, so nothing that depends on them can be met.
+        facts = Facts(identity, connection.path_params, knows_roles=isinstance(claims, EdgeClaims))
         for condition in wanted.conditions:
             if (holds := condition.holds(facts)) is not True:
                 error = ConditionUnmet() if holds is False else ConditionUndecidable()
                 refuse(connection, error, problem.FORBIDDEN)
-        if not _has_signed_in(wanted, identity, connection.scope[SCOPE_KEY].issued_at):
+        issued_at = claims.issued_at if isinstance(claims, EdgeClaims) else 0
+        if not _has_signed_in(wanted, identity, issued_at):
             needed = problem.insufficient_authentication(wanted.acr, wanted.max_age)
             refuse(connection, AuthenticationInsufficient(), needed)
         return identity

@@ -114,9 +114,9 @@ class Settings:
             self._check_local_development()
         if self._static_keys() is None:
             if self.jwks_url is not None:
-                _check_address("jwks_url", self.jwks_url)
+                check_address("jwks_url", self.jwks_url)
             else:
-                _check_address("edge", self.edge, JWKS_PATH)
+                check_address("edge", self.edge, JWKS_PATH)
 
     @property
     def jwks_address(self) -> str:
@@ -216,7 +216,7 @@ def check_flag(name: str, value: object) -> None:
         )
 
 
-def check_observe(observe: object, settings: Settings) -> None:
+def check_observe(observe: object, settings: Settings | None) -> None:
     """Refuse an `observe` that is not a bool, or that contradicts the settings.
 
     Raises:
@@ -224,7 +224,7 @@ def check_observe(observe: object, settings: Settings) -> None:
 
     """
     check_flag("observe", observe)
-    if observe and (settings.strict or settings.local_rules is not None):
+    if observe and settings is not None and (settings.strict or settings.local_rules is not None):
         raise ValueError("observe lets every request pass: not with strict or local callers")
 
 
@@ -238,8 +238,13 @@ def _jwk_set(name: str, document: object) -> Mapping[str, object]:
     return document
 
 
-def _check_address(name: str, url: str, path: str = "") -> None:
-    """Refuse an address that keys cannot be fetched from. The error says what to write."""
+def check_address(name: str, url: str, path: str = "") -> None:
+    """Refuse an address that keys cannot be fetched from.
+
+    Raises:
+        ValueError: the message says what to write.
+
+    """
     if "@" in url:  # it may hold a password, so the message does not quote it
         raise ValueError(f"{name}: write a URL without user and password")
     if "://" not in url:

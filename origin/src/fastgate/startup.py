@@ -16,7 +16,9 @@ from fastgate.compile.cache import caching
 from fastgate.compile.former_routes import overlap_of
 from fastgate.compile.policy import CannotCompile
 from fastgate.compile.strict import route_ids_or_raise
+from fastgate.compile.unenforced import Unenforced
 from fastgate.compile.unnamed_endpoints import Unnamed
+from fastgate.gateways.assertions import Assertions
 from fastgate.keys.source import EdgeKeys, KeySource
 from fastgate.local_rules import LocalRules
 from fastgate.routes.entering import mark_guarded
@@ -40,6 +42,7 @@ class Startup:
         inner: the ASGI app that the guard calls.
         settings: how this origin recognizes its edge.
         keys: the source of the edge's keys; by default the source that `settings` describe.
+        assertions: the other gateways whose requests are accepted.
         observe: log a fault of the app, and let it start.
 
     Raises:
@@ -54,12 +57,14 @@ class Startup:
         settings: Settings,
         *,
         keys: KeySource | None,
+        assertions: Assertions,
         observe: bool,
     ) -> None:
         check_observe(observe, settings)
         self._guard = guard
         self._inner = inner
         self._settings = settings
+        self._assertions = assertions
         self._observe = observe
         rules = settings.local_rules
         self.local = None if rules is None else _local_edge(rules)
@@ -75,6 +80,8 @@ class Startup:
         """The app whose routes are guarded; None if the guard cannot find it."""
         self.names = Names()
         """The names that the edge has for the routes of the app."""
+        self.gateway_names = Names()
+        """The same for requests of other gateways: routes with rules of the edge have no name."""
         if observe:
             _log.error("OBSERVING ONLY: the guard refuses nothing; every request reaches the app")
 
@@ -142,7 +149,7 @@ class Startup:
         """Read the routes of the app, now complete. Raises `CannotCompile` if strict."""
         self.app = app = guarded_app(self._guard, self._inner, scope)
         await understand_framework()
-        if isinstance(self.keys, EdgeKeys) and not can_start():
+        if (isinstance(self.keys, EdgeKeys) or self._assertions) and not can_start():
             raise Misplaced(
                 "the guard can fetch keys only on asyncio and trio. Run the app on one of them, or "
                 "give Settings the keys: keys={…}."
@@ -164,11 +171,14 @@ class Startup:
             mark_guarded(app)
         with caching():
             self._read(app)
+        self._assertions.warn()
 
     def _read(self, app: object) -> None:
         """Read the edge's names for the routes of an app, and prepare for local callers."""
         if routed_app(app) is not None:
             self.names = Names(signed_root_of(app), self._former(app), unnamed=Unnamed(app))
+            if self._assertions:
+                self.gateway_names = self.names._replace(unnamed=Unenforced(app))
         if self._settings.strict:
             self.names = self.names._replace(ids=route_ids_or_raise(app))
         if self.local is not None:

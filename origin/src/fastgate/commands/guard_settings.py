@@ -17,7 +17,7 @@ def settings_of(app: object) -> Settings | None:
     while app is not None and not any(app is each for each in seen):
         seen.append(app)
         if isinstance(app, FastgateMiddleware):
-            return app.settings
+            return app.settings if app.has_edge else None
         for layer in getattr(app, "user_middleware", ()):
             found = layer.kwargs.get("settings")
             if layer.cls is FastgateMiddleware and isinstance(found, Settings):

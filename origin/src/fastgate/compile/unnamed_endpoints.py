@@ -47,6 +47,9 @@ class Unnamed:
                 return True
         return key in self._unnamed
 
+    def _is_counted(self, endpoint: Endpoint) -> bool:
+        return access_of(endpoint) == UNNAMED
+
     def _is_read(self) -> bool:
         return self._router is None or parts_of(self._router) is self._parts
 
@@ -65,6 +68,6 @@ class Unnamed:
         # Keep the objects, so that their ids are not reused.
         known = {key: runs for key, (_, runs) in first.items()}
         # Set this before `_known`: another thread that finds a key there looks it up here.
-        self._unnamed = {key for key, (each, _) in first.items() if access_of(each) == UNNAMED}
+        self._unnamed = {key for key, (each, _) in first.items() if self._is_counted(each)}
         self._known = known
         self._router, self._parts = router, parts  # last, so that a failed read is repeated

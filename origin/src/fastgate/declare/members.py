@@ -41,6 +41,13 @@ _OTHERS = (
 ROUTE_MEMBERS = frozenset((*_FLAGS, *_LISTS, *_OTHERS))
 """The members of the edge's route document: `RouteDocument` in policy.schema.json."""
 
+_RULES = (
+    *("authentication", "from", "issuers", "require"),
+    *("require_bound", "scopes", "sign_body", "token_audiences"),
+)
+"""Members that let only some requests pass, and that only the edge enforces. `accepts`, `limits`
+and `methods` are not among them: they do not decide who may call."""
+
 _RENAMED = {"answer_headers": "response_headers", "trial": "shadow"}
 """Former names of members, each with its present name."""
 
@@ -111,6 +118,11 @@ def invalid_members(members: Mapping[str, object]) -> Iterator[str]:
             f"access is {members['access']!r}, which allows every caller, but {required} requires "
             'a known caller: write access="authenticated", or leave one of the two out'
         )
+
+
+def requires_the_edge(members: Mapping[str, object]) -> bool:
+    """Whether a declaration has rules about callers that only the edge enforces."""
+    return any(members.get(rule) for rule in _RULES)
 
 
 def refuse_for_many(members: Mapping[str, object]) -> None:

@@ -2,23 +2,27 @@
 
 Input: an address, or a JWK Set that never changes. Output: the `KeySet` to verify with now, or
 `KeysUnavailable`. It never blocks the event loop and never follows a redirect. Unverified requests
-do not determine how often keys are fetched. Bad keys never replace good ones.
+do not determine how often keys are fetched. Bad keys never replace good ones. The keys of other
+gateways have the same limits.
 """
 
 import logging
 import ssl
 import time
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Generic, Protocol, TypedDict, TypeVar, Unpack
 
 import anyio
 import anyio.to_thread
 import httpx
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from fastgate.background import Job, start
-from fastgate.errors import JwksRefused, KeysUnavailable
+from fastgate.errors import EdgeNotConfigured, JwksRefused, KeysUnavailable
 from fastgate.keys.key_set import KeySet, read_key_set
-from fastgate.keys.origin import OriginKeys
+from fastgate.keys.origin import MacKey, OriginKeys
+
+Key = TypeVar("Key")
 
 MAX_DOCUMENT_BYTES = 65_536
 
@@ -65,41 +69,69 @@ class StaticKeys:
         return self._keys
 
 
-class EdgeKeys:
-    """Keys that the edge publishes. They are fetched when first needed, and then renewed.
+class NoEdge:
+    """The keys of an app without an edge: it verifies no header."""
+
+    async def current(self) -> KeySet:
+        """Refuse. Raises `EdgeNotConfigured`."""
+        raise EdgeNotConfigured
+
+    async def refreshed(self) -> KeySet:
+        """Return no keys."""
+        return {}
+
+
+class Limits(TypedDict, total=False):
+    """The limits of fetched keys. All times are in seconds."""
+
+    fresh_for: float
+    """The age at which keys are renewed: by default 300."""
+    max_stale: float
+    """The age at which keys that could not be renewed are no longer used: by default 3600."""
+    cool_down: float
+    """The least time between two fetches that unknown keys cause: by default 30."""
+    retry_pause: float
+    """The least time between a failed fetch and the next: by default 2."""
+    timeout: float
+    """The time limit for one whole fetch: by default 5."""
+    clock: Callable[[], float]
+    """A monotonic clock."""
+
+
+class FetchedKeys(Generic[Key]):
+    """Keys from one address. They are fetched when first needed, and then renewed.
 
     Keys younger than `fresh_for` are used without a fetch. Older keys are still used while a fetch
-    runs in the background. Keys older than `max_stale` are not used. All times are in seconds.
+    runs in the background. Keys older than `max_stale` are not used.
     """
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        origin: OriginKeys | None = None,
-        fresh_for: float = 300.0,
-        max_stale: float = 3600.0,
-        cool_down: float = 30.0,
-        retry_pause: float = 2.0,
-        timeout: float = 5.0,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, url: str, **limits: Unpack[Limits]) -> None:
         self._url = url
-        self._origin = origin
-        self._fresh_for = fresh_for
-        self._max_stale = max_stale
-        self._cool_down = cool_down
-        self._retry_pause = retry_pause
-        self._timeout = timeout
-        self._clock = clock
+        self._fresh_for = limits.get("fresh_for", 300.0)
+        self._max_stale = limits.get("max_stale", 3600.0)
+        self._cool_down = limits.get("cool_down", 30.0)
+        self._retry_pause = limits.get("retry_pause", 2.0)
+        self._timeout = limits.get("timeout", 5.0)
+        self._clock = limits.get("clock", time.monotonic)
         self._tls: ssl.SSLContext | None = None
-        self._keys: KeySet = {}
+        self._keys: Mapping[str, Key] = {}
         self._fetched_at = float("-inf")
         self._failed_at = float("-inf")
         self._refreshed_at = float("-inf")
         self._fetch: Job | None = None
+        self.failure: str | None = None
+        """The cause of the last failed fetch, as in the log."""
 
-    async def current(self) -> KeySet:
+    def _read(self, document: bytes) -> Mapping[str, Key]:
+        """Return the keys in a document. Raises `JwksRefused`."""
+        raise NotImplementedError
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether keys were ever fetched."""
+        return bool(self._keys)
+
+    async def current(self) -> Mapping[str, Key]:
         """Return the keys to verify with now.
 
         Raises:
@@ -115,7 +147,7 @@ class EdgeKeys:
             raise KeysUnavailable
         return self._keys
 
-    async def refreshed(self) -> KeySet:
+    async def refreshed(self) -> Mapping[str, Key]:
         """Fetch at most once per `cool_down`, regardless of how many unknown keys are named."""
         if self._clock() - self._refreshed_at >= self._cool_down:
             self._refreshed_at = self._clock()
@@ -140,7 +172,7 @@ class EdgeKeys:
         asked_at = self._clock()
         try:
             with anyio.fail_after(self._timeout):
-                keys = read_key_set(await self._download(), self._origin)
+                keys = self._read(await self._download())
         except JwksRefused as error:
             self._failed(error.reason)
         except (httpx.HTTPError, TimeoutError) as error:
@@ -152,7 +184,7 @@ class EdgeKeys:
             self._keys, self._fetched_at = keys, asked_at
 
     def _failed(self, cause: str, error: Exception | None = None) -> None:
-        self._failed_at = self._clock()
+        self._failed_at, self.failure = self._clock(), cause
         facts = {"url": self._url, "error": None if error is None else repr(error)}
         _log.warning("keys not renewed: %s", cause, extra={"fastgate": facts})
 
@@ -186,3 +218,16 @@ class EdgeKeys:
                 if len(document) > MAX_DOCUMENT_BYTES:
                     raise JwksRefused("too-long")
             return bytes(document)
+
+
+class EdgeKeys(FetchedKeys[Ed25519PublicKey | MacKey]):
+    """Keys that the edge publishes, and those that an origin derives from them."""
+
+    def __init__(
+        self, url: str, *, origin: OriginKeys | None = None, **limits: Unpack[Limits]
+    ) -> None:
+        super().__init__(url, **limits)
+        self._origin = origin
+
+    def _read(self, document: bytes) -> KeySet:
+        return read_key_set(document, self._origin)

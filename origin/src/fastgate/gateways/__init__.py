@@ -1,0 +1,1 @@
+"""Assertions of other gateways, for apps that are not behind Fastgate yet."""

@@ -1,0 +1,115 @@
+"""The evidence that another gateway has sent a request, and never the edge.
+
+Input: what `assertions` has verified, and the routes that the app chooses. Output: the caller for
+`dependencies`. It is a type of its own, `GatewayCheck`. The guard creates it only for a request
+without `Fastgate-Identity`, and its claims are never `EdgeClaims`.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, NoReturn
+
+from pydantic import JsonValue
+from starlette.types import Scope, Send
+
+from fastgate.declare.lookup import declared_on_route
+from fastgate.declare.members import requires_the_edge
+from fastgate.errors import Refused, RuleNotEnforced
+from fastgate.forwarded import ForwardedClaims
+from fastgate.gateways.gateway import Asserted, Gateway
+from fastgate.identity import Identity
+from fastgate.routes.check import RouteCheck, check_for
+from fastgate.routes.framework import View
+from fastgate.routes.prefix import Prefix
+from fastgate.routes.route_names import Names
+
+_ABOUT_THE_TOKEN = frozenset(("iss", "sub", "aud", "exp", "nbf", "iat", "jti"))
+"""Claims of RFC 7519 §4.1, which are about the assertion, or in other members of `Identity`."""
+
+
+class AssertedClaims(ForwardedClaims):
+    """The claims of an assertion. No policy selects them: a missing one is a plain `KeyError`."""
+
+    __slots__ = ()
+
+    def __missing__(self, name: str) -> NoReturn:
+        """Refuse to read a claim that the assertion lacks. Raises `KeyError`."""
+        raise KeyError(name)
+
+    def get(self, name: str, default: Any = None, /) -> Any:  # noqa: ANN401
+        """Return the claim, or `default` if the assertion lacks it."""
+        return self[name] if name in self else default  # noqa: SIM401
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayClaims:
+    """What a gateway has signed about the caller of one request. It signs no route."""
+
+    gateway: Gateway
+    issuer: str
+    asserted: Asserted
+    request_id: str
+    claims: Mapping[str, JsonValue]
+
+    def identity(self) -> Identity:
+        """Return the caller."""
+        named = self.asserted
+        kept = {name: each for name, each in self.claims.items() if name not in _ABOUT_THE_TOKEN}
+        return Identity(
+            subject=named.subject,
+            issuer=self.issuer,
+            client_id=named.client_id,
+            scopes=named.scopes,
+            request_id=self.request_id,
+            claims=AssertedClaims(kept),
+            forwarded_groups=named.groups,
+        )
+
+
+@dataclass(slots=True)
+class GatewayCheck(RouteCheck):
+    """The check of a request that another gateway has sent.
+
+    No route was judged. A request still has to keep its method, path and host. An endpoint is
+    refused if it has no route at the edge, or declares rules that only the edge enforces.
+    """
+
+    claims: GatewayClaims | None = None
+
+    def fault(self, template: str | None, scope: Scope, view: View) -> Refused | None:
+        """Refuse an endpoint whose rules the app cannot enforce, and record the outcome."""
+        # `super()` without arguments would look for the class that `slots` has replaced.
+        fault = RouteCheck.fault(self, template, scope, view)
+        if fault is None and self._requires_the_edge(template, scope, view):
+            fault = RuleNotEnforced(found=template)
+            fault.gateway = None if self.claims is None else self.claims.gateway.name
+            self.done, self.refused = False, True
+        return fault
+
+    def _requires_the_edge(self, template: str | None, scope: Scope, view: View) -> bool:
+        declared = declared_on_route(view)  # read now, so that late declarations count, too
+        if template is None or requires_the_edge(declared):
+            return True
+        return self._has_no_name(declared, template, scope, view)
+
+
+def gateway_check_for(
+    claims: GatewayClaims,
+    scope: Scope,
+    refuse: Callable[[Refused, Scope, Send], Awaitable[None]],
+    names: Names,
+    prefix: Prefix,
+) -> GatewayCheck:
+    """Return the check for a request at the guard, like `check_for`.
+
+    Args:
+        claims: what the gateway has signed.
+        scope: the scope of the request at the guard.
+        refuse: the function that responds if the endpoint is refused.
+        names: the names of the app's routes. Those with rules of the edge have none.
+        prefix: the prefix of the app's templates.
+
+    """
+    made = check_for(scope, None, refuse, names, prefix=prefix)
+    shared = {each.name: getattr(made, each.name) for each in fields(RouteCheck)}
+    return GatewayCheck(**shared, claims=claims)
