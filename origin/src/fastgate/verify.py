@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from fastgate import errors, strict_json
 from fastgate.base64url import base64url, from_base64url
-from fastgate.claims import EdgeClaims, Transaction
+from fastgate.claims import EdgeClaims
 from fastgate.keys.key_set import KeySet
 from fastgate.keys.origin import MacKey
 
@@ -76,13 +76,7 @@ def verify(
     """
     claims = EdgeClaims.parse(_authenticated_payload(token, keys))
     try:
-        if claims.issuer != issuer:
-            raise errors.IssuerMismatch(signed=claims.issuer, found=issuer)
-        if claims.audience != audience:
-            raise errors.AudienceMismatch(signed=claims.audience, found=audience)
-        _check_time(claims, now, leeway)
-        _check_request(claims.transaction, head)
-        _check_host(claims.transaction, head.host, backend_host)
+        _compare(claims, head, issuer, audience, now, leeway, backend_host)
     except errors.Refused as error:
         error.request_id = claims.request_id
         raise
@@ -95,13 +89,14 @@ def _authenticated_payload(token: bytes, keys: KeySet) -> dict[str, object]:
     segments = token.split(b".")
     if len(segments) != 3:
         raise errors.TokenMalformed
-    algorithm, kid = _checked_header(segments[0])
-    payload, signature = _base64url(segments[1]), _base64url(segments[2])
+    head, body, tag = segments
+    algorithm, kid = _checked_header(head)
+    payload, signature = _base64url(body), _base64url(tag)
 
     key = keys.get(kid)
     if key is None:
         raise errors.KeyUnknown(signed=kid, found=", ".join(keys))
-    signing_input = token[: -len(segments[2]) - 1]
+    signing_input = token[: -len(tag) - 1]
     # The key determines the algorithm. The token's header has to agree (RFC 8725 §3.1).
     if isinstance(key, MacKey):
         if algorithm != HS256:
@@ -150,36 +145,48 @@ def _checked_header(segment: bytes) -> tuple[str, str]:
     return str(algorithm), kid
 
 
-def _check_time(claims: EdgeClaims, now: float, leeway: float) -> None:
-    if not 0 < claims.expires_at - claims.issued_at <= MAX_LIFETIME_SECONDS:
-        raise errors.LifetimeRefused(signed=f"{claims.expires_at - claims.issued_at} seconds")
+# One function, because this runs for every request.
+def _compare(
+    claims: EdgeClaims,
+    head: RequestHead,
+    issuer: str,
+    audience: str,
+    now: float,
+    leeway: float,
+    backend_host: str | None,
+) -> None:
+    signed_issuer, signed_audience, issued_at, expires_at, _, _, _, judged, _ = claims
+    if signed_issuer != issuer:
+        raise errors.IssuerMismatch(signed=signed_issuer, found=issuer)
+    if signed_audience != audience:
+        raise errors.AudienceMismatch(signed=signed_audience, found=audience)
+    if not 0 < expires_at - issued_at <= MAX_LIFETIME_SECONDS:
+        raise errors.LifetimeRefused(signed=f"{expires_at - issued_at} seconds")
     # RFC 7519 §4.1.4: a token is valid before `exp`, and no longer at `exp`.
-    if now - leeway >= claims.expires_at:
-        raise errors.Expired(signed=f"exp {claims.expires_at}", found=f"now {now:.0f}")
-    if now + leeway < claims.issued_at:
-        raise errors.NotYetValid(signed=f"iat {claims.issued_at}", found=f"now {now:.0f}")
+    if now - leeway >= expires_at:
+        raise errors.Expired(signed=f"exp {expires_at}", found=f"now {now:.0f}")
+    if now + leeway < issued_at:
+        raise errors.NotYetValid(signed=f"iat {issued_at}", found=f"now {now:.0f}")
 
-
-def _check_request(judged: Transaction, head: RequestHead) -> None:
-    if judged.method != head.method or judged.websocket is not head.websocket:
-        signed, found = (_kind(each.method, each.websocket) for each in (judged, head))
-        raise errors.MethodMismatch(signed=signed, found=found)
-    if head.raw_path is None:
-        if unquote(judged.path) not in head.decoded_paths:
-            raise errors.PathMismatch(signed=judged.path, found=", ".join(head.decoded_paths))
-    elif (path := judged.path.encode()) != head.raw_path and path not in head.other_paths:
-        raise errors.PathMismatch(signed=judged.path, found=head.raw_path.decode("latin-1"))
-    if judged.query != (_digest(head.query) if head.query else None):
+    _, _, method, signed_host, signed_path, signed_query, _, is_websocket = judged
+    arrived_method, raw_path, query, host, other_paths, decoded_paths, websocket = head
+    if method != arrived_method or is_websocket is not websocket:
+        raise errors.MethodMismatch(
+            signed=_kind(method, is_websocket), found=_kind(arrived_method, websocket)
+        )
+    if raw_path is None:
+        if unquote(signed_path) not in decoded_paths:
+            raise errors.PathMismatch(signed=signed_path, found=", ".join(decoded_paths))
+    elif (path := signed_path.encode()) != raw_path and path not in other_paths:
+        raise errors.PathMismatch(signed=signed_path, found=raw_path.decode("latin-1"))
+    if signed_query != (_digest(query) if query else None):
         raise errors.QueryMismatch
-
-
-def _check_host(judged: Transaction, found: bytes | None, backend_host: str | None) -> None:
     # The platform hands a WebSocket over with the backend's own name in `Host`.
-    if judged.websocket and backend_host is None and found:
+    if is_websocket and backend_host is None and host:
         return
-    expected = judged.host if backend_host is None else backend_host
-    if expected.encode() != found:
-        shown = None if found is None else found.decode("latin-1")
+    expected = signed_host if backend_host is None else backend_host
+    if expected.encode() != host:
+        shown = None if host is None else host.decode("latin-1")
         raise errors.HostMismatch(signed=expected, found=shown)
 
 
