@@ -4,10 +4,15 @@ Input: the scope of a request, and a route. Output: the path template, the view 
 the route. Like `framework`, this module depends on how FastAPI stores its routes.
 """
 
+import inspect
 from collections.abc import Iterator
+from functools import partial
+from types import FunctionType
 
 from fastapi import routing
+from fastapi.routing import APIRoute, APIWebSocketRoute
 from starlette._utils import get_route_path
+from starlette.endpoints import WebSocketEndpoint
 from starlette.routing import BaseRoute
 from starlette.types import Scope
 
@@ -57,6 +62,19 @@ def run_by(view: View, scope: Scope) -> object:
         found = (each.app for its, each in frontend_templates(route, view) if its == path)
         return next(found, None)
     return next(reversed(targets_of(view)), None) if endpoint is None else endpoint
+
+
+def is_one_endpoint(route: BaseRoute) -> bool:
+    """Whether this runs one function; otherwise it may choose by itself what to run."""
+    endpoint = getattr(route, "endpoint", None)
+    if type(endpoint) is FunctionType:
+        return True
+    while isinstance(endpoint, partial):
+        endpoint = endpoint.func
+    if inspect.isclass(endpoint):
+        return issubclass(endpoint, WebSocketEndpoint)
+    runs_one = inspect.isfunction(endpoint) or inspect.ismethod(endpoint)
+    return runs_one or isinstance(route, (APIRoute, APIWebSocketRoute))
 
 
 def frontend_templates(route: object, view: View) -> Iterator[tuple[str, View]]:
