@@ -16,7 +16,7 @@ from starlette.endpoints import WebSocketEndpoint
 from starlette.routing import BaseRoute
 from starlette.types import Scope
 
-from fastgate.declare.lookup import PLAIN_ROUTES, original_of, targets_of
+from fastgate.declare.lookup import PLAIN_ROUTES, original_of, stored, targets_of
 from fastgate.declare.static_access import is_a
 from fastgate.routes.framework import IncludedRoute, View
 
@@ -30,7 +30,7 @@ def chosen_path(route: BaseRoute, view: View, scope: Scope) -> str | None:
     """Return the path template of a route that the router has chosen, with its router's prefix."""
     if issubclass(type(route), _FRONTENDS):
         return _chosen_frontend(scope)
-    path = getattr(view, "path", None)
+    path = stored(view)["path"] if type(view) in PLAIN_ROUTES else getattr(view, "path", None)
     return path if isinstance(path, str) else None
 
 
@@ -42,7 +42,8 @@ def _chosen_frontend(scope: Scope) -> str:
 
 def chosen_view(route: BaseRoute, scope: Scope) -> View:
     """Return the view of a route that the router has chosen: path, methods, declarations."""
-    view = scope.get("fastapi", {}).get("effective_route_context")
+    known = scope.get("fastapi")
+    view = known.get("effective_route_context") if known else None
     if view is None:
         return route
     original = getattr(view, "original_route", None)
@@ -53,9 +54,12 @@ def chosen_view(route: BaseRoute, scope: Scope) -> View:
 
 def run_by(view: View, scope: Scope) -> object:
     """Return the endpoint of a chosen route, or its app without the app's own middleware."""
-    endpoint = getattr(view, "endpoint", None)
-    if endpoint is not None and type(view) in PLAIN_ROUTES:
-        return endpoint
+    if type(view) in PLAIN_ROUTES:
+        endpoint = stored(view).get("endpoint")
+        if endpoint is not None:
+            return endpoint
+    else:
+        endpoint = getattr(view, "endpoint", None)
     route = original_of(view)
     if is_a(route, *_FRONTENDS):
         path = _chosen_frontend(scope)
@@ -66,7 +70,10 @@ def run_by(view: View, scope: Scope) -> object:
 
 def is_one_endpoint(route: BaseRoute) -> bool:
     """Whether this runs one function; otherwise it may choose by itself what to run."""
-    endpoint = getattr(route, "endpoint", None)
+    if type(route) in PLAIN_ROUTES:
+        endpoint = stored(route).get("endpoint")
+    else:
+        endpoint = getattr(route, "endpoint", None)
     if type(endpoint) is FunctionType:
         return True
     while isinstance(endpoint, partial):

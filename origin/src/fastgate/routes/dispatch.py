@@ -108,7 +108,8 @@ def _compared(run: ASGIApp) -> Callable[..., Awaitable[None]]:
                 return
             # The usual case, an endpoint of a router, is here: each coroutine costs time.
             view = chosen_view(route, scope)
-            if responds_405 and (methods := view.methods) and scope["method"] not in methods:
+            methods = view.methods if responds_405 else None
+            if methods and scope["method"] not in methods:
                 check.let_pass(scope)
                 await run(scope, receive, send)
                 return
