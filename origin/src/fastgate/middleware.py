@@ -29,7 +29,7 @@ from fastgate.request.readiness import respond_readiness
 from fastgate.request.sending import send_for
 from fastgate.responses import refuse, respond
 from fastgate.routes.check import CHECK_KEY, Comparing, RouteCheck, method_of
-from fastgate.routes.dispatch import can_compare_all, install
+from fastgate.routes.dispatch import can_compare_routes, install
 from fastgate.routes.host import host_of
 from fastgate.routes.root_path import arrival_of, signed_scope
 from fastgate.settings import Settings, expected_host
@@ -131,7 +131,7 @@ class FastgateMiddleware:
                 if (expected := verified.transaction.content_digest) is not None:
                     compared, limit = self._compared_body, settings.max_signed_body
                     receive = await compared(scope, receive, expected, limit)
-            if not can_compare_all(app):
+            if not can_compare_routes(app, arrival.at_guard.router):
                 raise errors.RouteMismatch
         except ClientGone:
             return

@@ -65,7 +65,11 @@ def can_compare(routes: Iterable[object]) -> bool:
 
 def can_compare_all(app: object) -> bool:
     """Whether the router of an app is a known one, and each of its routes would be compared."""
-    router = router_of(app)
+    return can_compare_routes(app, router_of(app))
+
+
+def can_compare_routes(app: object, router: Router | None) -> bool:
+    """Whether the same is true of an app with this router; None if it has none."""
     if router is None:
         return can_compare(getattr(app, "routes", ()))
     if not _is_known(router, "__call__", "app"):
