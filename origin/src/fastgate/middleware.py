@@ -32,8 +32,9 @@ from fastgate.request.observe import ObservedCheck, let_pass, observed_body
 from fastgate.request.readiness import respond_readiness
 from fastgate.request.sending import send_for
 from fastgate.responses import refuse, respond
-from fastgate.routes.check import CHECK_KEY, Comparing, RouteCheck, check_for
-from fastgate.routes.dispatch import can_compare_all, install
+from fastgate.routes.check import CHECK_KEY, Comparing, RouteCheck, method_of
+from fastgate.routes.dispatch import can_compare_routes, install
+from fastgate.routes.host import host_of
 from fastgate.routes.root_path import arrival_of, signed_scope
 from fastgate.settings import Settings, expected_host
 from fastgate.startup import Startup
@@ -132,30 +133,40 @@ class FastgateMiddleware:
 
     async def _guard(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one request through, or refuse it: every step, in order."""
-        settings, app = self.settings, self.startup.app
-        found, arrival = take_headers(scope), arrival_of(scope, app)
+        settings, startup = self.settings, self.startup
+        app = startup.app
+        found, arrival, host = take_headers(scope), arrival_of(scope, app), host_of(scope)
         scope[SCOPE_KEY], scope[LOG_KEY] = None, self._refusals
-        found_assertions, asserted = self._take_assertions(scope, found), None
-        if asks_for(settings.ready_path, scope, arrival):
-            await respond_readiness(self.startup.keys, scope, send)
+        found_assertions = self._take_assertions(scope, found) if self._assertions else None
+        ready, health = settings.ready_path, settings.health_path
+        if ready is not None and asks_for(ready, scope, arrival):
+            await respond_readiness(startup.keys, scope, send)
             return
+        claims: EdgeClaims | None
+        asserted = None
         try:
-            if asks_for(settings.health_path, scope, arrival):
+            if health is not None and asks_for(health, scope, arrival):
                 pass
             elif found_assertions:
-                head_of(scope, arrival)  # it refuses a path that the app would read otherwise
+                head_of(scope, arrival, host)  # it refuses a path that the app would read otherwise
                 asserted = await self._assertions.verified(found_assertions, self._now())
             else:
-                if self.startup.local is not None and not found:
+                if startup.local is not None and not found:
                     signed, limit = signed_scope(scope, arrival), settings.max_signed_body
-                    header, receive = await self.startup.local.header(signed, receive, limit)
+                    header, receive = await startup.local.header(signed, receive, limit)
                     found = [header]
-                verified = await self._verified(found, head_of(scope, arrival))
+                head = head_of(scope, arrival, host)
+                token, keys = only(found), await startup.keys.current()
+                try:
+                    verified = self._verify(token, keys, head)
+                except errors.KeyUnknown:
+                    # The edge may have rotated its key. The source decides whether to fetch again.
+                    verified = self._verify(token, await startup.keys.refreshed(), head)
                 scope[SCOPE_KEY] = verified
                 if (expected := verified.transaction.content_digest) is not None:
                     compared, limit = self._compared_body, settings.max_signed_body
                     receive = await compared(scope, receive, expected, limit)
-            if not can_compare_all(app):
+            if not can_compare_routes(app, arrival.at_guard.router):
                 raise errors.RouteMismatch
         except ClientGone:
             return
@@ -164,15 +175,14 @@ class FastgateMiddleware:
                 await refuse(error, scope, send)
                 return
             let_pass(error, scope)
-        claims: EdgeClaims | None = scope[SCOPE_KEY]  # None again if it would be refused
+        claims = scope[SCOPE_KEY]  # None again if it would be refused
         judged = None if claims is None else claims.transaction
         prefix = arrival.prefix(None if judged is None else judged.path)
         if asserted is None:
-            names = self.startup.names
-            check = check_for(scope, judged, refuse, names, prefix=prefix, kind=self._kind)
+            method, path, names = method_of(scope), scope["path"], startup.names
+            check = self._kind(judged, refuse, method, path, host, prefix, names, prefix.router)
         else:
-            names = self.startup.gateway_names
-            check = gateway_check_for(asserted, scope, refuse, names, prefix)
+            check = gateway_check_for(asserted, scope, refuse, startup.gateway_names, prefix)
         with Comparing(check, scope, receive):
             outgoing = send_for(check, scope, send, observe=self._observe)
             token_end = None if claims is None else claims.requester.token_expires_at
@@ -184,29 +194,20 @@ class FastgateMiddleware:
 
     def _take_assertions(self, scope: Scope, found: list[bytes]) -> list[Found]:
         """Return the assertions that decide about a request: none if it has our own header."""
-        if not self._assertions:
-            return []
         is_from_edge = bool(found) or self.startup.local is not None
         assertions = self._assertions.take(scope, is_from_edge=is_from_edge)
         return [] if is_from_edge else assertions
 
-    async def _verified(self, found: list[bytes], head: RequestHead) -> EdgeClaims:
-        token = only(found)
-        try:
-            return self._verify(token, await self.startup.keys.current(), head)
-        except errors.KeyUnknown:
-            # The edge may have rotated its key. The source decides whether to fetch again.
-            return self._verify(token, await self.startup.keys.refreshed(), head)
-
     def _verify(self, token: bytes, keys: KeySet, head: RequestHead) -> EdgeClaims:
+        settings = self.settings
         return verify(
             token,
             keys,
             head,
-            issuer=self.settings.edge,
-            audience=self.settings.audience,
+            issuer=settings.edge,
+            audience=settings.audience,
             now=self._now(),
-            leeway=self.settings.leeway,
+            leeway=settings.leeway,
             backend_host=self._backend_host,
         )
 

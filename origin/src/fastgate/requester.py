@@ -7,6 +7,8 @@ members are checked strictly, and unknown ones ignored. It runs for every reques
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import product
+from string import ascii_uppercase
 from types import MappingProxyType
 from typing import Annotated, Any, NamedTuple, Self
 
@@ -18,7 +20,7 @@ from fastgate.edge_only import FROM_THE_EDGE, Handler, OnlyMade
 from fastgate.errors import ClaimMalformed
 
 _NO_CLAIMS: Mapping[str, JsonValue] = MappingProxyType({})
-_COUNTRY = re.compile(r"[A-Z]{2}")
+_COUNTRIES = frozenset(map("".join, product(ascii_uppercase, repeat=2)))
 _SUBDIVISION = re.compile(r"[A-Z]{2}-[A-Z0-9]{1,3}")
 _CONTINENTS = frozenset(("AF", "AN", "AS", "EU", "NA", "OC", "SA"))
 _CONNECTIONS = frozenset(("wired", "wifi", "mobile", "dialup", "satellite"))
@@ -102,19 +104,19 @@ class Requester(NamedTuple):
     @classmethod
     def parse(cls, rctx: Mapping[str, object]) -> Self:
         """Read `rctx`. Raises `ClaimMalformed`."""
-        found = _UNKNOWN.copy()
+        found, known = _UNKNOWN.copy(), _REQUESTER
         has_issuer = "iss" in rctx
         # Most headers have few of the known members, so this looks only at those present.
         for name, value in rctx.items():
-            member = _REQUESTER.get(name)
-            if member is None:
+            if name not in known:
                 continue
-            at, read, of_a_token = member
-            parsed = read(value)
+            at, read, of_a_token = known[name]
+            # Most members are texts, and a call takes longer than this comparison.
+            parsed = value if read is _text and type(value) is str and value else read(value)
             if parsed is None or (of_a_token and not has_issuer):
                 raise ClaimMalformed("rctx." + name)
             found[at] = parsed
-        return cls._make(found)
+        return tuple.__new__(cls, found)  # in half the time of `_make`
 
 
 # The readers of `rctx` return None for a malformed value.
@@ -165,7 +167,7 @@ def _one_of(known: frozenset[str]) -> Callable[[object], str | None]:
 _READERS: Mapping[str, tuple[str, Callable[[object], object], bool]] = {
     "iss": ("issuer", _text, False),
     "client_id": ("client_id", _text, False),
-    "country": ("country", _matching(_COUNTRY), False),
+    "country": ("country", _one_of(_COUNTRIES), False),
     "token_exp": ("token_expires_at", _end_of_token, True),
     "cnf": ("confirmation", Confirmation.parse, True),
     "roles": ("roles", _some_texts, True),

@@ -7,6 +7,7 @@ stored on any of its layers. This module checks nothing and runs no code of the 
 from collections.abc import Iterator, Mapping
 from functools import partial
 from types import FunctionType, MethodType
+from typing import Any
 
 from fastapi.routing import APIRoute, APIWebSocketRoute
 from starlette.applications import Starlette
@@ -29,6 +30,12 @@ PLAIN_ROUTES = frozenset(
 _NOT_PLAIN = (*MARKS, "original_route")
 _attributes = object.__getattribute__
 """Reads an attribute of a plain route directly: `routes.dispatch` replaces the usual function."""
+
+
+def stored(route: object) -> dict[str, Any]:
+    """Return the attributes of one of `PLAIN_ROUTES` as they are now."""
+    found: dict[str, Any] = _attributes(route, "__dict__")
+    return found
 
 
 def declared_on_route(route: object) -> Mapping[str, object]:

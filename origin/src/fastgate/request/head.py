@@ -8,7 +8,6 @@ rebuilt from them.
 from starlette.types import Scope
 
 from fastgate import errors
-from fastgate.routes.host import host_of
 from fastgate.routes.root_path import Arrival
 from fastgate.verify import RequestHead
 
@@ -61,12 +60,15 @@ def only(found: list[bytes]) -> bytes:
     return found[0]
 
 
-def head_of(scope: Scope, arrival: Arrival) -> RequestHead:
-    """Return the head as it arrived. Raises `PathMismatch` if the app would read another path."""
+def head_of(scope: Scope, arrival: Arrival, host: bytes | None) -> RequestHead:
+    """Return the head as it arrived, with this one `Host`.
+
+    Raises `PathMismatch` if the app would read another path.
+    """
     # A WebSocket starts as a GET (RFC 6455 §4.1). ASGI does not report the method.
     websocket = scope["type"] == "websocket"
     method = "GET" if websocket else scope["method"]
-    query, host = scope["query_string"], host_of(scope)
+    query: bytes = scope["query_string"]
     if arrival.raw_paths is None:
         paths = arrival.paths
         return RequestHead(method, None, query, host, decoded_paths=paths, websocket=websocket)
@@ -74,5 +76,6 @@ def head_of(scope: Scope, arrival: Arrival) -> RequestHead:
         raw_path = scope["raw_path"]
         found = raw_path.decode("latin-1") if isinstance(raw_path, bytes) else None
         raise errors.PathMismatch(found=found)
-    first, others = arrival.raw_paths[0], arrival.raw_paths[1:]
-    return RequestHead(method, first, query, host, others, websocket=websocket)
+    first, *others = arrival.raw_paths
+    # In half the time of the class: this runs for every request.
+    return tuple.__new__(RequestHead, (method, first, query, host, tuple(others), (), websocket))

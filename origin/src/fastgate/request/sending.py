@@ -36,7 +36,7 @@ _NONCE_VALUE = re.compile(rb"[A-Za-z0-9_-]{16,64}")
 def send_for(check: RouteCheck, scope: Scope, send: Send, *, observe: bool) -> Send:
     """Return the `send` for the app; remove `Fastgate-Subprotocol` from the scope."""
     # The length alone excludes most names.
-    lengths = {len(name) for name, _ in scope["headers"]}
+    lengths = [len(field[0]) for field in scope["headers"]]
     if _SUBPROTOCOL_LENGTH in lengths and OBSERVED_KEY not in scope:
         send = _with_subprotocol(scope, send)
     if _NONCE_LENGTH in lengths and scope[SCOPE_KEY] is not None:

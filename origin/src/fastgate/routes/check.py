@@ -130,7 +130,7 @@ class RouteCheck:
 
     def fault_within(self, scope: Scope) -> Refused | None:
         """Compare within an app that was judged as a whole: only the method has to be right."""
-        fault = None if _method(scope) == self.method else errors.MethodMismatch()
+        fault = None if method_of(scope) == self.method else errors.MethodMismatch()
         self.refused = self.refused or fault is not None
         return fault
 
@@ -146,7 +146,7 @@ class RouteCheck:
 
     def _changed(self, scope: Scope) -> Refused | None:
         # Middleware inside of the guard may have changed the request that the edge judged.
-        if (method := _method(scope)) != self.method:
+        if (method := method_of(scope)) != self.method:
             return errors.MethodMismatch(signed=self.method, found=method)
         if scope["path"] != self.path:
             return errors.PathMismatch(signed=self.path, found=scope["path"])
@@ -270,7 +270,6 @@ def check_for(
     names: Names = NO_NAMES,
     *,
     prefix: Prefix | None = None,
-    kind: type[RouteCheck] = RouteCheck,
 ) -> RouteCheck:
     """Return the check for a request at the guard.
 
@@ -281,14 +280,13 @@ def check_for(
         names: the names that the edge has for the app's routes.
         prefix: the prefix of the app's templates; by default only the scope's `root_path` is
             removed from the path.
-        kind: the class of the check. It decides what a failed comparison does.
 
     """
     if prefix is None:
         root_path: str = scope.get("root_path", "")
         prefix = Prefix("", root_path, path_below(root_path, scope["path"]))
-    method, path, host = _method(scope), scope["path"], host_of(scope)
-    return kind(judged, refuse, method, path, host, prefix, names, prefix.router)
+    method, path, host = method_of(scope), scope["path"], host_of(scope)
+    return RouteCheck(judged, refuse, method, path, host, prefix, names, prefix.router)
 
 
 def _described(template: str | None, scope: Scope) -> str:
@@ -296,5 +294,6 @@ def _described(template: str | None, scope: Scope) -> str:
     return f"{template or 'a route without a template'} ({endpoint})"
 
 
-def _method(scope: Scope) -> str:
+def method_of(scope: Scope) -> str:
+    """Return the method of a request, or `WEBSOCKET`."""
     return WEBSOCKET if scope["type"] == "websocket" else str(scope["method"])

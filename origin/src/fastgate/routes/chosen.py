@@ -4,14 +4,19 @@ Input: the scope of a request, and a route. Output: the path template, the view 
 the route. Like `framework`, this module depends on how FastAPI stores its routes.
 """
 
+import inspect
 from collections.abc import Iterator
+from functools import partial
+from types import FunctionType
 
 from fastapi import routing
+from fastapi.routing import APIRoute, APIWebSocketRoute
 from starlette._utils import get_route_path
+from starlette.endpoints import WebSocketEndpoint
 from starlette.routing import BaseRoute
 from starlette.types import Scope
 
-from fastgate.declare.lookup import PLAIN_ROUTES, original_of, targets_of
+from fastgate.declare.lookup import PLAIN_ROUTES, original_of, stored, targets_of
 from fastgate.declare.static_access import is_a
 from fastgate.routes.framework import IncludedRoute, View
 
@@ -25,7 +30,7 @@ def chosen_path(route: BaseRoute, view: View, scope: Scope) -> str | None:
     """Return the path template of a route that the router has chosen, with its router's prefix."""
     if issubclass(type(route), _FRONTENDS):
         return _chosen_frontend(scope)
-    path = getattr(view, "path", None)
+    path = stored(view)["path"] if type(view) in PLAIN_ROUTES else getattr(view, "path", None)
     return path if isinstance(path, str) else None
 
 
@@ -37,7 +42,8 @@ def _chosen_frontend(scope: Scope) -> str:
 
 def chosen_view(route: BaseRoute, scope: Scope) -> View:
     """Return the view of a route that the router has chosen: path, methods, declarations."""
-    view = scope.get("fastapi", {}).get("effective_route_context")
+    known = scope.get("fastapi")
+    view = known.get("effective_route_context") if known else None
     if view is None:
         return route
     original = getattr(view, "original_route", None)
@@ -48,15 +54,34 @@ def chosen_view(route: BaseRoute, scope: Scope) -> View:
 
 def run_by(view: View, scope: Scope) -> object:
     """Return the endpoint of a chosen route, or its app without the app's own middleware."""
-    endpoint = getattr(view, "endpoint", None)
-    if endpoint is not None and type(view) in PLAIN_ROUTES:
-        return endpoint
+    if type(view) in PLAIN_ROUTES:
+        endpoint = stored(view).get("endpoint")
+        if endpoint is not None:
+            return endpoint
+    else:
+        endpoint = getattr(view, "endpoint", None)
     route = original_of(view)
     if is_a(route, *_FRONTENDS):
         path = _chosen_frontend(scope)
         found = (each.app for its, each in frontend_templates(route, view) if its == path)
         return next(found, None)
     return next(reversed(targets_of(view)), None) if endpoint is None else endpoint
+
+
+def is_one_endpoint(route: BaseRoute) -> bool:
+    """Whether this runs one function; otherwise it may choose by itself what to run."""
+    if type(route) in PLAIN_ROUTES:
+        endpoint = stored(route).get("endpoint")
+    else:
+        endpoint = getattr(route, "endpoint", None)
+    if type(endpoint) is FunctionType:
+        return True
+    while isinstance(endpoint, partial):
+        endpoint = endpoint.func
+    if inspect.isclass(endpoint):
+        return issubclass(endpoint, WebSocketEndpoint)
+    runs_one = inspect.isfunction(endpoint) or inspect.ismethod(endpoint)
+    return runs_one or isinstance(route, (APIRoute, APIWebSocketRoute))
 
 
 def frontend_templates(route: object, view: View) -> Iterator[tuple[str, View]]:

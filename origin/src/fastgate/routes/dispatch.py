@@ -12,18 +12,19 @@ not compared, but the router of a guarded app refuses it.
 import inspect
 from collections.abc import Awaitable, Callable, Generator, Iterable
 from functools import partial
-from types import FunctionType, MethodType
+from types import MethodType
 from typing import Any
 
-from fastapi.routing import APIRoute, APIRouter, APIWebSocketRoute
-from starlette.endpoints import HTTPEndpoint, WebSocketEndpoint
+from fastapi.routing import APIRoute, APIRouter
+from starlette.applications import Starlette
+from starlette.endpoints import HTTPEndpoint
 from starlette.routing import BaseRoute, Host, Mount, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastgate.errors import Refused, RouteMismatch
 from fastgate.responses import refuse
 from fastgate.routes.check import RouteCheck, check_of
-from fastgate.routes.chosen import chosen_path, chosen_view
+from fastgate.routes.chosen import chosen_path, chosen_view, is_one_endpoint
 from fastgate.routes.entering import entered_by, is_due, is_guarded, note_mount, router_in
 from fastgate.routes.framework import (
     View,
@@ -32,7 +33,7 @@ from fastgate.routes.framework import (
     may_contain,
     router_of,
 )
-from fastgate.routes.not_found import is_plain, respond_405, respond_without_endpoint
+from fastgate.routes.not_found import is_plain, refuse_or_405, respond_without_endpoint
 from fastgate.routes.prefix import AGAIN, PREFIX_KEY, WHOLE, Prefix
 
 _get = object.__getattribute__
@@ -64,9 +65,18 @@ def can_compare(routes: Iterable[object]) -> bool:
 
 def can_compare_all(app: object) -> bool:
     """Whether the router of an app is a known one, and each of its routes would be compared."""
-    router = router_of(app)
-    known = router is None or _is_known(router, "__call__", "app")
-    return known and can_compare(getattr(app, "routes", ()))
+    return can_compare_routes(app, router_of(app))
+
+
+def can_compare_routes(app: object, router: Router | None) -> bool:
+    """Whether the same is true of an app with this router; None if it has none."""
+    if router is None:
+        return can_compare(getattr(app, "routes", ()))
+    if not _is_known(router, "__call__", "app"):
+        return False
+    # Read the list directly, if the app has no property of its own: this runs for every request.
+    plain = getattr(type(app), "routes", None) is Starlette.routes or app is router
+    return can_compare(_get(router, "__dict__")["routes"] if plain else getattr(app, "routes", ()))
 
 
 def _is_known(router: Router, *names: str) -> bool:
@@ -91,7 +101,36 @@ def _compared(run: ASGIApp) -> Callable[..., Awaitable[None]]:
     async def compared(route: BaseRoute, scope: Scope, receive: Receive, send: Send) -> None:
         check = check_of(scope, receive, router_in(scope), route)
         if check is not None:
-            await _compare(check, route, run, responds_405, scope, receive, send)
+            prefix: Prefix = scope[PREFIX_KEY]
+            if (
+                may_contain(route)
+                or prefix.template is None
+                or prefix is AGAIN
+                or not is_due(prefix, route, scope)
+            ):
+                await _compare(check, route, run, scope, receive, send)
+                return
+            # The usual case, an endpoint of a router, is here: each coroutine costs time.
+            view = chosen_view(route, scope)
+            methods = view.methods if responds_405 else None
+            if methods and scope["method"] not in methods:
+                check.let_pass(scope)
+                await run(scope, receive, send)
+                return
+            fault = check.fault(_template(prefix, route, view, scope), scope, view)
+            if fault is not None:
+                await refuse_or_405(check, fault, view, scope, receive, send)
+                return
+            leaf = is_one_endpoint(route)
+            check.running += leaf
+            check.whole += not leaf
+            scope[PREFIX_KEY] = WHOLE  # as in `_run_or_refuse`
+            try:
+                await run(scope, receive, send)
+            finally:
+                scope[PREFIX_KEY] = prefix
+                check.running -= leaf
+                check.whole -= not leaf
         elif is_guarded(scope):
             await refuse(
                 RouteMismatch(found="a route, for a request that no guard let in"), scope, send
@@ -182,12 +221,14 @@ async def _compare(
     check: RouteCheck,
     route: BaseRoute,
     run: ASGIApp,
-    responds_405: bool,
     scope: Scope,
     receive: Receive,
     send: Send,
 ) -> None:
-    """Run the route that a router has chosen, or refuse it."""
+    """Run a mount, host or inclusion that a router has chosen, or refuse it.
+
+    Also any route within an app that was judged as a whole, and one whose turn it is not.
+    """
     prefix: Prefix = scope[PREFIX_KEY]
     container = may_contain(route)
     if not is_due(prefix, route, scope):
@@ -203,7 +244,7 @@ async def _compare(
         fault = check.fault_again(scope)
         await _run_or_refuse(check, fault, run, scope, receive, send, is_endpoint=False)
     elif prefix.template is None:
-        fault, leaf = check.fault_within(scope), _is_endpoint(route)
+        fault, leaf = check.fault_within(scope), is_one_endpoint(route)
         await _run_or_refuse(check, fault, run, scope, receive, send, is_endpoint=leaf)
     elif container and (below := app_below(route)) is not None:
         inner = prefix.below(route, scope, router_of(below))
@@ -221,23 +262,14 @@ async def _compare(
         finally:
             scope[PREFIX_KEY] = prefix
     else:
+        # The mount is opaque, or leads to an app without visible routes.
         view = chosen_view(route, scope)
-        methods: set[str] | None
-        if responds_405 and (methods := view.methods) and scope["method"] not in methods:
-            check.let_pass(scope)
-            await run(scope, receive, send)
+        fault = check.fault(f"{prefix.below(route, scope).template}/{{path:path}}", scope, view)
+        if fault is not None:
+            await refuse_or_405(check, fault, view, scope, receive, send)
             return
-        fault = check.fault(_template(prefix, route, view, scope), scope, view)
-        if (
-            isinstance(fault, RouteMismatch)
-            and (methods := getattr(view, "methods", None))
-            and scope.get("method") not in methods
-        ):
-            # A class with its own `handle` does not run, and would usually respond so, too.
-            await respond_405(check, methods, scope, receive, send)
-            return
-        leaf = _is_endpoint(route)
-        await _run_or_refuse(check, fault, run, scope, receive, send, is_endpoint=leaf)
+        leaf = is_one_endpoint(route)
+        await _run_or_refuse(check, None, run, scope, receive, send, is_endpoint=leaf)
 
 
 async def _run_or_refuse(
@@ -262,21 +294,6 @@ async def _run_or_refuse(
             scope[PREFIX_KEY] = prefix
 
 
-def _is_endpoint(route: BaseRoute) -> bool:
-    """Whether this runs one function; otherwise it may choose by itself what to run."""
-    endpoint = getattr(route, "endpoint", None)
-    if type(endpoint) is FunctionType:
-        return True
-    while isinstance(endpoint, partial):
-        endpoint = endpoint.func
-    if inspect.isclass(endpoint):
-        return issubclass(endpoint, WebSocketEndpoint)
-    runs_one = inspect.isfunction(endpoint) or inspect.ismethod(endpoint)
-    return runs_one or isinstance(route, (APIRoute, APIWebSocketRoute))
-
-
 def _template(prefix: Prefix, route: BaseRoute, view: View, scope: Scope) -> str | None:
-    if may_contain(route):  # an opaque mount or host
-        return f"{prefix.below(route, scope).template}/{{path:path}}"
     above, path = prefix.above(scope), chosen_path(route, view, scope)
     return None if above is None or path is None else above + path

@@ -56,6 +56,13 @@ def _enter(router: Router, scope: Scope, receive: Receive) -> None:
     check = check_of(scope, receive, router)
     prefix: Prefix | None = scope.get(PREFIX_KEY)
     root_path: str = scope.get("root_path", "")
+    if (
+        prefix is not None
+        and prefix.template is not None
+        and prefix.root_path == root_path
+        and (check is None or prefix.mount is not None or prefix.base.own is not None)
+    ):
+        return  # the usual case: nothing has changed since the guard, or since the mount
     rest = path_below(root_path, scope["path"])
     if prefix is None:  # this is the first router, and the request has passed no guard
         app = scope.get("app")

@@ -10,6 +10,10 @@ _HOST = b"host"
 
 def host_of(scope: Scope) -> bytes | None:
     """Return the one `Host`; None if there is none, or more than one (RFC 9112 §3.2)."""
-    fields = scope.get("headers", ())
-    found = [value for name, value in fields if len(name) == 4 and name.lower() == _HOST]
-    return found[0] if len(found) == 1 else None
+    found: bytes | None = None
+    for name, value in scope.get("headers", ()):
+        if len(name) == 4 and name.lower() == _HOST:
+            if found is not None:
+                return None
+            found = value
+    return found

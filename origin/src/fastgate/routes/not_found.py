@@ -12,8 +12,9 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Match, Router
 from starlette.types import Receive, Scope, Send
 
+from fastgate.errors import Refused, RouteMismatch
 from fastgate.routes.check import RouteCheck
-from fastgate.routes.framework import effective_routes, root_path_of, router_of
+from fastgate.routes.framework import View, effective_routes, root_path_of, router_of
 
 
 async def respond_without_endpoint(
@@ -63,6 +64,18 @@ async def respond_405(
         raise HTTPException(405, headers=headers)
     # Without an app, no handler would catch the exception.
     await PlainTextResponse("Method Not Allowed", 405, headers)(scope, receive, send)
+
+
+async def refuse_or_405(
+    check: RouteCheck, fault: Refused, view: View, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Refuse a route that was compared, or respond 405 if it has not the method."""
+    methods: set[str] | None = getattr(view, "methods", None)
+    if isinstance(fault, RouteMismatch) and methods and scope.get("method") not in methods:
+        # A class with its own `handle` does not run, and would usually respond so, too.
+        await respond_405(check, methods, scope, receive, send)
+    else:
+        await check.refuse(fault, scope, send)
 
 
 def is_plain(router: Router) -> bool:
