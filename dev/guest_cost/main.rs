@@ -9,6 +9,8 @@
 )]
 
 #[cfg(target_os = "wasi")]
+mod deciding;
+#[cfg(target_os = "wasi")]
 mod fields;
 #[cfg(not(target_os = "wasi"))]
 #[path = "../../tests/support/guest.rs"]
@@ -31,6 +33,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 #[cfg(target_os = "wasi")]
 fn main() {
+    deciding::run();
+    println!();
     fields::run();
     println!();
     matching::run();

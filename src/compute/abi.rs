@@ -56,10 +56,11 @@ impl Message for ResponseHandle {
     }
 }
 
-/// The names of all fields, each once, in the order of arrival.
+/// The names of all fields, each once, in lower case, in the order of arrival.
 pub(super) fn names(message: &impl Message, buffer: &mut Vec<u8>) -> Result<Vec<String>, AbiError> {
     let names = names_of(message, buffer)?;
-    names.into_iter().map(|name| String::from_utf8(name).map_err(|_| AbiError)).collect()
+    let read = |name: Vec<u8>| String::from_utf8(name).map(|name| name.to_ascii_lowercase()).map_err(|_| AbiError);
+    names.into_iter().map(read).collect()
 }
 
 fn names_of<M: Message>(message: &M, buffer: &mut Vec<u8>) -> Result<Vec<Vec<u8>>, AbiError> {
