@@ -26,6 +26,8 @@ const STARTS: &str = "fastly_http_req::body_downstream_get";
 const MOST_WARM: f64 = 36.0;
 /// The same with the starts of sandboxes, which read the policy, the keys and the kill switch.
 const MOST_WITH_STARTS: f64 = 42.0;
+/// The most linear memory of a sandbox at its end, in bytes.
+const MOST_MEMORY: u64 = 16 * 1024 * 1024;
 
 #[test]
 fn a_request_with_a_token_seen_before_costs_few_hostcalls() {
@@ -93,9 +95,12 @@ fn counted_in_a_process_of_its_own() {
     let mut runs = std::iter::repeat_with(|| send(REQUESTS_OF_A_SANDBOX / 2)).take(4);
     let warm = runs.find(|counts| !counts.contains_key(STARTS)).unwrap();
     let in_warm = per_request(&warm, REQUESTS_OF_A_SANDBOX / 2);
+    let memory = hostcalls::memory().unwrap();
     println!(
-        "{in_warm:.1} hostcalls per request in a sandbox that runs, {with_starts:.1} with the starts of sandboxes"
+        "{in_warm:.1} hostcalls per request in a sandbox that runs, {with_starts:.1} with the starts of sandboxes; \
+         {memory} bytes of memory"
     );
+    assert!(memory <= MOST_MEMORY, "{memory} bytes");
     assert!(in_warm <= MOST_WARM, "{in_warm:.1} hostcalls per request in a sandbox that runs:{}", listed(&warm));
     assert!(with_starts <= MOST_WITH_STARTS, "{with_starts:.1} hostcalls per request with starts:{}", listed(&all));
 }
