@@ -21,6 +21,7 @@ from fastgate.testing import AsCaller
 ROOT = Path(__file__).parents[2]
 README, PACKAGE = ROOT / "README.md", ROOT / "origin" / "README.md"
 GUIDES = ROOT / "docs" / "guides"
+COSTS = ROOT / "docs" / "reference" / "costs.md"
 PAGES = sorted((ROOT / "docs").glob("**/*.md"))
 DOCUMENTS = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")), PACKAGE]
 DOCUMENTS += PAGES
@@ -235,11 +236,31 @@ def test_the_steps_of_the_log_are_those_of_the_architecture_in_that_order() -> N
     assert of_the_architecture == of_the_log
 
 
+@pytest.mark.parametrize(
+    ("page", "template"), [(COSTS, "costs"), (README, "readme")], ids=["costs", "README"]
+)
+def test_the_costs_are_as_make_bench_writes_them(page: Path, template: str) -> None:
+    text = (ROOT / "dev" / "bench" / f"{template}.template.md").read_text()
+    places = re.sub(r"\\{\\{\w+\\}\\}", "(.+?)", re.escape(text))
+    assert re.search(places, page.read_text(), re.DOTALL), "run `make bench`, do not edit by hand"
+
+
 def test_the_readme_has_the_measured_costs() -> None:
-    measured = costs_in(ROOT / "docs" / "reference" / "costs.md")
-    shown = costs_in(README)
+    measured, shown = costs_in(COSTS), costs_in(README)
     assert len(shown) >= 5
     assert shown.items() <= measured.items()
+    in_the_guest = re.search(r"takes (\d+) µs\s.*?takes (\d+) µs", README.read_text(), re.DOTALL)
+    row = re.search(
+        r"^\| RS256 2048 .*\| ([\d.]+) \| ([\d.]+) \|$", COSTS.read_text(), re.MULTILINE
+    )
+    assert in_the_guest
+    assert row
+    assert in_the_guest.groups() == tuple(f"{float(cell):.0f}" for cell in row.groups())
+
+
+def test_the_chart_has_the_measured_costs() -> None:
+    texts = re.findall(r"<text x[^>]*>([^<]*)</text>", COSTS.with_suffix(".svg").read_text())
+    assert dict(zip(texts[::2], texts[1::2], strict=True)) == costs_in(COSTS)
 
 
 def costs_in(page: Path) -> dict[str, str]:

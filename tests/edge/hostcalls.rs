@@ -26,6 +26,8 @@ const STARTS: &str = "fastly_http_req::body_downstream_get";
 const MOST_WARM: f64 = 36.0;
 /// The most additional hostcalls of the first request in a sandbox, which reads the policy, the keys and the kill switch.
 const MOST_OF_A_START: f64 = 52.0;
+/// The most linear memory of a sandbox at its end, in bytes.
+const MOST_MEMORY: u64 = 16 * 1024 * 1024;
 
 #[test]
 fn a_request_with_a_token_seen_before_costs_few_hostcalls() {
@@ -95,7 +97,12 @@ fn counted_in_a_process_of_its_own() {
     let requests = SANDBOXES * REQUESTS_OF_A_SANDBOX;
     let starts = f64::from(u32::try_from(all[STARTS]).unwrap());
     let of_a_start = (per_request(&all, requests) - in_warm) * f64::from(requests) / starts;
-    println!("{in_warm:.1} hostcalls per request in a sandbox that runs, {of_a_start:.1} more for the first");
+    let memory = hostcalls::memory().unwrap();
+    println!(
+        "{in_warm:.1} hostcalls per request in a sandbox that runs, {of_a_start:.1} more for the first; \
+         {memory} bytes of memory"
+    );
+    assert!(memory <= MOST_MEMORY, "{memory} bytes");
     assert!(in_warm <= MOST_WARM, "{in_warm:.1} hostcalls per request in a sandbox that runs:{}", listed(&warm));
     assert!(of_a_start <= MOST_OF_A_START, "{of_a_start:.1} hostcalls more for the first request:{}", listed(&all));
 }
