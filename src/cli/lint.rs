@@ -13,7 +13,7 @@ mod useless;
 use absent_claims::absences;
 use audiences::audiences;
 use exposed::exposed;
-use fastgate::gateway::{KEYS_PATH, metadata_path};
+use fastgate::gateway::{KEYS_PATH, metadata_paths};
 use fastgate::policy::fields::Accepts;
 use fastgate::policy::limits::KeyPart;
 use fastgate::policy::pattern::Segment;
@@ -57,11 +57,12 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
     if let Some(limit) = policy.edge().flood_limit.as_ref().filter(|limit| limit.shadow) {
         add(format!("$.limits.{}", limit.name), IN_SHADOW.to_owned(), SHADOW_REMEDY);
     }
-    let metadata = metadata_path(policy);
+    let metadata: Vec<String> = metadata_paths(policy).collect();
     for (number, route) in policy.routes().iter().enumerate() {
         let at = format!("$.routes[{number}]");
-        let published = [(KEYS_PATH, "its public keys"), (&metadata, "the metadata of what it protects (RFC 9728)")];
-        if let Some((_, document)) = published.into_iter().find(|(path, _)| is_at(route, path)) {
+        let metadata = metadata.iter().map(|path| (path.as_str(), "the metadata of what it protects (RFC 9728)"));
+        let mut published = [(KEYS_PATH, "its public keys")].into_iter().chain(metadata);
+        if let Some((_, document)) = published.find(|(path, _)| is_at(route, path)) {
             let what = format!("is served by the edge itself, for GET, with {document}");
             add(format!("{at}.path"), what, "choose another path");
         }

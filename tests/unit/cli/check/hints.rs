@@ -162,6 +162,38 @@ fn policies_with_hints() {
     assert!(said(&shadow("optional")).contains("write \"access\": \"authenticated\" and move it"));
 }
 
+#[test]
+fn a_resource_that_no_token_has_to_name_gets_a_hint() {
+    let policy = |resource: &str, audiences: Value, of_origin: &Value| {
+        let mut origin = json!({ "backend": "b", "audience": "a", "resource": resource });
+        origin.as_object_mut().unwrap().extend(of_origin.as_object().unwrap().clone());
+        json!({
+            "edge": { "issuer": "https://edge.test", "hosts": ["edge.test"] },
+            "origins": { "app": origin },
+            "issuers": { "a": { "issuer": "https://a.test", "backend": "idp", "audiences": audiences } },
+            "routes": [route("/mcp", &json!({})), route("/t/{tenant}/mcp", &json!({ "id": "t" }))]
+        })
+    };
+    let (mcp, none) = ("https://edge.test/mcp", json!({}));
+    assert_eq!(hints(&policy(mcp, json!([mcp]), &none)), [""; 0]);
+    assert_eq!(hints(&policy(mcp, json!(["m"]), &json!({ "token_audiences": ["m"] }))), [""; 0]);
+    assert_eq!(hints(&policy("https://edge.test/t/1/mcp", json!(["https://edge.test/t/1/mcp"]), &none)), [""; 0]);
+    let unnamed = "$.origins.app.resource is an audience that not every issuer of its routes lists: tokens of such an \
+                   issuer need not name it";
+    assert_eq!(hints(&policy(mcp, json!(["m"]), &none)), [unnamed]);
+    let elsewhere = "$.origins.app.resource has a path at which the origin has no route: clients compare it with the \
+                     URL that they request";
+    let orders = "https://edge.test/orders";
+    assert_eq!(hints(&policy(orders, json!([orders]), &none)), [elsewhere]);
+    let published = at("/.well-known/oauth-protected-resource/mcp", &["GET"]);
+    let mut shadowed = policy(mcp, json!([mcp]), &none);
+    let mut published = published["routes"][0].clone();
+    published["id"] = json!("published");
+    shadowed["routes"].as_array_mut().unwrap().push(published);
+    let served = "is served by the edge itself, for GET, with the metadata of what it protects (RFC 9728)";
+    assert_eq!(hints(&shadowed), [format!("$.routes[2].path {served}")]);
+}
+
 /// Two applications behind one issuer with two audiences.
 fn two_origins(orders: &Value, billing: &Value, of_route: &Value) -> Value {
     let origin = |name: &str, audiences: &Value| {
