@@ -101,7 +101,8 @@ impl<'policy, 'request> Credential<'policy, 'request> {
 }
 
 /// Verifies a signed token with the nearest key set of its issuer. If that set lacks the token's key, or has another
-/// key under its id, a later set is used.
+/// key under its id, a later set is used. If the set has the key and it belongs to another tenant, the issuer is not
+/// asked again: a client could otherwise cause requests to the issuer, and 503, with a token of its own tenant.
 fn verify(
     token: &UnverifiedToken<'_>,
     issuer: &Issuer,
@@ -113,6 +114,9 @@ fn verify(
         Err(missed @ (TokenError::UnknownKey | TokenError::Signature)) => missed,
         verified => return Ok(verified?),
     };
+    if missed == TokenError::UnknownKey && token.names_key_of_another_tenant(issuer, &keys) {
+        return Err(missed.into());
+    }
     let later = match sources.keys.keys(issuer, Wanted::Later) {
         Ok(later) => later,
         // The set has the key, and the signature is not valid for it.

@@ -183,6 +183,13 @@ impl<'request> UnverifiedToken<'request> {
         Ok(VerifiedClaims { holder: self.claims.holder(&issuer.shape)?, claims: self.claims.clone() })
     }
 
+    /// Whether `keys` has keys with the `kid` of the token, and all of them belong to other tenants of `issuer`.
+    pub(super) fn names_key_of_another_tenant(&self, issuer: &Issuer, keys: &KeySet) -> bool {
+        let tenant = self.claims.tenant(&issuer.shape);
+        let of_issuer = |owner: Option<&Value>| issuer.accepts_key(owner, tenant);
+        self.key_id().is_some_and(|kid| keys.has_only_for_others(kid, of_issuer))
+    }
+
     fn check_signature(&self, key: &Key, algorithm: AlgorithmName) -> Result<(), TokenError> {
         let Segments { signed, signature, .. } = Segments::split(self.compact.expose())?;
         key.verify(algorithm, signed.as_bytes(), &jws::decode(signature)?).map_err(|_| TokenError::Signature)
