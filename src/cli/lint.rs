@@ -5,6 +5,7 @@ mod audiences;
 mod candidates;
 mod countries;
 mod exposed;
+mod header_size;
 mod hint;
 mod overlap;
 mod required_claims;
@@ -19,6 +20,7 @@ use fastgate::policy::limits::KeyPart;
 use fastgate::policy::pattern::Segment;
 use fastgate::policy::{Access, Issuer, MethodName, Policy, PresetName, Requirement, Route};
 use fastgate::request::CanonicalPath;
+use header_size::header_size;
 use hint::{Lint, admitted_callers, open};
 use useless::{useless, useless_in_shared};
 
@@ -117,6 +119,7 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
     }
     lints.extend(useless_in_shared(policy));
     lints.extend(audiences(policy));
+    lints.extend(header_size(policy));
     let mut known = std::collections::BTreeSet::new();
     lints.retain(|lint| known.insert((lint.at.clone(), lint.what.clone())));
     lints

@@ -194,6 +194,35 @@ fn a_resource_that_no_token_has_to_name_gets_a_hint() {
     assert_eq!(hints(&shadowed), [format!("$.routes[2].path {served}")]);
 }
 
+#[test]
+fn an_identity_header_that_may_get_too_long_gets_a_hint() {
+    let forwarding = |count: usize, others: usize| {
+        let list: Vec<Value> = (0..count).map(|number| json!({ "claim": format!("claim-{number:02}") })).collect();
+        let mut routes = vec![route("/a", &json!({ "id": "a", "forward": list }))];
+        routes.extend(
+            (0..others)
+                .map(|number| route(&format!("/o/{number}"), &json!({ "id": format!("o{number}"), "forward": list }))),
+        );
+        json!({ "routes": routes })
+    };
+    assert_eq!(hints(&forwarding(10, 0)), [""; 0]);
+    let found = hints(&forwarding(16, 0));
+    let [hint] = found.as_slice() else { panic!("{found:?}") };
+    assert!(hint.starts_with("$.routes[0] may have an identity header of about "), "{hint}");
+    assert!(
+        hint.contains("for a caller of issuer \"partner\"") && hint.contains("16 forwarded claims 200 each"),
+        "{hint}"
+    );
+    let bytes: usize = hint.split(' ').find_map(|word| word.parse().ok()).unwrap();
+    assert!((7168..8500).contains(&bytes), "{hint}");
+    let mut public = forwarding(16, 0);
+    public["routes"][0]["access"] = json!("public");
+    let useless = "$.routes[0].forward has no effect, since a public route reads no token";
+    assert_eq!(hints(&public), [useless]);
+    let several = hints(&forwarding(16, 2));
+    assert!(several[0].contains("(and 2 more routes are near the limit)"), "{several:?}");
+}
+
 /// Two applications behind one issuer with two audiences.
 fn two_origins(orders: &Value, billing: &Value, of_route: &Value) -> Value {
     let origin = |name: &str, audiences: &Value| {
