@@ -100,7 +100,8 @@ impl<'policy, 'request> Credential<'policy, 'request> {
 }
 
 /// Verifies a signed token with the nearest key set of its issuer. If that set lacks the token's key, or has another
-/// key under its id, a later set is used.
+/// key under its id, a later set is used. If the set has the key and it belongs to another tenant, the issuer is not
+/// asked again: a client could otherwise cause requests to the issuer, and 503, with a token of its own tenant.
 fn verify(
     token: CheckedToken<'_, '_>,
     issuer: &Issuer,
@@ -111,7 +112,12 @@ fn verify(
         Ok(verified) => return Ok(verified),
         Err(missed) => missed,
     };
-    if !matches!(missed.error, TokenError::UnknownKey | TokenError::Signature) {
+    let may_be_newer = match missed.error {
+        TokenError::UnknownKey => !missed.token.names_key_of_another_tenant(&keys),
+        TokenError::Signature => true,
+        _ => false,
+    };
+    if !may_be_newer {
         return Err(missed.error.into());
     }
     let later = match sources.keys.keys(issuer, Wanted::Later) {

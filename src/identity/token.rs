@@ -233,6 +233,13 @@ impl<'policy, 'request> CheckedToken<'policy, 'request> {
         }
     }
 
+    /// Whether `keys` has keys with the `kid` of the token, and all of them belong to other tenants of its issuer.
+    pub(super) fn names_key_of_another_tenant(&self, keys: &KeySet) -> bool {
+        let tenant = self.token.claims.tenant(&self.issuer.shape);
+        let of_issuer = |owner: Option<&Value>| self.issuer.accepts_key(owner, tenant);
+        self.key_id().is_some_and(|kid| keys.has_only_for_others(kid, of_issuer))
+    }
+
     fn check_signature(&self, keys: &KeySet, signatures: &mut dyn SignatureCache) -> Result<(), TokenError> {
         let Self { token, issuer, algorithm } = self;
         let tenant = token.claims.tenant(&issuer.shape);
