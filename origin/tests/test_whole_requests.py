@@ -28,6 +28,7 @@ def counts() -> Iterator[list[Future[Counter[str]]]]:
     """Every app, on all processors at once."""
     with ProcessPoolExecutor() as pool:
         yield [pool.submit(agree, seed, REQUESTS) for seed in range(FIRST, FIRST + APPS)]
+        pool.shutdown(cancel_futures=True)
 
 
 def test_edge_and_app_agree_on_whole_requests(counts: list[Future[Counter[str]]]) -> None:
