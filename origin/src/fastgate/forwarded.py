@@ -79,7 +79,7 @@ class ForwardedClaims(dict[str, JsonValue]):
         value = self[name]
         return default if value is None else value
 
-    def groups_missing(self) -> NotForwarded:
+    def _groups_missing(self) -> NotForwarded:
         """Return the error for the groups, which are not forwarded either."""
         return groups_not_forwarded(self._route)
 

@@ -114,7 +114,7 @@ class Identity:
         if self.forwarded_groups is None:
             claims = self.claims
             if isinstance(claims, ForwardedClaims):
-                raise claims.groups_missing()
+                raise claims._groups_missing()
             raise groups_not_forwarded(self.route)
         return self.forwarded_groups
 

@@ -57,7 +57,7 @@ class AssertedClaims(ForwardedClaims):
         super().__init__(claims)
         self._gateway = gateway
 
-    def groups_missing(self) -> NotForwarded:
+    def _groups_missing(self) -> NotForwarded:
         """Return the error for the groups, which the assertion does not have."""
         return GroupsNotReported(self._gateway)
 
