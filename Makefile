@@ -57,9 +57,11 @@ fuzz: ## Fuzz one TARGET for some SECONDS (fuzz/targets/mod.rs lists them); new 
 	FUZZ_TARGET=$(TARGET) target/fuzz/$(HOST)/release/fuzz -max_total_time=$(SECONDS) -timeout=2 -max_len=8192 \
 		-artifact_prefix=target/fuzz/found/$(TARGET)- target/fuzz/corpus/$(TARGET) fuzz/corpus/$(TARGET)
 
-fuzz-python: $(VENV) ## The signed header and the policy compiler against 100,000 new inputs for each test; 10,000 new apps
+fuzz-python: $(VENV) ## The signed header and the policy compiler against 100,000 new inputs for each test; 10,000 new apps; 100,000 whole requests
 	cd origin && FASTGATE_FUZZ=100000 ../.venv/bin/python -m pytest -q tests/test_fuzz.py
 	cd origin && FASTGATE_FUZZ=10000 ../.venv/bin/python -m pytest -q tests/test_composition.py
+	cargo build $(NATIVE) --example decide
+	cd origin && FASTGATE_FUZZ=100000 ../.venv/bin/python -m pytest -q tests/test_whole_requests.py
 
 fuzz-seeds: $(VENV) ## Regenerate the seeds of the fuzz targets
 	.venv/bin/python fuzz/make_seeds.py

@@ -1,18 +1,30 @@
 """The examples in the documents work when they are copied, and every link has a target."""
 
 import ast
+import dataclasses
 import json
 import os
 import re
 import shlex
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
 import pytest
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.testclient import TestClient
 
+from fastgate import (
+    Confirmation,
+    Identity,
+    LocalCaller,
+    NotForwarded,
+    Settings,
+    guard,
+    requires,
+)
 from fastgate.__main__ import _parser
 from fastgate.compile.drift import drift
 from fastgate.compile.policy import compile_routes
@@ -93,6 +105,43 @@ def test_the_app_on_the_local_edge_compiles_to_the_policy_of_its_guide() -> None
         "/orders/{order_id:int}",
     ]
     assert json.loads(base[1])["issuers"]["dev"]["issuer"] == "http://127.0.0.1:9080"
+
+
+def test_the_local_caller_of_the_guide_has_every_member_and_meets_the_requirements() -> None:
+    names: dict[str, object] = {
+        "time": time,
+        "LocalCaller": LocalCaller,
+        "Confirmation": Confirmation,
+    }
+    exec(block(GUIDES / "run-your-app-locally.md", "Local callers"), names)  # noqa: S102
+    ada = names["ada"]
+    assert isinstance(ada, LocalCaller)
+    unset = LocalCaller("ada")
+    members = {each.name for each in dataclasses.fields(LocalCaller)} - {"subject"}
+    assert {name for name in members if getattr(ada, name) == getattr(unset, name)} == set()
+
+    app = FastAPI(openapi_url=None)
+    seen: list[Identity] = []
+    requirement = requires(role="admin", acr=["urn:mfa"], max_age=300, bound=True)
+
+    @app.get("/met")
+    async def met(caller: Annotated[Identity, Depends(requirement)]) -> None:
+        seen.append(caller)
+
+    edge = "http://127.0.0.1:7676"
+    guard(app, Settings(edge=edge, audience="orders", local_callers={"ada": ada, "bob": unset}))
+    with TestClient(app, base_url="http://localhost", client=("127.0.0.1", 1)) as client:
+        statuses = [
+            client.get("/met", headers={"Fastgate-Local-Caller": name}).status_code
+            for name in ("ada", "bob", "anonymous")
+        ]
+    assert statuses == [200, 401, 401]  # the token of bob is not bound
+    (caller,) = seen
+    assert ({*caller.roles}, {*caller.groups}) == ({"admin"}, {"accounting"})
+    assert (caller.tenant, caller.claims) == ("acme", {"email": "ada@acme.example", "org_id": 7})
+    assert (caller.session_id, caller.client_id) == ("s-1", "shop")
+    with pytest.raises(NotForwarded):
+        caller.claims["plan"]
 
 
 def test_the_examples_of_declarations_compile_to_what_the_guide_says() -> None:
