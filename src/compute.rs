@@ -14,8 +14,7 @@ use fastgate::mint::Grant;
 use fastgate::refusal::Refusal;
 use fastgate::sandbox::{ReceivedRequest, Sandbox};
 use fastgate::trail::{Step, Trail};
-use fastly::Request;
-use fastly::http::serve::{NextRequestOptions, RequestPromise};
+use fastly::handle::{BodyHandle, RequestHandle, client_request_and_body};
 use http::body::ReceivedBody;
 use http::client::{Locator, anonymizers};
 use http::receive::RequestIds;
@@ -57,29 +56,27 @@ pub(crate) fn serve() {
         ids: RequestIds::default(),
         buffer: vec![0; BUFFER],
     };
-    let mut request = Request::from_client();
-    let options = NextRequestOptions::from_timeout(IDLE);
-    while server.handle(request) < LIFETIME && core::arch::wasm32::memory_size(0) <= MEMORY {
-        match RequestPromise::new(&options).and_then(RequestPromise::wait) {
-            Ok(next) => request = next,
-            Err(_) => return,
-        }
+    let mut next = Some(client_request_and_body());
+    while let Some((request, body)) = next {
+        let uptime = server.handle(&request, body);
+        drop(request);
+        let may_go_on = uptime < LIFETIME && core::arch::wasm32::memory_size(0) <= MEMORY;
+        next = if may_go_on { abi::next_request(IDLE) } else { None };
     }
 }
 
 impl Server {
     /// One request: receive, decide, forward or respond, log; then, after the response, do the work that no request has
     /// to wait for. Returns how long the sandbox had lived when the request arrived.
-    fn handle(&mut self, mut request: Request) -> Duration {
+    fn handle(&mut self, request: &RequestHandle, body: BodyHandle) -> Duration {
         let started = Instant::now();
         let uptime = started.duration_since(self.started);
         let elapsed = move || u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         let request_id = self.ids.next();
-        let head = receive::head(request.as_handles().0, &mut self.buffer);
+        let head = receive::head(request, &mut self.buffer);
         let mut trail = Trail::new(receive::now(), request_id.as_deref().unwrap_or("none"), &head.method);
-        let mut body = ReceivedBody::of(&mut request, &head.headers);
-        let handle = request.as_handles().0;
-        let client = self.locator.client(handle);
+        let mut body = ReceivedBody::new(body, &head.headers);
+        let client = self.locator.client(request);
         trail.country.clone_from(&client.country);
         trail.pop.clone_from(&client.pop);
 
@@ -87,7 +84,7 @@ impl Server {
             let received = ReceivedRequest {
                 head,
                 client,
-                anonymizers: &|| anonymizers(handle),
+                anonymizers: &|| anonymizers(request),
                 body: &mut body,
                 acls: &mut acls::LinkedAcls,
                 elapsed: &elapsed,
