@@ -61,7 +61,8 @@ class ForwardedClaims(dict[str, JsonValue]):
     def __init__(
         self, claims: Mapping[str, JsonValue] | Iterable[tuple[str, JsonValue]], route: str = ""
     ) -> None:
-        super().__init__(claims)
+        if claims:  # most routes forward none
+            dict.__init__(self, claims)
         self._route = route
 
     def __missing__(self, name: str) -> NoReturn:

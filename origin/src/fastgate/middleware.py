@@ -32,9 +32,8 @@ from fastgate.request.observe import ObservedCheck, let_pass, observed_body
 from fastgate.request.readiness import respond_readiness
 from fastgate.request.sending import send_for
 from fastgate.responses import refuse, respond
-from fastgate.routes.check import CHECK_KEY, Comparing, RouteCheck, method_of
+from fastgate.routes.check import CHECK_KEY, RouteCheck, begin, end, method_of
 from fastgate.routes.dispatch import can_compare_routes, install
-from fastgate.routes.host import host_of
 from fastgate.routes.root_path import arrival_of, signed_scope
 from fastgate.settings import Settings, expected_host
 from fastgate.startup import Startup
@@ -135,7 +134,7 @@ class FastgateMiddleware:
         """Let one request through, or refuse it: every step, in order."""
         settings, startup = self.settings, self.startup
         app = startup.app
-        found, arrival, host = take_headers(scope), arrival_of(scope, app), host_of(scope)
+        (found, host, has_optional), arrival = take_headers(scope), arrival_of(scope, app)
         scope[SCOPE_KEY], scope[LOG_KEY] = None, self._refusals
         found_assertions = self._take_assertions(scope, found) if self._assertions else None
         ready, health = settings.ready_path, settings.health_path
@@ -183,14 +182,19 @@ class FastgateMiddleware:
             check = self._kind(judged, refuse, method, path, host, prefix, names, prefix.router)
         else:
             check = gateway_check_for(asserted, scope, refuse, startup.gateway_names, prefix)
-        with Comparing(check, scope, receive):
-            outgoing = send_for(check, scope, send, observe=self._observe)
-            token_end = None if claims is None else claims.requester.token_expires_at
-            choice = settings.end_with_token
+        token_end = None if claims is None else claims.requester.token_expires_at
+        choice = settings.end_with_token
+        comparing = begin(check, scope, receive)
+        try:
+            outgoing = send_for(
+                check, scope, send, has_optional=has_optional, observe=self._observe
+            )
             if token_end is None or choice == "none":
                 await self.app(scope, receive, outgoing)
             else:
                 await self._run_until(token_end, check, scope, receive, outgoing)
+        finally:
+            end(check, comparing)
 
     def _take_assertions(self, scope: Scope, found: list[bytes]) -> list[Found]:
         """Return the assertions that decide about a request: none if it has our own header."""

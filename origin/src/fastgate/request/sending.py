@@ -29,18 +29,29 @@ SUBPROTOCOL_HEADER = b"fastgate-subprotocol"
 BEARER = "bearer"
 
 _NONCE_NAME = NONCE.lower().encode()
-_NONCE_LENGTH, _SUBPROTOCOL_LENGTH = len(_NONCE_NAME), len(SUBPROTOCOL_HEADER)
+OPTIONAL_LENGTHS = frozenset((len(_NONCE_NAME), len(SUBPROTOCOL_HEADER)))
+"""The lengths of the names of the fields that `send_for` reads."""
 _NONCE_VALUE = re.compile(rb"[A-Za-z0-9_-]{16,64}")
 
 
-def send_for(check: RouteCheck, scope: Scope, send: Send, *, observe: bool) -> Send:
-    """Return the `send` for the app; remove `Fastgate-Subprotocol` from the scope."""
-    # The length alone excludes most names.
-    lengths = [len(field[0]) for field in scope["headers"]]
-    if _SUBPROTOCOL_LENGTH in lengths and OBSERVED_KEY not in scope:
-        send = _with_subprotocol(scope, send)
-    if _NONCE_LENGTH in lengths and scope[SCOPE_KEY] is not None:
-        send = _with_nonce(scope, send)
+def send_for(
+    check: RouteCheck, scope: Scope, send: Send, *, has_optional: bool, observe: bool
+) -> Send:
+    """Return the `send` for the app; remove `Fastgate-Subprotocol` from the scope.
+
+    Args:
+        check: the comparison of the request.
+        scope: its scope.
+        send: the server's.
+        has_optional: whether the name of a field has one of `OPTIONAL_LENGTHS`.
+        observe: whether no response is refused.
+
+    """
+    if has_optional:
+        if OBSERVED_KEY not in scope:
+            send = _with_subprotocol(scope, send)
+        if scope[SCOPE_KEY] is not None:
+            send = _with_nonce(scope, send)
     return send if observe else _only_if_compared(check, scope, send)
 
 

@@ -5,14 +5,15 @@ Input: an ASGI scope. Output: the value of its one `Host` field, as bytes. It co
 
 from starlette.types import Scope
 
-_HOST = b"host"
+HOST = b"host"
+"""The name of the field, lower case."""
 
 
 def host_of(scope: Scope) -> bytes | None:
     """Return the one `Host`; None if there is none, or more than one (RFC 9112 §3.2)."""
     found: bytes | None = None
     for name, value in scope.get("headers", ()):
-        if len(name) == 4 and name.lower() == _HOST:
+        if len(name) == 4 and name.lower() == HOST:
             if found is not None:
                 return None
             found = value
