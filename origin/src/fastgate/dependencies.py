@@ -66,7 +66,8 @@ class FastgateScheme(SecurityBase):
     async def __call__(self, connection: HTTPConnection, required: SecurityScopes) -> Identity:
         """Return the caller, or refuse."""
         identity = known_caller(connection)
-        require_scopes(connection, identity, required.scopes)
+        if scopes := required.scopes:
+            require_scopes(connection, identity, scopes)
         return identity
 
 

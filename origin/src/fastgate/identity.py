@@ -118,30 +118,35 @@ class Identity:
     @classmethod
     def of(cls, claims: EdgeClaims) -> Self | None:
         """Return the caller that `claims` name; None for an anonymous caller."""
-        requester = claims.requester
-        subject, issuer = claims.subject, requester.issuer
+        # Unpacking a tuple is faster than reading its members by name.
+        _, _, _, expires_at, request_id, subject, scopes, transaction, requester = claims
+        # fmt: off
+        (
+            issuer, client_id, country, token_expires_at, confirmation, roles, groups, tenant,
+            forwarded, authenticated_at, acr, session_id, *place,
+        ) = requester
+        # fmt: on
         if subject is None or issuer is None:
             return None
-        transaction = claims.transaction
         made = _Identity()
         made.subject = subject
         made.issuer = issuer
-        made.client_id = requester.client_id
-        made.scopes = claims.scopes
-        made.request_id = claims.request_id
-        made.token_expires_at = requester.token_expires_at
-        made.roles = requester.roles
-        made.tenant = requester.tenant
-        made.claims = ForwardedClaims(requester.claims, transaction.route)
-        made.confirmation = requester.confirmation
-        made.authenticated_at = requester.authenticated_at
-        made.acr = requester.acr
-        made.session_id = requester.session_id
-        made.client = Client.of(requester)
+        made.client_id = client_id
+        made.scopes = scopes
+        made.request_id = request_id
+        made.token_expires_at = token_expires_at
+        made.roles = roles
+        made.tenant = tenant
+        made.claims = ForwardedClaims(forwarded, transaction.route)
+        made.confirmation = confirmation
+        made.authenticated_at = authenticated_at
+        made.acr = acr
+        made.session_id = session_id
+        made.client = _client(country, *place)
         made.host = transaction.host
         made.route = transaction.route
-        made.expires_at = claims.expires_at
-        made.forwarded_groups = requester.groups
+        made.expires_at = expires_at
+        made.forwarded_groups = groups
         return _frozen(made, cls)
 
     @classmethod

@@ -10,7 +10,7 @@ not compared, but the router of a guarded app refuses it.
 """
 
 import inspect
-from collections.abc import Awaitable, Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from functools import partial
 from types import MethodType
 from typing import Any
@@ -92,55 +92,53 @@ def _is_known(router: Router, *names: str) -> bool:
 
 def _get_from_route(route: BaseRoute, name: str, /) -> Any:  # noqa: ANN401
     found = _get(route, name)
-    return MethodType(_compared(found), route) if name == "handle" else found
+    return MethodType(partial(_compared, found), route) if name == "handle" else found
 
 
-def _compared(run: ASGIApp) -> Callable[..., Awaitable[None]]:
-    responds_405 = getattr(run, "__func__", None) in _responds_405
-
-    async def compared(route: BaseRoute, scope: Scope, receive: Receive, send: Send) -> None:
-        check = check_of(scope, receive, router_in(scope), route)
-        if check is not None:
-            prefix: Prefix = scope[PREFIX_KEY]
-            if (
-                may_contain(route)
-                or prefix.template is None
-                or prefix is AGAIN
-                or not is_due(prefix, route, scope)
-            ):
-                await _compare(check, route, run, scope, receive, send)
-                return
-            # The usual case, an endpoint of a router, is here: each coroutine costs time.
-            view = chosen_view(route, scope)
-            methods = view.methods if responds_405 else None
-            if methods and scope["method"] not in methods:
-                check.let_pass(scope)
-                await run(scope, receive, send)
-                return
-            fault = check.fault(_template(prefix, route, view, scope), scope, view)
-            if fault is not None:
-                await refuse_or_405(check, fault, view, scope, receive, send)
-                return
-            leaf = is_one_endpoint(route)
-            check.running += leaf
-            check.whole += not leaf
-            scope[PREFIX_KEY] = WHOLE  # as in `_run_or_refuse`
-            try:
-                await run(scope, receive, send)
-            finally:
-                scope[PREFIX_KEY] = prefix
-                check.running -= leaf
-                check.whole -= not leaf
-        elif is_guarded(scope):
-            await refuse(
-                RouteMismatch(found="a route, for a request that no guard let in"), scope, send
-            )
-        else:
-            if isinstance(route, (Mount, Host)):
-                note_mount(route, scope)
+async def _compared(
+    run: ASGIApp, route: BaseRoute, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Run a route that a router has chosen, `run` being its `handle`, or refuse it."""
+    check = check_of(scope, receive, router_in(scope), route)
+    if check is not None:
+        prefix: Prefix = scope[PREFIX_KEY]
+        if (
+            may_contain(route)
+            or prefix.template is None
+            or prefix is AGAIN
+            or not is_due(prefix, route, scope)
+        ):
+            await _compare(check, route, run, scope, receive, send)
+            return
+        # The usual case, an endpoint of a router, is here: each coroutine costs time.
+        view = chosen_view(route, scope)
+        methods = view.methods if getattr(run, "__func__", None) in _responds_405 else None
+        if methods and scope["method"] not in methods:
+            check.let_pass(scope)
             await run(scope, receive, send)
-
-    return compared
+            return
+        fault = check.fault(_template(prefix, route, view, scope), scope, view)
+        if fault is not None:
+            await refuse_or_405(check, fault, view, scope, receive, send)
+            return
+        leaf = is_one_endpoint(route)
+        check.running += leaf
+        check.whole += not leaf
+        scope[PREFIX_KEY] = WHOLE  # as in `_run_or_refuse`
+        try:
+            await run(scope, receive, send)
+        finally:
+            scope[PREFIX_KEY] = prefix
+            check.running -= leaf
+            check.whole -= not leaf
+    elif is_guarded(scope):
+        await refuse(
+            RouteMismatch(found="a route, for a request that no guard let in"), scope, send
+        )
+    else:
+        if isinstance(route, (Mount, Host)):
+            note_mount(route, scope)
+        await run(scope, receive, send)
 
 
 def _get_from_router(router: Router, name: str, /) -> Any:  # noqa: ANN401
