@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use fastgate::gateway::{Decision, refuse};
 use fastgate::mint::Grant;
 use fastgate::refusal::Refusal;
-use fastgate::sandbox::{ReceivedRequest, Sandbox};
+use fastgate::sandbox::{LONGEST_WAIT, ReceivedRequest, Sandbox};
 use fastgate::trail::{Step, Trail};
 use fastly::handle::{BodyHandle, RequestHandle, client_request_and_body};
 use http::body::ReceivedBody;
@@ -23,9 +23,7 @@ use http::{forward, receive, respond};
 use log::Log;
 use platform::{FASTLY, acls};
 
-/// How long a sandbox waits for its next request. Waiting is billed as memory times time.
-const IDLE: Duration = Duration::from_secs(2);
-/// How long a sandbox lives at most, so that none outlasts a deployment by much.
+/// The age at which a sandbox takes no further request, so that none outlasts a deployment by much.
 const LIFETIME: Duration = Duration::from_mins(5);
 /// The memory above which a sandbox takes no further request, in pages of 64 KiB: 96 MiB; the platform ends it at 128.
 const MEMORY: usize = 96 * 16;
@@ -61,7 +59,7 @@ pub(crate) fn serve() {
         let uptime = server.handle(&request, body);
         drop(request);
         let may_go_on = uptime < LIFETIME && core::arch::wasm32::memory_size(0) <= MEMORY;
-        next = if may_go_on { abi::next_request(IDLE) } else { None };
+        next = if may_go_on { abi::next_request(LONGEST_WAIT) } else { None };
     }
 }
 
@@ -108,7 +106,8 @@ impl Server {
         if let Some(response) = response {
             response.send(&trail.request_id);
         }
-        self.sandbox.renew(&FASTLY);
+        // The time of the last step, for which the clock was read.
+        self.sandbox.renew(&FASTLY, uptime.saturating_add(Duration::from_micros(trail.measured())));
         uptime
     }
 
