@@ -13,11 +13,18 @@ from typing import NamedTuple, NoReturn, TypeAlias
 
 from pydantic import JsonValue
 
+from fastgate.edge_only import Handler, NeverRead
 from fastgate.identity import Identity
 from fastgate.path_values import is_parameter
 
 Scalar: TypeAlias = str | int | bool
 """A value that a claim can be compared with."""
+
+
+_WITHOUT_DEPENDS = NeverRead(
+    "a condition has no effect on a parameter, and is never read from a request. Write "
+    "`caller: Annotated[Identity, Depends(requires(…))]`"
+)
 
 
 class Facts(NamedTuple):
@@ -55,6 +62,11 @@ class Condition(ABC):
 
     def __hash__(self) -> int:
         return hash(canonical(self.document()))
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: Handler) -> NoReturn:
+        """Refuse a condition as the type or the metadata of a parameter."""
+        _WITHOUT_DEPENDS.__get_pydantic_core_schema__(source, handler)
 
     def __bool__(self) -> NoReturn:
         """Refuse `role("a") and role("b")`, of which Python would keep only the last."""
