@@ -16,7 +16,11 @@ from fastgate.compile.cache import caching
 from fastgate.compile.former_routes import overlap_of
 from fastgate.compile.policy import CannotCompile
 from fastgate.compile.strict import route_ids_or_raise
-from fastgate.compile.unenforced import Unenforced, refuse_lost_requirements
+from fastgate.compile.unenforced import (
+    Unenforced,
+    refuse_lost_requirements,
+    refuse_unenforced_rules,
+)
 from fastgate.compile.unnamed_endpoints import Unnamed
 from fastgate.gateways.assertions import Assertions
 from fastgate.keys.source import EdgeKeys, KeySource
@@ -179,6 +183,8 @@ class Startup:
             self.names = Names(signed_root_of(app), self._former(app), unnamed=Unnamed(app))
             refuse_lost_requirements(app)
             if self._assertions:
+                # No edge enforces these rules, and no compiler may ever read the app.
+                refuse_unenforced_rules(app)
                 self.gateway_names = self.names._replace(unnamed=Unenforced(app))
         if self._settings.strict:
             self.names = self.names._replace(ids=route_ids_or_raise(app))

@@ -16,6 +16,9 @@ from fastgate.declare.merge import CALLER_REQUIREMENTS, contradictory
 ACCESS = ("public", "optional", "authenticated", "none")
 """The values of `access`, from the most open to the most closed."""
 
+NO_ROUTE = "none"
+"""The `access` of an endpoint without a route at the edge."""
+
 CALLERS = ("access", *CALLER_REQUIREMENTS)
 """The members that decide who may call a route."""
 
@@ -123,6 +126,11 @@ def invalid_members(members: Mapping[str, object]) -> Iterator[str]:
 def requires_the_edge(members: Mapping[str, object]) -> bool:
     """Whether a declaration has rules about callers that only the edge enforces."""
     return any(members.get(rule) for rule in _RULES)
+
+
+def refuses_without_the_edge(members: Mapping[str, object]) -> bool:
+    """Whether no request of another gateway may reach what is declared so."""
+    return members.get("access") == NO_ROUTE or requires_the_edge(members)
 
 
 def refuse_for_many(members: Mapping[str, object]) -> None:

@@ -207,7 +207,7 @@ async def _run_default(
         return
     prefix: Prefix = scope[PREFIX_KEY]
     if prefix.template is None:
-        fault = check.fault_within(scope)
+        fault = check.fault_within(scope, default)
     elif prefix.router not in (None, router):
         fault = check.fault_again(scope)
     else:
@@ -244,7 +244,8 @@ async def _compare(
         fault = check.fault_again(scope)
         await _run_or_refuse(check, fault, run, scope, receive, send, is_endpoint=False)
     elif prefix.template is None:
-        fault, leaf = check.fault_within(scope), is_one_endpoint(route)
+        view, leaf = chosen_view(route, scope), is_one_endpoint(route)
+        fault = check.fault_within(scope, view)
         await _run_or_refuse(check, fault, run, scope, receive, send, is_endpoint=leaf)
     elif container and (below := app_below(route)) is not None:
         inner = prefix.below(route, scope, router_of(below))
