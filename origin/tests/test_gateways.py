@@ -293,6 +293,22 @@ async def test_exp_and_iat_are_required(
         assert await code_of(app, fake.fields(token), caplog) == "claim-malformed"
 
 
+@pytest.mark.parametrize("name", ["exp", "iat", "nbf"])
+@pytest.mark.parametrize("value", [10**400, -(10**400), 10**4200, 1e308, 2**60])
+async def test_a_time_beyond_every_clock_is_malformed(
+    fake: FakeGateway, caplog: pytest.LogCaptureFixture, name: str, value: float
+) -> None:
+    app = app_behind(fake)
+    if fake.gateway.times_in_header:
+        # It is read before the signature is verified.
+        token = fake.mint(jose=fake.jose(**{name: value}), sign=lambda _: bytes(64))
+        assert await code_of(app, fake.fields(token), caplog) == "claim-malformed"
+        assert not fake.server.hits
+    token = fake.mint(fake.claims(**{name: value}))
+    if not fake.gateway.times_in_header or name == "exp":
+        assert await code_of(app, fake.fields(token), caplog) == "claim-malformed"
+
+
 async def test_several_assertions_are_refused(
     fake: FakeGateway, caplog: pytest.LogCaptureFixture
 ) -> None:
