@@ -35,6 +35,8 @@ class Facts(NamedTuple):
     """The path parameters, as Starlette's convertors give them."""
     knows_roles: bool = True
     """Whether a role that the identity lacks is one that the caller lacks."""
+    knows_scopes: bool = True
+    """The same for scopes."""
 
 
 class Condition(ABC):
@@ -98,9 +100,9 @@ class Member(Condition):
         if self.kind == "group":
             groups = identity.forwarded_groups
             return None if groups is None else self.name in groups
-        if self.kind == "role" and not facts.knows_roles:
-            return None
-        return self.name in (identity.scopes if self.kind == "scope" else identity.roles)
+        if self.kind == "scope":
+            return self.name in identity.scopes if facts.knows_scopes else None
+        return self.name in identity.roles if facts.knows_roles else None
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

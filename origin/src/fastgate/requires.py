@@ -16,7 +16,7 @@ from fastapi.security import SecurityScopes
 from fastgate import problem, vocabulary
 from fastgate.claims import SCOPE_KEY, EdgeClaims
 from fastgate.conditions import Condition, Facts, Member, conjuncts
-from fastgate.dependencies import FastgateScheme, known_caller, refuse, require_scopes
+from fastgate.dependencies import FastgateScheme, known_caller, knows_scopes, refuse, require_scopes
 from fastgate.edge_only import Handler, NeverRead
 from fastgate.errors import (
     AuthenticationInsufficient,
@@ -102,8 +102,14 @@ class Requires(FastgateScheme):
             refuse(connection, TokenUnbound(), problem.BOUND_TOKEN_REQUIRED)
         require_scopes(connection, identity, (*required.scopes, *wanted.scopes))
         claims = connection.scope.get(SCOPE_KEY)
-        # Other gateways tell no roles and no sign-in, so nothing that depends on them can be met.
-        facts = Facts(identity, connection.path_params, knows_roles=isinstance(claims, EdgeClaims))
+        # Other gateways tell no roles and no sign-in, and most tell no scopes, so nothing that
+        # depends on them can be met.
+        facts = Facts(
+            identity,
+            connection.path_params,
+            knows_roles=isinstance(claims, EdgeClaims),
+            knows_scopes=knows_scopes(connection),
+        )
         for condition in wanted.conditions:
             if (holds := condition.holds(facts)) is not True:
                 error = ConditionUnmet() if holds is False else ConditionUndecidable()

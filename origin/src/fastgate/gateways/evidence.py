@@ -60,7 +60,7 @@ class GatewayClaims:
             subject=named.subject,
             issuer=self.issuer,
             client_id=named.client_id,
-            scopes=named.scopes,
+            scopes=named.scopes or frozenset(),
             request_id=self.request_id,
             claims=AssertedClaims(kept),
             forwarded_groups=named.groups,

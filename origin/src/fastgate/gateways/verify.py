@@ -157,7 +157,9 @@ def _time(members: Members, name: str) -> float | None:
         return None
     # In Python a bool is an int, and an int may be too large for a float or for a message. NaN is
     # not within any limits.
-    if type(value) not in (int, float) or not -LATEST <= value <= LATEST:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise errors.ClaimMalformed(name)
+    if not -LATEST <= value <= LATEST:
         raise errors.ClaimMalformed(name)
     return value
 
