@@ -9,6 +9,7 @@ import itertools
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TypeAlias
 
 from fastgate.compile.callers.requirements import is_same
@@ -80,11 +81,8 @@ def drift(
                 lines.append(f"{name}: only the edge has it{others}{outcome}")
                 continue
             accepted = former.get(request, Accepted()).ids
-            mine = ours[request][0]
-            differences = _differences(
-                mine, route, everything=everything, ids=ids, accepted=accepted
-            )
-            found = list(differences)
+            differences = partial(_differences, everything=everything, ids=ids, accepted=accepted)
+            found = [*differences(ours[request][0], route)]
             lines.extend(f"{name}: {line}" for line in found)
             run = _run_by(request[0], route, ours, root_path)
             if run is not None and run != request:
