@@ -34,7 +34,8 @@ struct Arguments {
     /// The address of the second guest.
     #[arg(long, requires = "store_wasm")]
     store_listen: Option<SocketAddr>,
-    /// Count hostcalls. Each connection to this address gets the numbers since the one before, as JSON.
+    /// Count hostcalls. Each connection to this address gets the numbers since the one before, and the memory of the
+    /// sandbox that ended last in bytes, as JSON.
     #[arg(long)]
     hostcalls_listen: Option<SocketAddr>,
 }
@@ -68,7 +69,8 @@ fn report_hostcalls(listener: TcpListener) -> Result<(), Box<dyn std::error::Err
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
             // A client that does not read its answer loses it.
-            let _ = serde_json::to_writer(&mut stream, &hostcalls::take());
+            let counts = serde_json::json!({ "hostcalls": hostcalls::take(), "memory": hostcalls::memory() });
+            let _ = serde_json::to_writer(&mut stream, &counts);
         }
     });
     Ok(())

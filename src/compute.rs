@@ -12,10 +12,9 @@ use std::time::{Duration, Instant};
 use fastgate::gateway::{Decision, refuse};
 use fastgate::mint::Grant;
 use fastgate::refusal::Refusal;
-use fastgate::sandbox::{ReceivedRequest, Sandbox};
+use fastgate::sandbox::{LONGEST_WAIT, ReceivedRequest, Sandbox};
 use fastgate::trail::{Step, Trail};
-use fastly::Request;
-use fastly::http::serve::{NextRequestOptions, RequestPromise};
+use fastly::handle::{BodyHandle, RequestHandle, client_request_and_body};
 use http::body::ReceivedBody;
 use http::client::{Locator, anonymizers};
 use http::receive::RequestIds;
@@ -24,8 +23,6 @@ use http::{forward, receive, respond};
 use log::Log;
 use platform::{FASTLY, acls};
 
-/// How long a sandbox waits for its next request. Waiting is billed as memory times time.
-const IDLE: Duration = Duration::from_secs(2);
 /// How long a sandbox lives at most, so that none outlasts a deployment by much.
 const LIFETIME: Duration = Duration::from_mins(5);
 /// The memory above which a sandbox takes no further request, in pages of 64 KiB: 96 MiB; the platform ends it at 128.
@@ -57,29 +54,27 @@ pub(crate) fn serve() {
         ids: RequestIds::default(),
         buffer: vec![0; BUFFER],
     };
-    let mut request = Request::from_client();
-    let options = NextRequestOptions::from_timeout(IDLE);
-    while server.handle(request) < LIFETIME && core::arch::wasm32::memory_size(0) <= MEMORY {
-        match RequestPromise::new(&options).and_then(RequestPromise::wait) {
-            Ok(next) => request = next,
-            Err(_) => return,
-        }
+    let mut next = Some(client_request_and_body());
+    while let Some((request, body)) = next {
+        let uptime = server.handle(&request, body);
+        drop(request);
+        let may_go_on = uptime < LIFETIME && core::arch::wasm32::memory_size(0) <= MEMORY;
+        next = if may_go_on { abi::next_request(LONGEST_WAIT) } else { None };
     }
 }
 
 impl Server {
     /// One request: receive, decide, forward or respond, log; then, after the response, do the work that no request has
     /// to wait for. Returns how long the sandbox had lived when the request arrived.
-    fn handle(&mut self, mut request: Request) -> Duration {
+    fn handle(&mut self, request: &RequestHandle, body: BodyHandle) -> Duration {
         let started = Instant::now();
         let uptime = started.duration_since(self.started);
         let elapsed = move || u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         let request_id = self.ids.next();
-        let head = receive::head(request.as_handles().0, &mut self.buffer);
+        let head = receive::head(request, &mut self.buffer);
         let mut trail = Trail::new(receive::now(), request_id.as_deref().unwrap_or("none"), &head.method);
-        let mut body = ReceivedBody::of(&mut request, &head.headers);
-        let handle = request.as_handles().0;
-        let client = self.locator.client(handle);
+        let mut body = ReceivedBody::new(body, &head.headers);
+        let client = self.locator.client(request);
         trail.country.clone_from(&client.country);
         trail.pop.clone_from(&client.pop);
 
@@ -87,7 +82,7 @@ impl Server {
             let received = ReceivedRequest {
                 head,
                 client,
-                anonymizers: &|| anonymizers(handle),
+                anonymizers: &|| anonymizers(request),
                 body: &mut body,
                 acls: &mut acls::LinkedAcls,
                 elapsed: &elapsed,
@@ -111,7 +106,8 @@ impl Server {
         if let Some(response) = response {
             response.send(&trail.request_id);
         }
-        self.sandbox.renew(&FASTLY);
+        // The time of the last step, for which the clock was read.
+        self.sandbox.renew(&FASTLY, uptime.saturating_add(Duration::from_micros(trail.measured())));
         uptime
     }
 

@@ -17,7 +17,7 @@ pub use decision::{Decision, refuse};
 pub use environment::Environment;
 use pipeline::Pipeline;
 use well_known::Published;
-pub use well_known::{KEYS_PATH, Publication, metadata_path};
+pub use well_known::{KEYS_PATH, Publication, metadata_paths};
 
 /// A policy and the keys to sign with: all that is needed to decide on requests.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Gateway {
         let mut pipeline = Pipeline::new(environment, trail, self.policy.edge());
         match self.run(head, &mut pipeline) {
             Ok(decision) => pipeline.decided(decision),
-            Err(refusal) => pipeline.refused(&refusal, self.published.resource_url()),
+            Err(refusal) => pipeline.refused(&refusal),
         }
     }
 
@@ -61,7 +61,7 @@ impl Gateway {
         let target = pipeline.normalize(head)?;
         if let Some(document) = self.published.at(&target) {
             pipeline.flood(None, &target)?;
-            return Ok(Decision::Publish(self.published.publication(document, &self.minter)?));
+            return Ok(Decision::Publish(Published::publication(document, &self.minter)?));
         }
         if let Some(preflight) = pipeline.preflight(&self.policy, &target).transpose() {
             pipeline.flood(None, &target)?;

@@ -63,12 +63,12 @@ pub fn identify(
     let (scheme, compact) = bearer::single(target.authorization())?;
     token::check_length(&compact, policy.edge().max_token)?;
     let credential = Credential::read(policy, &compact, now, sources, seen)?;
-    credential.check_resource(&admitted.route().token_audiences)?;
+    credential.check_resource(admitted.route().audiences_of(credential.issuer()))?;
     let binding = credential.binding()?;
     let rules = Rules { policy: policy.edge().proofs, nonces: sources.nonces, now };
     let proof = possession::prove(scheme, &compact, binding.as_ref(), target, rules, &mut seen.nonce)?;
     let issuer = credential.issuer();
-    let claims = credential.verify(now, sources)?;
+    let claims = credential.verify(sources)?;
     let revocation_keys = deny_list::revocation_keys(issuer, &claims)?;
     deny_list::check(issuer, &revocation_keys, claims.issued(), now, sources.deny_list)?;
     possession::spend(proof, sources.used_proofs)?;

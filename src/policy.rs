@@ -50,7 +50,7 @@ pub use pattern::captures::Captures;
 use route::read::Known;
 use route::tree::RouteTree;
 pub use route::{Access, MAX_SIGNED_BODY, MethodName, Requirement, Route};
-pub(crate) use url::split_port;
+pub(crate) use url::{authority, split_port};
 
 use crate::strict_json;
 
@@ -72,7 +72,7 @@ impl TryFrom<PolicyDocument> for Policy {
         let mut faults = Faults::default();
         let limits = limits::read(document.limits, &mut faults);
         let edge = edge::read(document.edge, &limits, &mut faults);
-        let origins = origin::read(document.origins, &mut faults);
+        let origins = origin::read(document.origins, &edge, &mut faults);
         let issuers = issuer::read::read(document.issuers, &mut faults);
         let mut rules = Rules::read(&document.rules, &mut faults);
         let by_id = issuers.all().iter().map(|issuer| (issuer.id.as_str(), issuer.as_ref())).collect();
@@ -126,6 +126,11 @@ impl Policy {
     /// The applications behind the edge.
     pub fn origins(&self) -> impl Iterator<Item = &Origin> {
         self.origins.values().map(Arc::as_ref)
+    }
+
+    /// The same, with their names in the policy.
+    pub fn named_origins(&self) -> impl Iterator<Item = (&str, &Origin)> {
+        self.origins.iter().map(|(name, origin)| (name.as_str(), origin.as_ref()))
     }
 
     /// The issuer of opaque tokens, and its introspection endpoint.

@@ -26,6 +26,10 @@ const MAX_POLICY_BYTES: usize = 8 * 1024 * 1024;
 /// The longest kill switch that is read, in bytes.
 const MAX_SWITCH_BYTES: usize = 64 * 1024;
 
+/// How long a sandbox waits for its next request at most. It ends then, so no request finds a value due that was read
+/// again so long ahead.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
 /// The state that a sandbox keeps between requests.
 #[derive(Default)]
 pub struct Sandbox {
@@ -85,11 +89,7 @@ impl Sandbox {
         let kill_switch = self.kill_switch.read(uptime, || switch_text(platform), |text| read_switch(text.as_ref()));
         let kill_switch = kill_switch.map_err(|error| ClosedError::KillSwitch(error.to_string()))?;
         trail.switch_unknown = kill_switch.unknown_to(live.gateway.policy());
-        let shadow = self.shadow.read(
-            uptime,
-            || platform.kv.lookup(SHADOW_KEY, MAX_POLICY_BYTES),
-            |text| load_shadow(text.as_ref()),
-        );
+        let shadow = self.shadow.read(uptime, || shadow_text(platform), |text| load_shadow(text.as_ref()));
         let shadow = shadow.ok().and_then(Option::as_mut).map(|loaded| (loaded, head.clone()));
         if reads {
             trail.step(Step::Configure, elapsed());
@@ -109,8 +109,12 @@ impl Sandbox {
         Ok(decision)
     }
 
-    /// Does the work that no request has to wait for. Call it after the response was sent.
-    pub fn renew(&mut self, platform: &Platform<'_>) {
+    /// Does the work that no request has to wait for: reads again what is due within [`LONGEST_WAIT`], and renews key
+    /// sets. Call it after the response was sent, with the time on the clock of [`ReceivedRequest::uptime`].
+    pub fn renew(&mut self, platform: &Platform<'_>, uptime: Duration) {
+        self.live.renew(uptime, LONGEST_WAIT, || live_texts(platform), load_live);
+        self.kill_switch.renew(uptime, LONGEST_WAIT, || switch_text(platform), |text| read_switch(text.as_ref()));
+        self.shadow.renew(uptime, LONGEST_WAIT, || shadow_text(platform), |text| load_shadow(text.as_ref()));
         if let Some(Ok(loaded)) = self.live.last() {
             loaded.ports.renew(platform);
         }
@@ -222,6 +226,10 @@ fn would_decide(
         Decision::Forward(_) => "would-forward".to_owned(),
         Decision::Publish(_) | Decision::Preflight(_) => "would-respond".to_owned(),
     }
+}
+
+fn shadow_text(platform: &Platform<'_>) -> Result<Option<Stored>, StoreError> {
+    platform.kv.lookup(SHADOW_KEY, MAX_POLICY_BYTES)
 }
 
 fn switch_text(platform: &Platform<'_>) -> Result<Option<Stored>, StoreError> {

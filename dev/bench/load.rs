@@ -1,28 +1,64 @@
-//! Sends prepared requests over a few persistent connections, each as soon as the response to the one before has
-//! arrived.
+//! Sends prepared requests over a few persistent connections: each as soon as the response to the one before has
+//! arrived, or at a fixed rate.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::thread::scope;
+use std::thread::{scope, sleep};
+use std::time::{Duration, Instant};
 
-/// How many connections at a time: as many as two cores serve without queueing.
-const CONNECTIONS: usize = 2;
-
-/// Sends `requests` to `address`; each response must have `status`.
-pub(crate) fn send(address: SocketAddr, requests: &[Vec<u8>], status: &str) {
+/// Sends `requests` to `address` over so many connections at a time; each response must have `status`.
+pub(crate) fn send(address: SocketAddr, requests: &[Vec<u8>], status: &str, connections: usize) {
     scope(|scope| {
-        for part in requests.chunks(requests.len().div_ceil(CONNECTIONS)) {
+        for part in requests.chunks(requests.len().div_ceil(connections)) {
             scope.spawn(move || {
-                let mut stream = TcpStream::connect(address).unwrap();
-                stream.set_nodelay(true).unwrap();
+                let mut stream = connect(address);
                 for request in part {
-                    stream.write_all(request).unwrap();
-                    let head = read_response(&mut stream);
-                    assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{head}");
+                    exchange(&mut stream, request, status);
                 }
             });
         }
     });
+}
+
+/// Sends `requests` at `rate` in a second, whether the earlier ones were responded to or not, and returns their
+/// latencies in milliseconds. A latency begins when its request was due, so that waiting for a connection counts.
+pub(crate) fn send_at_rate(
+    address: SocketAddr,
+    requests: &[Vec<u8>],
+    status: &str,
+    connections: usize,
+    rate: u32,
+) -> Vec<f64> {
+    let begin = Instant::now() + Duration::from_millis(100);
+    let due = |number: usize| begin + Duration::from_secs(1) / rate * u32::try_from(number).unwrap();
+    scope(|scope| {
+        let one = |first: usize| {
+            let numbers = (first..requests.len()).step_by(connections);
+            scope.spawn(move || {
+                let mut stream = connect(address);
+                let latency = |number: usize| {
+                    sleep(due(number).saturating_duration_since(Instant::now()));
+                    exchange(&mut stream, &requests[number], status);
+                    due(number).elapsed().as_secs_f64() * 1e3
+                };
+                numbers.map(latency).collect::<Vec<_>>()
+            })
+        };
+        let threads: Vec<_> = (0..connections).map(one).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+fn exchange(stream: &mut TcpStream, request: &[u8], status: &str) {
+    stream.write_all(request).unwrap();
+    let head = read_response(stream);
+    assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{head}");
 }
 
 /// Reads one response, which must have a `Content-Length`, and returns its head.

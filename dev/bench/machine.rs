@@ -5,25 +5,61 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
+use std::time::Duration;
 
 use fastgate::identity::key_life::FetchedAt;
 use fastgate::time::{Seconds, UnixTime};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::load;
-use crate::requests::{ISSUER, Kind, Requests};
+use crate::process;
+use crate::requests::{ISSUER, Requests};
 
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+/// The root of the repository.
+pub(crate) const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// The two guests, each in a process of its own.
-pub(crate) struct Machine {
-    pass_through: Edge,
-    fastgate: Edge,
+/// A guest that is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Guest {
+    /// Only forwards, by the SDK.
+    PassThrough,
+    /// Only forwards, by the ABI.
+    PassThroughRaw,
+    Fastgate,
+    /// The same, compiled with wide arithmetic.
+    FastgateWide,
 }
 
-struct Edge {
-    address: SocketAddr,
+impl Guest {
+    pub(crate) const ALL: [Self; 4] = [Self::PassThrough, Self::PassThroughRaw, Self::Fastgate, Self::FastgateWide];
+
+    const fn file(self) -> &'static str {
+        match self {
+            Self::PassThrough => "wasm32-wasip1/release/examples/passthrough.wasm",
+            Self::PassThroughRaw => "wasm32-wasip1/release/examples/passthrough_raw.wasm",
+            Self::Fastgate => "wasm32-wasip1/release/fastgate.wasm",
+            Self::FastgateWide => "wide/wasm32-wasip1/release/fastgate.wasm",
+        }
+    }
+}
+
+/// The manifest that all guests read, with an origin that is running.
+pub(crate) struct Machine {
+    manifest: PathBuf,
+}
+
+/// Viceroy with one guest, in a process of its own.
+pub(crate) struct Edge {
+    pub(crate) address: SocketAddr,
     process: Child,
+    /// Where to read what was counted.
+    counts: Option<SocketAddr>,
+}
+
+/// What a process counted since it was asked before.
+pub(crate) struct Counts {
+    pub(crate) hostcalls: u64,
+    /// The linear memory of the sandbox that ended last, in bytes; Viceroy rounds it to a tenth of a mebibyte.
+    pub(crate) memory: f64,
 }
 
 impl Drop for Edge {
@@ -37,57 +73,72 @@ impl Machine {
     pub(crate) fn start(requests: &Requests) -> Self {
         let folder = Path::new(ROOT).join("target/bench");
         std::fs::create_dir_all(&folder).unwrap();
-        let manifest = manifest(&folder, origin(), &requests.jwks());
-        let guests = Path::new(ROOT).join("target/wasm32-wasip1/release");
-        Self {
-            pass_through: Edge::start(&manifest, &guests.join("examples/passthrough.wasm")),
-            fastgate: Edge::start(&manifest, &guests.join("fastgate.wasm")),
-        }
+        Self { manifest: manifest(&folder, origin(), &requests.jwks()) }
     }
 
-    /// CPU time of the process per request, in microseconds.
-    pub(crate) fn measure(&self, kind: Kind, requests: &[Vec<u8>]) -> f64 {
-        let edge = if kind == Kind::PassThrough { &self.pass_through } else { &self.fastgate };
-        let before = edge.cpu_ticks();
-        load::send(edge.address, requests, kind.status());
-        let ticks = edge.cpu_ticks() - before;
-        // Linux counts in hundredths of a second; a round is long enough for that precision.
-        ticks as f64 * 10_000.0 / requests.len() as f64
+    /// An edge for measuring time. It is stopped.
+    pub(crate) fn edge(&self, guest: Guest) -> Edge {
+        let edge = self.start_edge(guest, false);
+        process::stop(&edge.process);
+        edge
+    }
+
+    /// An edge that counts, which costs time.
+    pub(crate) fn counting_edge(&self, guest: Guest) -> Edge {
+        self.start_edge(guest, true)
+    }
+
+    fn start_edge(&self, guest: Guest, counting: bool) -> Edge {
+        // The server that `make bench` built: this program is in the folder `examples` beside it.
+        let program = std::env::current_exe().unwrap();
+        let mut command = Command::new(program.ancestors().nth(2).unwrap().join("fastgate-edge"));
+        command.current_dir(ROOT).args(["--listen", "127.0.0.1:0", "--config"]).arg(&self.manifest);
+        command.arg("--wasm").arg(Path::new(ROOT).join("target").join(guest.file()));
+        if counting {
+            command.args(["--hostcalls-listen", "127.0.0.1:0"]);
+        }
+        process::ends_with_this_program(&mut command);
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut output = BufReader::new(process.stdout.take().unwrap());
+        let mut address = || {
+            let mut line = String::new();
+            output.read_line(&mut line).unwrap();
+            line.trim().rsplit(' ').next().unwrap().parse().unwrap_or_else(|_| panic!("no edge: {line}"))
+        };
+        let counts = counting.then(&mut address);
+        let address = address();
+        thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
+        Edge { address, process, counts }
     }
 }
 
 impl Edge {
-    fn start(manifest: &Path, guest: &Path) -> Self {
-        // The server that `make bench` built: this program is in the folder `examples` beside it.
-        let program = std::env::current_exe().unwrap();
-        let server = program.ancestors().nth(2).unwrap().join("fastgate-edge");
-        let mut process = Command::new(server)
-            .current_dir(ROOT)
-            .args(["--listen", "127.0.0.1:0", "--config"])
-            .arg(manifest)
-            .arg("--wasm")
-            .arg(guest)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut output = BufReader::new(process.stdout.take().unwrap());
-        let mut line = String::new();
-        output.read_line(&mut line).unwrap();
-        let address = line.trim().rsplit(' ').next().unwrap().parse().unwrap_or_else(|_| panic!("no edge: {line}"));
-        thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
-        Self { address, process }
+    /// Calls `work` while the process may run, and stops it again.
+    pub(crate) fn running<Result>(&self, work: impl FnOnce() -> Result) -> Result {
+        process::resume(&self.process);
+        let result = work();
+        process::stop(&self.process);
+        result
     }
 
-    /// User and system time of the process, all threads, in clock ticks (proc(5), fields 14 and 15).
-    fn cpu_ticks(&self) -> u64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap();
-        let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    /// The CPU time that the process took until now.
+    pub(crate) fn cpu_time(&self) -> Duration {
+        process::cpu_time(&self.process)
+    }
+
+    /// What was counted since the last call.
+    pub(crate) fn counts(&self) -> Counts {
+        let stream = TcpStream::connect(self.counts.unwrap()).unwrap();
+        let counts: Value = serde_json::from_reader(stream).unwrap();
+        let hostcalls = counts["hostcalls"].as_object().unwrap();
+        Counts {
+            hostcalls: hostcalls.values().map(|count| count.as_u64().unwrap()).sum(),
+            memory: counts["memory"].as_f64().unwrap_or(0.0),
+        }
     }
 }
 
-/// Both guests read the same manifest.
+/// All guests read the same manifest.
 fn manifest(folder: &Path, origin: SocketAddr, jwks: &str) -> PathBuf {
     let route = |id: &str, origin: &str, path: &str, access: &str| {
         let scopes: &[&str] = if access == "public" { &[] } else { &["read"] };

@@ -1,7 +1,9 @@
-//! `make bench`: the cost of a request, as CPU time of the Viceroy process, in ratios to a guest that only forwards.
+//! `make bench`: the cost of a request at the edge and in the app. Writes `docs/reference/costs.md`, its chart, and the
+//! section of the README about costs.
 //!
-//! One process for each guest, the same origin, interleaved rounds; the report has the median over the rounds for each
-//! kind of request. Absolute figures depend on the machine; the ratios are those of this run.
+//! The CPU time of a Viceroy process per request is measured in pairs: a batch to a guest that only forwards, then one of
+//! the kind in question; the figure of a kind is the median of the ratios of its pairs. Every Viceroy that is not being
+//! measured is stopped, because each has a thread that wakes every 50 µs. Absolute figures depend on the machine.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,49 +15,24 @@
     reason = "a measurement that cannot go on has failed, and measurements have clocks"
 )]
 
+mod chart;
 mod load;
 mod machine;
+mod measure;
+mod process;
+mod programs;
+mod report;
 mod requests;
+mod statistics;
 
 use machine::Machine;
-use requests::{Kind, Requests};
-
-/// Rounds; odd, so that the median is one of them.
-const ROUNDS: usize = 9;
-/// Requests of each kind in each round.
-const REQUESTS: usize = 400;
+use requests::Requests;
 
 fn main() {
-    let requests = Requests::prepare(ROUNDS * REQUESTS);
+    let load = programs::load();
+    let requests = Requests::prepare(measure::TOKENS);
     let machine = Machine::start(&requests);
-    let kinds = Kind::ALL;
-    let mut samples: Vec<Vec<f64>> = vec![Vec::new(); kinds.len()];
-    for kind in kinds {
-        machine.measure(kind, &requests.of(kind, 0, REQUESTS / 4)); // warms code, caches and connections
-    }
-    for round in 0..ROUNDS {
-        eprint!("\rround {} of {ROUNDS} ", round + 1);
-        for (index, kind) in kinds.iter().enumerate() {
-            let requests = requests.of(*kind, round * REQUESTS, REQUESTS);
-            samples[index].push(machine.measure(*kind, &requests));
-        }
-    }
-    eprintln!();
-    let base = median(&samples[0]);
-    println!("| request | CPU, µs | to pass-through | spread |");
-    println!("| --- | ---: | ---: | ---: |");
-    for (kind, samples) in kinds.iter().zip(&mut samples) {
-        samples.sort_by(f64::total_cmp);
-        let (low, high) = (samples[samples.len() / 4], samples[samples.len() * 3 / 4]);
-        println!("| {} | {:.0} | {:.2} | {low:.0}–{high:.0} |", kind.name(), median(samples), median(samples) / base);
-    }
-    println!(
-        "\nMedians of {ROUNDS} interleaved rounds of {REQUESTS} requests; the spread is from quartile to quartile."
-    );
-}
-
-fn median(samples: &[f64]) -> f64 {
-    let mut sorted = samples.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted[sorted.len() / 2]
+    let rows = measure::rows(&machine, &requests);
+    let report = report::Report { rows, guest: programs::guest_cost(), app: programs::origin_bench(), load };
+    report.write();
 }

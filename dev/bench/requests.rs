@@ -34,31 +34,11 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 10] = [
-        Self::PassThrough,
-        Self::Public,
-        Self::PublicMac,
-        Self::Warm,
-        Self::WarmMac,
-        Self::ColdRs256,
-        Self::ColdEs256,
-        Self::Garbage,
-        Self::Expired,
-        Self::OtherAudience,
-    ];
-
-    pub(crate) const fn name(self) -> &'static str {
+    /// A request on the same way that is not new: what is sent before the measurement.
+    pub(crate) const fn repeated(self) -> Self {
         match self {
-            Self::PassThrough => "pass-through guest",
-            Self::Public => "public route, EdDSA header",
-            Self::PublicMac => "public route, MAC header",
-            Self::Warm => "token seen before, EdDSA header",
-            Self::WarmMac => "token seen before, MAC header",
-            Self::ColdRs256 => "new RS256 token",
-            Self::ColdEs256 => "new ES256 token",
-            Self::Garbage => "garbage as token",
-            Self::Expired => "expired token",
-            Self::OtherAudience => "token for another audience",
+            Self::ColdRs256 | Self::ColdEs256 => Self::Warm,
+            other => other,
         }
     }
 

@@ -3,11 +3,14 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     reason = "a measurement has a clock, and no caller"
 )]
 
+#[cfg(target_os = "wasi")]
+mod deciding;
 #[cfg(target_os = "wasi")]
 mod fields;
 #[cfg(not(target_os = "wasi"))]
@@ -31,6 +34,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 #[cfg(target_os = "wasi")]
 fn main() {
+    deciding::run();
+    println!();
     fields::run();
     println!();
     matching::run();

@@ -1,19 +1,20 @@
 """Measure the cost of the guard, compared with checking the provider's token in the app.
 
-    python origin/bench/verification.py [rounds]
+    python origin/bench/verification.py [--rounds N] [--json]
 
 There are five apps with one endpoint each: one checks nothing; two are behind the guard, one for
 each signature of the contract; and two check an RS256 access token with PyJWT in an async
 dependency, one with the key at hand, and one with PyJWKClient and its cached key set. Everything
 runs in one process, without a network. The five take turns, so that a busy machine slows all alike.
 The output is processor time of the event loop's thread: medians over rounds, in microseconds per
-request; the difference to the bare app; and ratios, each the median over the rounds.
+request; the difference to the bare app; and ratios, each the median over the rounds. With --json
+it is one document, which `make bench` reads.
 """
 
+import argparse
 import asyncio
 import json
 import statistics
-import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
@@ -38,8 +39,21 @@ ROUNDS, REQUESTS = 30, 100
 PATH, HOST = "/orders/7", "api.example.com"
 
 
-def main(rounds: int = ROUNDS) -> None:
-    """Measure, and print a table."""
+def main() -> None:
+    """Measure, and print a table or a JSON document."""
+    arguments = argparse.ArgumentParser(description="Measure the cost of the guard.")
+    arguments.add_argument("--rounds", type=int, default=ROUNDS)
+    arguments.add_argument("--json", action="store_true")
+    options = arguments.parse_args()
+    took, alone = measurements(options.rounds)
+    if options.json:
+        print(json.dumps(as_document(took, alone, options.rounds)))
+    else:
+        print_table(took, alone, options.rounds)
+
+
+def measurements(rounds: int) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """Return microseconds per request for each app and round, and for `verify` alone."""
     signing, exchange = SigningKey(), EdgeExchangeKey()
     own = PrivateKey(X25519PrivateKey.generate())
     eddsa = minted(signing.sign)
@@ -61,7 +75,20 @@ def main(rounds: int = ROUNDS) -> None:
         "EdDSA": verification_alone(eddsa, keys, rounds),
         "MAC": verification_alone(mac, keys, rounds),
     }
-    print_table(took, alone, rounds)
+    return took, alone
+
+
+def as_document(
+    took: Mapping[str, list[float]], alone: Mapping[str, float], rounds: int
+) -> dict[str, object]:
+    """Return the measurements as JSON: microseconds, and the ratios of the guard to PyJWT."""
+    apps: dict[str, dict[str, float]] = {}
+    for name in ("MAC", "EdDSA", "client", "key"):
+        apps[name] = {"adds": statistics.median(added_by(took, name))}
+        if name in alone:
+            relative = {f"to_{other}": ratio(took, name, other) for other in ("client", "key")}
+            apps[name] |= {"alone": alone[name], **relative}
+    return {"rounds": rounds, "bare": statistics.median(took["bare"]), "apps": apps}
 
 
 def print_table(took: dict[str, list[float]], alone: Mapping[str, float], rounds: int) -> None:
@@ -80,14 +107,19 @@ def print_table(took: dict[str, list[float]], alone: Mapping[str, float], rounds
         print(f"  {said}      {whole:7.1f}   adds {added:6.1f}{verified}")
     for name in alone:
         for other, said in {"key": "with the key at hand", "client": "with PyJWKClient"}.items():
-            pairs = zip(added_by(took, name), added_by(took, other), strict=True)
-            ratio = statistics.median(ours / theirs for ours, theirs in pairs)
-            print(f"  {name} at the guard adds {ratio:.2f} of what PyJWT adds {said}")
+            relative = ratio(took, name, other)
+            print(f"  {name} at the guard adds {relative:.2f} of what PyJWT adds {said}")
 
 
 def added_by(took: Mapping[str, list[float]], name: str) -> list[float]:
     """Return the cost of an app above the bare one, for each round."""
     return [whole - bare for whole, bare in zip(took[name], took["bare"], strict=True)]
+
+
+def ratio(took: Mapping[str, list[float]], name: str, other: str) -> float:
+    """Return what one app adds, relative to what another one adds."""
+    pairs = zip(added_by(took, name), added_by(took, other), strict=True)
+    return statistics.median(ours / theirs for ours, theirs in pairs)
 
 
 async def measured(
@@ -233,4 +265,4 @@ def access_token() -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:2]))
+    main()

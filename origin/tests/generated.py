@@ -6,13 +6,28 @@ from random import Random
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, FastAPI, Request, Security
+from fastapi import APIRouter, Depends, FastAPI, Request, Security
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from fastgate import AnyCaller, Caller, at_edge, fastgate
+from fastgate import (
+    AnyCaller,
+    Caller,
+    Condition,
+    Identity,
+    all_of,
+    any_of,
+    at_edge,
+    claim,
+    fastgate,
+    group,
+    not_,
+    requires,
+    role,
+    scope,
+)
 from fastgate.compile.endpoints.endpoint import Endpoint
 from fastgate.compile.endpoints.listing import endpoints
 from fastgate.compile.policy import CannotCompile, RouteDocument, compile_routes
@@ -28,6 +43,14 @@ VALUES = (
     *("7", "007", "1.5", "1.", "-1", "٣", UUID, UUID.replace("-", ""), "0" * 32, "%2e", ".x", "🦊"),
 )
 METHODS = ("GET", "GET", "GET", "POST", "PUT")
+FORWARDED: tuple[object, ...] = (
+    *("groups", "roles", {"claim": "x"}, {"claim": "tctx"}, {"claim": "cnf"}, {"claim": "iss"}),
+    *({"claim": "rctx", "as": "é 🦊"}, {"claim": ["x", "a"], "as": "inner"}, {"claim": "n"}),
+    *({"claim": ["tctx", "host"], "as": "host"}, {"claim": "sub", "as": "__proto__"}),
+)
+"""Entries of `forward` in generated apps; no two give one name to two claims."""
+SCALARS = ("a", "é", "7", "1", "true", UUID, "", 1, 7, 0, 2**53 + 1, True, False)
+"""Values with which generated conditions compare claims."""
 
 
 @dataclass
@@ -36,6 +59,17 @@ class Rules:
 
     access: str
     scopes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What an endpoint saw when it ran. The scope has a list for it under `seen`."""
+
+    name: str
+    caller: Identity | None
+    method: str
+    host: list[str]
+    parameters: dict[str, object]
 
 
 @dataclass
@@ -51,11 +85,14 @@ class GeneratedApp:
     """The number of endpoints that were removed so that the rest compiles."""
 
 
-def generated_app(dice: Random) -> GeneratedApp:
-    """Make an app with nested routers, mounts and overlapping routes that the edge can enforce."""
+def generated_app(dice: Random, *, requiring: bool = False) -> GeneratedApp:
+    """Make an app with nested routers, mounts and overlapping routes that the edge can enforce.
+
+    With `requiring`, endpoints also use `requires(…)` and `forward`.
+    """
     seed, forbidden = dice.getrandbits(64), set[str]()
     while True:  # each iteration removes an endpoint, or compiles
-        app, rules = _Maker(Random(seed), forbidden).app()  # noqa: S311
+        app, rules = _Maker(Random(seed), forbidden, requiring=requiring).app()  # noqa: S311
         try:
             routes = compile_routes(app)
         except CannotCompile as error:
@@ -64,7 +101,11 @@ def generated_app(dice: Random) -> GeneratedApp:
             return GeneratedApp(app, rules, routes, list(endpoints(app)), len(forbidden))
 
 
-def generated_target(dice: Random, routes: list[RouteDocument]) -> tuple[str, str]:
+def generated_target(
+    dice: Random,
+    routes: list[RouteDocument],
+    other_methods: tuple[str, ...] = ("GET", "HEAD", "DELETE"),
+) -> tuple[str, str]:
     """Return method and request target; most are near one of the routes, many oddly spelled.
 
     The method of an opening handshake is `WEBSOCKET`.
@@ -81,7 +122,7 @@ def generated_target(dice: Random, routes: list[RouteDocument]) -> tuple[str, st
     assert isinstance(methods, list)
     if route.get("websocket"):
         methods = [WEBSOCKET]
-    method = dice.choice([*methods, *methods, "GET", "HEAD", "DELETE"])
+    method = dice.choice([*methods, *methods, *other_methods])
     return method, "/" + "/".join(_spelled(dice, part) for part in parts)
 
 
@@ -110,8 +151,9 @@ def _spelled(dice: Random, text: str) -> str:
 
 
 class _Maker:
-    def __init__(self, dice: Random, forbidden: set[str]) -> None:
+    def __init__(self, dice: Random, forbidden: set[str], *, requiring: bool) -> None:
         self._dice, self._forbidden = dice, forbidden
+        self._requiring = requiring
         self._count = 0
         self._rules: dict[str, Rules] = {}
 
@@ -146,7 +188,7 @@ class _Maker:
 
     def _declare(self, router: APIRouter | FastAPI) -> None:
         path, method, name = self._path(3), self._dice.choice(METHODS), self._name()
-        kind, endpoint, rules = self._dice.random(), *self._endpoint(name)
+        kind, endpoint, rules = self._dice.random(), *self._endpoint(name, path)
         if name in self._forbidden:
             return
         if kind < 0.1:
@@ -160,22 +202,73 @@ class _Maker:
             self._rules[name] = rules
             router.add_api_route(path, endpoint, methods=[method], name=name)
 
-    def _endpoint(self, name: str) -> tuple[Callable[..., Any], Rules]:
+    def _endpoint(self, name: str, path: str) -> tuple[Callable[..., Any], Rules]:
+        forward = []
+        if self._requiring:
+            forward = self._dice.sample(FORWARDED, k=self._dice.choice([0, 1, 2, 5]))
+        mark = {"id": name, "forward": forward} if forward else {"id": name}
+        if self._requiring and self._dice.random() < 0.5:
+            return self._requiring_endpoint(name, path, mark)
         scopes = self._dice.sample(["a:read", "a:write", "b"], k=self._dice.randint(0, 2))
 
-        @at_edge(id=name)
+        @at_edge(**mark)
         async def known(
             request: HTTPConnection, caller: Annotated[Caller, Security(fastgate, scopes=scopes)]
         ) -> None:
-            request.scope["ran"].append(name)
+            _ran(request, name, caller)
 
-        @at_edge(id=name)
+        @at_edge(**mark)
         async def anybody(request: HTTPConnection, caller: AnyCaller) -> None:
-            request.scope["ran"].append(name)
+            _ran(request, name, caller)
 
         if self._dice.random() < 0.3:
             return anybody, Rules("optional")
         return known, Rules("authenticated", scopes)
+
+    def _requiring_endpoint(
+        self, name: str, path: str, mark: dict[str, Any]
+    ) -> tuple[Callable[..., Any], Rules]:
+        dice, parts = self._dice, path.split("{")[1:]
+        parameters = [part.partition("}")[0].partition(":")[0] for part in parts]
+        conditions = [self._condition(parameters) for _ in range(dice.choice([0, 1, 1, 2]))]
+        members: dict[str, Any] = {}
+        if dice.random() < 0.2:
+            members["role"] = dice.choice(["admin", "é"])
+        if dice.random() < 0.2:
+            members["scope"] = dice.choice(["a:read", "b"])
+        if dice.random() < 0.15:
+            members["bound"] = True
+        if dice.random() < 0.2:
+            members["acr"] = dice.choice([["urn:mfa"], ["urn:mfa", "1"]])
+        if dice.random() < 0.2 or not (conditions or members):
+            members["max_age"] = dice.choice([60, 5000])
+        dependency = requires(*conditions, **members)
+
+        @at_edge(**mark)
+        async def required(
+            request: HTTPConnection, caller: Annotated[Identity, Depends(dependency)]
+        ) -> None:
+            _ran(request, name, caller)
+
+        return required, Rules("authenticated")
+
+    def _condition(self, parameters: list[str], depth: int = 0) -> Condition:
+        dice = self._dice
+        kind = dice.random()
+        if depth < 3 and kind < 0.3:
+            parts = [self._condition(parameters, depth + 1) for _ in range(dice.randint(1, 3))]
+            return dice.choice([all_of, any_of])(*parts)
+        if depth < 3 and kind < 0.45:
+            return not_(self._condition(parameters, depth + 1))
+        if kind < 0.6:
+            word = dice.choice([role, group, scope])
+            return word("a:read" if word is scope else dice.choice(["admin", "é", "staff"]))
+        tested = claim(dice.choice(["x", "n", "tctx", ["x", "a"], "tenant"]))
+        if parameters and kind < 0.75:
+            return dice.choice([tested.equals_path, tested.contains_path])(dice.choice(parameters))
+        if kind < 0.8:
+            return tested.is_in(dice.sample(SCALARS, k=3))
+        return dice.choice([tested.equals, tested.contains])(dice.choice(SCALARS))
 
     def _path(self, most: int, *, rest: bool = True) -> str:
         parts = self._dice.choices(SEGMENTS, k=self._dice.randint(1, most))
@@ -201,13 +294,21 @@ class _Named:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope.get("method") in ("GET", "PUT"):
-            scope["ran"].append(self._name)
+            _ran(HTTPConnection(scope), self._name)
         await PlainTextResponse("")(scope, receive, send)
 
 
 def _starlette(name: str) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> PlainTextResponse:
-        request.scope["ran"].append(name)
+        _ran(request, name)
         return PlainTextResponse("")
 
     return endpoint
+
+
+def _ran(connection: HTTPConnection, name: str, caller: Identity | None = None) -> None:
+    scope = connection.scope
+    scope["ran"].append(name)
+    if "seen" in scope:
+        method, host = scope.get("method", WEBSOCKET), connection.headers.getlist("host")
+        scope["seen"].append(Seen(name, caller, method, host, dict(connection.path_params)))

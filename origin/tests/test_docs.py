@@ -1,18 +1,30 @@
 """The examples in the documents work when they are copied, and every link has a target."""
 
 import ast
+import dataclasses
 import json
 import os
 import re
 import shlex
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
 import pytest
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.testclient import TestClient
 
+from fastgate import (
+    Confirmation,
+    Identity,
+    LocalCaller,
+    NotForwarded,
+    Settings,
+    guard,
+    requires,
+)
 from fastgate.__main__ import _parser
 from fastgate.compile.drift import drift
 from fastgate.compile.policy import compile_routes
@@ -21,6 +33,7 @@ from fastgate.testing import AsCaller
 ROOT = Path(__file__).parents[2]
 README, PACKAGE = ROOT / "README.md", ROOT / "origin" / "README.md"
 GUIDES = ROOT / "docs" / "guides"
+COSTS = ROOT / "docs" / "reference" / "costs.md"
 PAGES = sorted((ROOT / "docs").glob("**/*.md"))
 DOCUMENTS = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")), PACKAGE]
 DOCUMENTS += PAGES
@@ -92,6 +105,43 @@ def test_the_app_on_the_local_edge_compiles_to_the_policy_of_its_guide() -> None
         "/orders/{order_id:int}",
     ]
     assert json.loads(base[1])["issuers"]["dev"]["issuer"] == "http://127.0.0.1:9080"
+
+
+def test_the_local_caller_of_the_guide_has_every_member_and_meets_the_requirements() -> None:
+    names: dict[str, object] = {
+        "time": time,
+        "LocalCaller": LocalCaller,
+        "Confirmation": Confirmation,
+    }
+    exec(block(GUIDES / "run-your-app-locally.md", "Local callers"), names)  # noqa: S102
+    ada = names["ada"]
+    assert isinstance(ada, LocalCaller)
+    unset = LocalCaller("ada")
+    members = {each.name for each in dataclasses.fields(LocalCaller)} - {"subject"}
+    assert {name for name in members if getattr(ada, name) == getattr(unset, name)} == set()
+
+    app = FastAPI(openapi_url=None)
+    seen: list[Identity] = []
+    requirement = requires(role="admin", acr=["urn:mfa"], max_age=300, bound=True)
+
+    @app.get("/met")
+    async def met(caller: Annotated[Identity, Depends(requirement)]) -> None:
+        seen.append(caller)
+
+    edge = "http://127.0.0.1:7676"
+    guard(app, Settings(edge=edge, audience="orders", local_callers={"ada": ada, "bob": unset}))
+    with TestClient(app, base_url="http://localhost", client=("127.0.0.1", 1)) as client:
+        statuses = [
+            client.get("/met", headers={"Fastgate-Local-Caller": name}).status_code
+            for name in ("ada", "bob", "anonymous")
+        ]
+    assert statuses == [200, 401, 401]  # the token of bob is not bound
+    (caller,) = seen
+    assert ({*caller.roles}, {*caller.groups}) == ({"admin"}, {"accounting"})
+    assert (caller.tenant, caller.claims) == ("acme", {"email": "ada@acme.example", "org_id": 7})
+    assert (caller.session_id, caller.client_id) == ("s-1", "shop")
+    with pytest.raises(NotForwarded):
+        caller.claims["plan"]
 
 
 def test_the_examples_of_declarations_compile_to_what_the_guide_says() -> None:
@@ -235,11 +285,31 @@ def test_the_steps_of_the_log_are_those_of_the_architecture_in_that_order() -> N
     assert of_the_architecture == of_the_log
 
 
+@pytest.mark.parametrize(
+    ("page", "template"), [(COSTS, "costs"), (README, "readme")], ids=["costs", "README"]
+)
+def test_the_costs_are_as_make_bench_writes_them(page: Path, template: str) -> None:
+    text = (ROOT / "dev" / "bench" / f"{template}.template.md").read_text()
+    places = re.sub(r"\\{\\{\w+\\}\\}", "(.+?)", re.escape(text))
+    assert re.search(places, page.read_text(), re.DOTALL), "run `make bench`, do not edit by hand"
+
+
 def test_the_readme_has_the_measured_costs() -> None:
-    measured = costs_in(ROOT / "docs" / "reference" / "costs.md")
-    shown = costs_in(README)
+    measured, shown = costs_in(COSTS), costs_in(README)
     assert len(shown) >= 5
     assert shown.items() <= measured.items()
+    in_the_guest = re.search(r"takes (\d+) µs\s.*?takes (\d+) µs", README.read_text(), re.DOTALL)
+    row = re.search(
+        r"^\| RS256 2048 .*\| ([\d.]+) \| ([\d.]+) \|$", COSTS.read_text(), re.MULTILINE
+    )
+    assert in_the_guest
+    assert row
+    assert in_the_guest.groups() == tuple(f"{float(cell):.0f}" for cell in row.groups())
+
+
+def test_the_chart_has_the_measured_costs() -> None:
+    texts = re.findall(r"<text x[^>]*>([^<]*)</text>", COSTS.with_suffix(".svg").read_text())
+    assert dict(zip(texts[::2], texts[1::2], strict=True)) == costs_in(COSTS)
 
 
 def costs_in(page: Path) -> dict[str, str]:

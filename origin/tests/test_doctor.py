@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from fastgate import Caller, FastgateMiddleware, Settings, at_edge, guard
+from fastgate import Caller, FastgateMiddleware, Settings, at_edge, guard, requester
 from fastgate.__main__ import main
 from fastgate.content import content_digest
 from fastgate.declare.lookup import declared_on_route
@@ -192,7 +192,10 @@ def test_an_app_without_one_check_lets_that_probe_in(examined: Served) -> None:
         (
             "fastgate.verify._checked_header",
             lambda segment: itemgetter("alg", "kid")(_json_object(_base64url(segment))),
-            {"typ JWT", "no typ", "typ at+jwt", "no ver", "ver 1", "ver in quotes"},
+            {
+                *("typ JWT", "no typ", "typ at+jwt"),
+                *("no ver", "ver 1", "ver 3", "ver in quotes", "ver in a list"),
+            },
         ),
     ],
 )
@@ -303,6 +306,23 @@ def test_the_doctor_examines_an_app_in_a_test(edge_doctor: EdgeDoctor) -> None:
         found = edge_doctor(app, f"http://{host}:{port}", "/me")
     assert names(found, ok=False) == set()
     assert "control: a valid header" in names(found, ok=True)
+
+
+@pytest.mark.parametrize(
+    "member",
+    ["roles", "groups", "tenant", "claims", "auth_time", "acr", "sid", "cnf"],
+)
+def test_a_guard_that_ignores_a_member_of_the_caller_is_reported(
+    edge: Edge, private_keys: EdgeKeys, monkeypatch: pytest.MonkeyPatch, member: str
+) -> None:
+    at, _, _ = requester._REQUESTER[member]
+    monkeypatch.setitem(requester._REQUESTER, member, (at, lambda _value: (), False))
+    with uvicorn_serving(guarded(edge.settings())) as (host, port):
+        found = examine(f"http://{host}:{port}", target(edge, private_keys))
+    let_in = let_in_by(found)
+    assert len(let_in) >= 4
+    assert {name.split()[0] for name in let_in} == {member}
+    assert exit_code(found) == 1
 
 
 # An origin with a key of its own, with ids, and with a route that binds the body.
@@ -480,7 +500,7 @@ def test_the_demo_refuses_everything(
     assert main(arguments(demo, jwks_server.origin, *more)) == 0
     table = capsys.readouterr().out
     assert "ok    control: a valid header" in table
-    assert re.search(r"[6789]\d of \d+ refused by the guard; 0 let in, 0 not proved", table)
+    assert re.search(r"1[34]\d of \d+ refused by the guard; 0 let in, 0 not proved", table)
 
 
 def test_the_findings_are_json_for_machines(

@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 from collections import Counter
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
@@ -190,12 +190,18 @@ class _Done:
 _CONFIG = uvicorn.Config(FastAPI(), log_config=None, lifespan="off", ws="none", proxy_headers=False)
 
 
-def read_by(parser: type[Any], method: str, target: str) -> Scope:
+def read_by(
+    parser: type[Any],
+    method: str,
+    target: str,
+    fields: Iterable[Sequence[str]] = (("Host", "edge.example"),),
+) -> Scope:
     """Return the scope that a server makes of a request's bytes."""
     loop: Any = _Loop()
     protocol = parser(_CONFIG, ServerState(), {}, loop)
     protocol.connection_made(_Transport())
-    protocol.data_received(f"{method} {target} HTTP/1.1\r\nHost: edge.example\r\n\r\n".encode())
+    lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields)]
+    protocol.data_received("\r\n".join([*lines, "", ""]).encode())
     scope: Scope = dict(protocol.scope)
     return scope
 

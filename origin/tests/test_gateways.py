@@ -3,8 +3,10 @@
 Rows Q1 to Q4, Q7 and Q8 of docs/attacks.md.
 """
 
+import copy
 import hmac
 import json
+import pickle
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,8 +16,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from fastapi import FastAPI
 
-from fastgate import Caller, KeysUnavailable, guard
+from fastgate import Caller, KeysUnavailable, NotForwarded, guard
 from fastgate.errors import KeyUnknown
+from fastgate.gateways.evidence import GatewayClaims
+from fastgate.gateways.gateway import Asserted
 from fastgate.gateways.keys import COOL_DOWN, KEYS_HELD, PemKeys
 from fastgate.gateways.verify import MAX_ASSERTION_BYTES
 from tests.gateway_samples import (
@@ -99,6 +103,17 @@ async def test_the_documented_assertion_is_accepted(fake: FakeGateway) -> None:
     assert found["scopes"] == expected
     groups = ["admins", "staff"] if fake.gateway.name == "pomerium" else None
     assert found["groups"] == groups
+
+
+async def test_groups_that_a_gateway_does_not_report_name_it(fake: FakeGateway) -> None:
+    asserted = Asserted("ada", groups=None)
+    identity = GatewayClaims(fake.gateway, "https://issuer", asserted, "id", {"a": 1}).identity()
+    for each in (identity, copy.deepcopy(identity)):
+        with pytest.raises(NotForwarded) as error:
+            _ = each.groups
+        assert f'the gateway "{fake.gateway.name}" has no groups' in str(error.value)
+        assert "route" not in str(error.value)
+    assert str(pickle.loads(pickle.dumps(error.value))) == str(error.value)  # noqa: S301
 
 
 async def test_the_clients_request_id_is_not_used(fake: FakeGateway) -> None:

@@ -459,6 +459,7 @@ def _approving(path: str, read_as: object, **members: object) -> FastAPI:
         ("/orders/{order}", float, 'write "{order:float}" in place of "{order}"'),
         ("/orders/{order}", str, 'write "{order:str}" in place of "{order}"'),
         ("/orders/{order}", Size, '"{order:str}" if it is a plain string'),
+        ("/orders/{order:path}", str, 'write "{order:str}" if it is one segment'),
     ],
 )
 @pytest.mark.parametrize("member", ["require", "shadow", "issuers"])

@@ -5,6 +5,7 @@ mod audiences;
 mod candidates;
 mod countries;
 mod exposed;
+mod header_size;
 mod hint;
 mod overlap;
 mod required_claims;
@@ -13,12 +14,13 @@ mod useless;
 use absent_claims::absences;
 use audiences::audiences;
 use exposed::exposed;
-use fastgate::gateway::{KEYS_PATH, metadata_path};
+use fastgate::gateway::{KEYS_PATH, metadata_paths};
 use fastgate::policy::fields::Accepts;
 use fastgate::policy::limits::KeyPart;
 use fastgate::policy::pattern::Segment;
 use fastgate::policy::{Access, Issuer, MethodName, Policy, PresetName, Requirement, Route};
 use fastgate::request::CanonicalPath;
+use header_size::header_size;
 use hint::{Lint, admitted_callers, open};
 use useless::{useless, useless_in_shared};
 
@@ -57,11 +59,12 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
     if let Some(limit) = policy.edge().flood_limit.as_ref().filter(|limit| limit.shadow) {
         add(format!("$.limits.{}", limit.name), IN_SHADOW.to_owned(), SHADOW_REMEDY);
     }
-    let metadata = metadata_path(policy);
+    let metadata: Vec<String> = metadata_paths(policy).collect();
     for (number, route) in policy.routes().iter().enumerate() {
         let at = format!("$.routes[{number}]");
-        let published = [(KEYS_PATH, "its public keys"), (&metadata, "the metadata of what it protects (RFC 9728)")];
-        if let Some((_, document)) = published.into_iter().find(|(path, _)| is_at(route, path)) {
+        let metadata = metadata.iter().map(|path| (path.as_str(), "the metadata of what it protects (RFC 9728)"));
+        let mut published = [(KEYS_PATH, "its public keys")].into_iter().chain(metadata);
+        if let Some((_, document)) = published.find(|(path, _)| is_at(route, path)) {
             let what = format!("is served by the edge itself, for GET, with {document}");
             add(format!("{at}.path"), what, "choose another path");
         }
@@ -116,6 +119,7 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
     }
     lints.extend(useless_in_shared(policy));
     lints.extend(audiences(policy));
+    lints.extend(header_size(policy));
     let mut known = std::collections::BTreeSet::new();
     lints.retain(|lint| known.insert((lint.at.clone(), lint.what.clone())));
     lints

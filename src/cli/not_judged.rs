@@ -50,7 +50,9 @@ impl Policies {
         match (line.caller(), &line.issuer) {
             (Caller::Known { issuer: id, .. }, _) => {
                 if let (Some(before), Some(after)) = (find(&self.old, id), find(&self.new, id)) {
-                    members.extend(stricter(&before, &after).map(|member| format!("issuers.{id}.{member}")));
+                    let has_tenant = line.recorded.tenant.is_some();
+                    let lost = stricter(&before, &after).filter(|member| !(has_tenant && *member == "tenants"));
+                    members.extend(lost.map(|member| format!("issuers.{id}.{member}")));
                 }
                 members.extend((new.max_token < old.max_token).then(|| "edge.max_token".to_owned()));
                 if line.bound(&self.old) != Some(false) && new.proofs != old.proofs {
@@ -86,6 +88,15 @@ impl Policies {
         if matches!(line.caller(), Caller::Known { .. }) && requires_binding(route) && line.bound(&self.old).is_none() {
             members.push(format!("require_bound of route \"{}\"", route.id));
         }
+        if let Caller::Known { issuer: id, .. } = line.caller()
+            && let Some(after) = self.new.issuers().find(|issuer| issuer.id == id)
+            && let Some(before) = self.old.issuers().find(|issuer| issuer.id == id)
+        {
+            let was = line.route(&self.old).map_or(&[][..], |route| route.audiences_of(before));
+            if narrower(was, route.audiences_of(after)) {
+                members.push(format!("the audiences of tokens on route \"{}\"", route.id));
+            }
+        }
         let before = line.route(&self.old).and_then(longest_body);
         let shorter = longest_body(route).is_some_and(|after| before.is_none_or(|before| after < before));
         // If no field says whether there is a body (HTTP/2), the methods that usually have a body count as having one.
@@ -101,8 +112,6 @@ impl Policies {
 fn stricter(old: &Issuer, new: &Issuer) -> impl Iterator<Item = &'static str> {
     let (was, is, required_before, required_now) = (&old.shape, &new.shape, &old.rules, &new.rules);
     let spellings = |issuer: &Issuer| [std::slice::from_ref(&issuer.issuer), &issuer.aliases].concat();
-    // An empty list accepts any value.
-    let narrower = |old: &[String], new: &[String]| !new.is_empty() && (old.is_empty() || lost(old, new));
     let shorter = |old: Option<Seconds>, new: Option<Seconds>| new.is_some_and(|new| old.is_none_or(|old| new < old));
     let claims_moved = (&was.scopes, &was.roles, &was.groups, &was.client, &was.audience, &was.tenant)
         != (&is.scopes, &is.roles, &is.groups, &is.client, &is.audience, &is.tenant);
@@ -133,6 +142,11 @@ fn stricter(old: &Issuer, new: &Issuer) -> impl Iterator<Item = &'static str> {
     ]
     .into_iter()
     .filter_map(|(member, is_stricter)| is_stricter.then_some(member))
+}
+
+/// Whether `new` lacks a value that `old` accepts. An empty list accepts any value.
+fn narrower<T: PartialEq>(old: &[T], new: &[T]) -> bool {
+    !new.is_empty() && (old.is_empty() || lost(old, new))
 }
 
 /// Whether `new` lacks an element of `old`.

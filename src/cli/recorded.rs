@@ -138,7 +138,7 @@ impl Line {
             claims.insert("cnf".to_owned(), json!({ "x5t#S256": "A".repeat(43) }));
         }
         let Some(issuer) = old.issuers().find(|known| known.id == issuer) else { return claims };
-        let Recorded { client_id, scopes, roles, groups, .. } = &self.recorded;
+        let Recorded { client_id, tenant, scopes, roles, groups, .. } = &self.recorded;
         for (found, names, separator) in [
             (&issuer.shape.scopes, scopes, Some(' ')),
             (&issuer.shape.roles, roles, None),
@@ -151,6 +151,14 @@ impl Line {
         let client = client_id.as_deref().map(Value::from);
         if let (Some(path), Some(client)) = (accepted(&issuer.shape.client, issuer).next(), client) {
             put(&mut claims, path, client);
+        }
+        if let Some((path, tenant)) = issuer.shape.tenant.as_ref().zip(tenant.as_deref()) {
+            put(&mut claims, path, tenant.into());
+        }
+        // The log does not say for which audience the token was; `old` accepted it, so it was one that the route accepts.
+        let audience = self.route(old).and_then(|route| route.audiences_of(issuer).first());
+        if let Some((path, audience)) = accepted(&issuer.shape.audience, issuer).next().zip(audience) {
+            put(&mut claims, path, audience.as_str().into());
         }
         claims
     }
@@ -179,6 +187,8 @@ impl Line {
         let differing = [
             ("subjects", old.subject != self.subject),
             ("client ids", found.client_id != logged.client_id),
+            // Lines of earlier versions have no tenant.
+            ("tenants", logged.tenant.is_some() && found.tenant != logged.tenant),
             ("scopes", found.scopes != logged.scopes),
             ("roles", found.roles != logged.roles),
             ("groups", found.groups != logged.groups),

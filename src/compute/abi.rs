@@ -8,7 +8,7 @@ use std::time::Duration;
 use fastgate::headers::Headers;
 use fastly::handle::{BodyHandle, RequestHandle, ResponseHandle};
 use fastly_shared::FastlyStatus;
-use fastly_sys::{fastly_async_io, fastly_http_req, fastly_http_resp};
+use fastly_sys::{fastly_async_io, fastly_http_downstream, fastly_http_req, fastly_http_resp};
 
 /// The call failed. What it was for cannot be decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,10 +56,11 @@ impl Message for ResponseHandle {
     }
 }
 
-/// The names of all fields, each once, in the order of arrival.
+/// The names of all fields, each once, in lower case, in the order of arrival.
 pub(super) fn names(message: &impl Message, buffer: &mut Vec<u8>) -> Result<Vec<String>, AbiError> {
     let names = names_of(message, buffer)?;
-    names.into_iter().map(|name| String::from_utf8(name).map_err(|_| AbiError)).collect()
+    let read = |name: Vec<u8>| String::from_utf8(name).map(|name| name.to_ascii_lowercase()).map_err(|_| AbiError);
+    names.into_iter().map(read).collect()
 }
 
 fn names_of<M: Message>(message: &M, buffer: &mut Vec<u8>) -> Result<Vec<Vec<u8>>, AbiError> {
@@ -137,6 +138,22 @@ pub(super) fn remove(response: &ResponseHandle, name: &str) -> Result<(), AbiErr
     // SAFETY: the handle is open; the pointer and the length describe `name`, which outlives the call.
     let status = unsafe { fastly_http_resp::header_remove(response.as_u32(), name.as_ptr(), name.len()) };
     status.result().map_err(|_| AbiError)
+}
+
+/// Waits for the next request of this sandbox, at most `timeout`. `None` if there is none, and the sandbox has to end. The
+/// response to the request before must have been sent.
+pub(super) fn next_request(timeout: Duration) -> Option<(RequestHandle, BodyHandle)> {
+    let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+    let options = fastly_http_downstream::NextRequestOptions { timeout_ms };
+    let mask = fastly_http_downstream::NextRequestOptionsMask::TIMEOUT;
+    let (mut promise, mut request, mut body) = (0, 0, 0);
+    // SAFETY: `options` outlives the call, and `promise` is a valid place for a handle.
+    unsafe { fastly_http_downstream::next_request(mask, &raw const options, &raw mut promise) }.result().ok()?;
+    // SAFETY: the promise was made by the call before, which succeeded; `request` and `body` are valid places for
+    // handles. The call uses the promise up.
+    unsafe { fastly_http_downstream::next_request_wait(promise, &raw mut request, &raw mut body) }.result().ok()?;
+    // SAFETY: the call succeeded, so the handles are open, and only these values hold them.
+    Some(unsafe { (RequestHandle::from_u32(request), BodyHandle::from_u32(body)) })
 }
 
 /// The bytes of the request target with scheme and host, without any parsing. `Err` has the size of a target that does

@@ -3,7 +3,7 @@
 
 use super::decision::{Decision, refuse};
 use super::environment::Environment;
-use super::well_known::Publication;
+use super::well_known::{Publication, metadata_url};
 use crate::authorize::{Permit, authorize, check_shadow};
 use crate::availability::{self, Available};
 use crate::content::{self, CheckedBody};
@@ -39,6 +39,8 @@ pub(super) struct Pipeline<'run, 'outside> {
     scheme: Scheme,
     /// The scopes that a challenge names: those that the route requires of all callers.
     scopes: &'run [String],
+    /// The resource whose metadata a challenge names.
+    resource: &'run str,
 }
 
 impl<'run, 'outside> Pipeline<'run, 'outside> {
@@ -47,7 +49,7 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
         if edge.security_headers {
             response.secure();
         }
-        Self { edge, outside, trail, response, scheme: Scheme::default(), scopes: &[] }
+        Self { edge, outside, trail, response, scheme: Scheme::default(), scopes: &[], resource: &edge.resource }
     }
 
     pub(super) fn normalize(&mut self, head: RequestHead) -> Result<Target, Refusal> {
@@ -69,6 +71,7 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
         cors::set_fields(route, target, &mut self.response);
         let checked = cors::check_origin(route, target)?;
         self.response.edit(&route.response_fields);
+        self.resource = route.resource().unwrap_or(self.resource);
         if let Access::Authenticated { all_callers, .. } = &route.access {
             self.scopes = &all_callers.scopes;
         }
@@ -239,9 +242,9 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
     }
 
     /// The end of a pipeline in which a step refused.
-    pub(super) fn refused(mut self, refusal: &Refusal, resource_metadata: &str) -> Decision {
+    pub(super) fn refused(mut self, refusal: &Refusal) -> Decision {
         self.timed(refusal.step());
-        let problem = refuse(refusal, self.trail).asking_for(self.scheme, self.scopes, resource_metadata);
+        let problem = refuse(refusal, self.trail).asking_for(self.scheme, self.scopes, &metadata_url(self.resource));
         Decision::Refuse(problem.with_fields(self.response))
     }
 

@@ -1,6 +1,6 @@
 //! The documents that the edge publishes about itself: the public halves of its signing keys, and the metadata of the
-//! resource that it protects (RFC 9728): its issuers, scopes and the ways to present a token. Everything comes from the
-//! policy and the signing keys.
+//! resources that it protects (RFC 9728): their issuers, scopes and the ways to present a token. Everything comes from
+//! the policy and the signing keys.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::headers::Headers;
 use crate::identity::dpop;
 use crate::mint::{MintError, Minter};
-use crate::policy::{Access, Issuer, Policy};
+use crate::policy::{Access, Audience, Issuer, Policy, authority, split_port};
 use crate::request::Target;
 
 /// The path of the public halves of the edge's signing keys, a JWK Set.
@@ -28,58 +28,73 @@ pub struct Publication {
     pub body: String,
 }
 
-/// The kind of the document.
+/// One of the documents.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Document {
+pub(super) enum Document<'published> {
     /// The public halves of the edge's signing keys.
     Keys,
-    /// The metadata of the protected resource (RFC 9728).
-    Resource,
+    /// The metadata of a protected resource (RFC 9728), as JSON.
+    Resource(&'published str),
 }
 
 /// The documents that follow from a policy.
 #[derive(Debug)]
 pub(super) struct Published {
-    /// The path of the metadata.
+    /// The metadata of the resources: those of origins, and last the edge's.
+    resources: Vec<Metadata>,
+}
+
+/// The metadata of one resource.
+#[derive(Debug)]
+struct Metadata {
+    /// The only host on which it is published, without port; `None` for every host.
+    host: Option<String>,
+    /// Its path, encoded as in the URL.
     path: String,
-    /// Its whole URL, which challenges name.
-    url: String,
-    /// The metadata as JSON.
+    /// It as JSON.
     document: String,
 }
 
 impl Published {
     /// The documents of `policy`.
     pub(super) fn of(policy: &Policy) -> Self {
-        let resource = policy.edge().resource.as_str();
-        let (site, _) = split(resource);
-        let path = metadata_path(policy);
-        Self { url: format!("{site}{path}"), path, document: Value::Object(document(policy)).to_string() }
+        let metadata = |resource: Option<&str>, host: Option<&str>| {
+            let identifier = resource.unwrap_or(&policy.edge().resource);
+            Metadata {
+                host: host.map(str::to_owned),
+                path: metadata_path(identifier),
+                document: Value::Object(document(policy, identifier, resource)).to_string(),
+            }
+        };
+        let of_origins = resources(policy).map(|resource| metadata(Some(resource), Some(host(resource))));
+        Self { resources: of_origins.chain([metadata(None, None)]).collect() }
     }
 
-    /// The URL of the metadata, which challenges name (RFC 9728 §5.1).
-    pub(super) fn resource_url(&self) -> &str {
-        &self.url
-    }
-
-    /// The document at the path of `target`, whatever the routes are; `None` for any other path or method.
-    pub(super) fn at(&self, target: &Target) -> Option<Document> {
-        match target.path().encoded() {
-            _ if target.method() != "GET" => None,
-            KEYS_PATH => Some(Document::Keys),
-            path if path == self.path => Some(Document::Resource),
-            _ => None,
+    /// The document at the host and path of `target`, whatever the routes are; `None` for any other path or method.
+    pub(super) fn at(&self, target: &Target) -> Option<Document<'_>> {
+        let path = target.path().encoded();
+        if target.method() != "GET" || !path.starts_with("/.well-known/") {
+            return None;
         }
+        if path == KEYS_PATH {
+            return Some(Document::Keys);
+        }
+        let name = split_port(target.host()).map(|(name, _)| name);
+        let is_here = |known: &&Metadata| {
+            let is_host = |host: &str| name.is_some_and(|name| name.eq_ignore_ascii_case(host));
+            known.path == path && known.host.as_deref().is_none_or(is_host)
+        };
+        self.resources.iter().find(is_here).map(|known| Document::Resource(&known.document))
     }
 
     /// The content of a document.
     ///
     /// # Errors
     /// [`MintError::SigningFailed`] if a signing key has no public half.
-    pub(super) fn publication(&self, document: Document, minter: &Minter) -> Result<Publication, MintError> {
+    pub(super) fn publication(document: Document<'_>, minter: &Minter) -> Result<Publication, MintError> {
         let (media_type, body) = match document {
             Document::Keys => ("application/jwk-set+json", minter.published_keys()?),
-            Document::Resource => ("application/json", self.document.clone()),
+            Document::Resource(document) => ("application/json", document.to_owned()),
         };
         let fields = [
             ("content-type", media_type),
@@ -91,11 +106,29 @@ impl Published {
     }
 }
 
-/// The path on which the edge publishes the metadata of the resource of `policy` (RFC 9728 §3.1), encoded as in the
+/// The paths on which the edge publishes the metadata of the resources of `policy` (RFC 9728 §3.1), encoded as in the
 /// URL.
-#[must_use]
-pub fn metadata_path(policy: &Policy) -> String {
-    format!("{WELL_KNOWN}{}", split(&policy.edge().resource).1)
+pub fn metadata_paths(policy: &Policy) -> impl Iterator<Item = String> {
+    resources(policy).chain([policy.edge().resource.as_str()]).map(metadata_path)
+}
+
+/// The URL of the metadata of a resource, which challenges name (RFC 9728 §5.1).
+pub(super) fn metadata_url(resource: &str) -> String {
+    format!("{}{}", split(resource).0, metadata_path(resource))
+}
+
+fn metadata_path(resource: &str) -> String {
+    format!("{WELL_KNOWN}{}", split(resource).1)
+}
+
+/// The resources of the origins that have one of their own.
+fn resources(policy: &Policy) -> impl Iterator<Item = &str> {
+    policy.origins().filter_map(|origin| origin.resource.as_ref()).map(Audience::as_str)
+}
+
+/// The host of a resource without its port.
+fn host(resource: &str) -> &str {
+    authority(resource).and_then(split_port).map_or("", |(name, _)| name)
 }
 
 /// Scheme with host, and the path, which is empty for a lone slash (RFC 9728 §3.1).
@@ -115,11 +148,14 @@ fn authorization_servers(issuer: &Issuer) -> Vec<String> {
     }
 }
 
-/// RFC 9728 §2. An empty list is left out (§3.2).
-fn document(policy: &Policy) -> Map<String, Value> {
-    let servers: Vec<String> = policy.issuers().flat_map(authorization_servers).collect();
+/// The metadata (RFC 9728 §2) of the resource with this identifier. `resource` is `None` for the edge's, to which the
+/// routes belong whose origin has none of its own. An empty list is left out (§3.2).
+fn document(policy: &Policy, identifier: &str, resource: Option<&str>) -> Map<String, Value> {
+    let routes = || policy.routes().iter().filter(|route| route.resource() == resource);
+    let is_accepted = |issuer: &&Issuer| routes().any(|route| route.access.accepts(issuer.id.as_str()));
+    let servers: Vec<String> = policy.issuers().filter(is_accepted).flat_map(authorization_servers).collect();
     let mut scopes = BTreeSet::new();
-    for route in policy.routes() {
+    for route in routes() {
         if let Access::Authenticated { all_callers, by_issuer } = &route.access {
             for requirement in std::iter::once(all_callers).chain(by_issuer.values()) {
                 scopes.extend(requirement.scopes.iter().map(String::as_str));
@@ -133,7 +169,7 @@ fn document(policy: &Policy) -> Map<String, Value> {
         ("dpop_signing_alg_values_supported", dpop::ALGORITHMS.to_vec()),
     ];
     let mut document = Map::new();
-    document.insert("resource".to_owned(), policy.edge().resource.as_str().into());
+    document.insert("resource".to_owned(), identifier.into());
     for (name, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
         document.insert(name.to_owned(), list.into());
     }

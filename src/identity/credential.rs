@@ -9,7 +9,7 @@ use super::error::IdentityError;
 use super::introspection;
 use super::key_source::{KeysUnavailable, Wanted};
 use super::sources::Sources;
-use super::token::{UnverifiedToken, VerifiedClaims};
+use super::token::{CheckedToken, NotVerified, UnverifiedToken, VerifiedClaims};
 use super::token_error::TokenError;
 use crate::policy::{Audience, Issuer, IssuerId, Policy};
 use crate::secret::Secret;
@@ -29,7 +29,7 @@ pub struct Seen {
 /// A token whose claims satisfy the rules of its issuer.
 pub(super) enum Credential<'policy, 'request> {
     /// A signed token. Its signature is not verified yet.
-    Jwt(&'policy Arc<Issuer>, UnverifiedToken<'request>),
+    Jwt(&'policy Arc<Issuer>, CheckedToken<'policy, 'request>),
     /// An opaque token. Its issuer has returned these claims.
     Opaque(&'policy Arc<Issuer>, VerifiedClaims),
 }
@@ -55,8 +55,7 @@ impl<'policy, 'request> Credential<'policy, 'request> {
         seen.key_id = token.key_id().map(str::to_owned);
         let issuer = policy.issuer(token.issuer()).ok_or(TokenError::UnknownIssuer)?;
         seen.issuer = Some(issuer.id.clone());
-        token.check(issuer, now)?;
-        Ok(Self::Jwt(issuer, token))
+        Ok(Self::Jwt(issuer, token.check(issuer, now)?))
     }
 
     /// The issuer of the token.
@@ -72,7 +71,7 @@ impl<'policy, 'request> Credential<'policy, 'request> {
     /// [`TokenError::Audience`] if it names none of them.
     pub(super) fn check_resource(&self, accepted: &[Audience]) -> Result<(), TokenError> {
         match self {
-            Self::Jwt(issuer, token) => token.check_resource(issuer, accepted),
+            Self::Jwt(_, token) => token.check_resource(accepted),
             Self::Opaque(issuer, claims) => claims.check_resource(issuer, accepted),
         }
     }
@@ -92,40 +91,48 @@ impl<'policy, 'request> Credential<'policy, 'request> {
     ///
     /// # Errors
     /// An [`IdentityError`] if the issuer has no key for the token, or the signature is not valid.
-    pub(super) fn verify(self, now: UnixTime, sources: &mut Sources<'_>) -> Result<VerifiedClaims, IdentityError> {
+    pub(super) fn verify(self, sources: &mut Sources<'_>) -> Result<VerifiedClaims, IdentityError> {
         match self {
-            Self::Jwt(issuer, token) => verify(&token, issuer, now, sources),
+            Self::Jwt(issuer, token) => verify(token, issuer, sources),
             Self::Opaque(_, claims) => Ok(claims),
         }
     }
 }
 
 /// Verifies a signed token with the nearest key set of its issuer. If that set lacks the token's key, or has another
-/// key under its id, a later set is used.
+/// key under its id, a later set is used. If the set has the key and it belongs to another tenant, the issuer is not
+/// asked again: a client could otherwise cause requests to the issuer, and 503, with a token of its own tenant.
 fn verify(
-    token: &UnverifiedToken<'_>,
+    token: CheckedToken<'_, '_>,
     issuer: &Issuer,
-    now: UnixTime,
     sources: &mut Sources<'_>,
 ) -> Result<VerifiedClaims, IdentityError> {
     let keys = sources.keys.keys(issuer, Wanted::Nearest)?;
-    let missed = match token.verify(issuer, &keys, now, sources.signatures) {
-        Err(missed @ (TokenError::UnknownKey | TokenError::Signature)) => missed,
-        verified => return Ok(verified?),
+    let missed = match token.verify(&keys, sources.signatures) {
+        Ok(verified) => return Ok(verified),
+        Err(missed) => missed,
     };
+    let may_be_newer = match missed.error {
+        TokenError::UnknownKey => !missed.token.names_key_of_another_tenant(&keys),
+        TokenError::Signature => true,
+        _ => false,
+    };
+    if !may_be_newer {
+        return Err(missed.error.into());
+    }
     let later = match sources.keys.keys(issuer, Wanted::Later) {
         Ok(later) => later,
         // The set has the key, and the signature is not valid for it.
-        Err(_) if missed == TokenError::Signature => return Err(missed.into()),
+        Err(_) if missed.error == TokenError::Signature => return Err(missed.error.into()),
         Err(unavailable) => return Err(unavailable.into()),
     };
-    let verified =
-        if Arc::ptr_eq(&keys, &later) { Err(missed) } else { token.verify(issuer, &later, now, sources.signatures) };
-    match verified {
-        Err(TokenError::UnknownKey) if sources.keys.may_lack(issuer, token.key_id(), token.issued()) => {
+    let is_same = Arc::ptr_eq(&keys, &later);
+    let verified = if is_same { Err(missed) } else { missed.token.verify(&later, sources.signatures) };
+    verified.map_err(|NotVerified { token, error }| {
+        if error == TokenError::UnknownKey && sources.keys.may_lack(issuer, token.key_id(), token.issued()) {
             let cause = "the token's key is not known yet, and the keys were fetched a moment ago".to_owned();
-            Err(KeysUnavailable { issuer: issuer.id.clone(), cause }.into())
+            return KeysUnavailable { issuer: issuer.id.clone(), cause }.into();
         }
-        verified => Ok(verified?),
-    }
+        error.into()
+    })
 }

@@ -130,6 +130,12 @@ impl KeySet {
         Self { keys, listed: self.listed.clone(), skipped: self.skipped.clone() }
     }
 
+    /// Whether there are keys with this `kid`, and none of them is `of_issuer`, by the owner that they name.
+    pub(super) fn has_only_for_others(&self, kid: &str, of_issuer: impl Fn(Option<&Value>) -> bool) -> bool {
+        let mut named = self.keys.iter().filter(|key| key.id.as_deref() == Some(kid)).peekable();
+        named.peek().is_some() && !named.any(|key| of_issuer(key.issuer.as_ref()))
+    }
+
     /// The only key for a token with this `kid` and `alg`. Keys that are not `of_issuer`, by the owner that they name,
     /// do not count. Without a `kid` (OpenID Connect Core §10.1) exactly one key must fit the algorithm.
     pub(super) fn find(

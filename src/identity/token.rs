@@ -1,14 +1,14 @@
 //! Verifies a signed token. Input: the token, and the keys and rules of its issuer. Output: [`VerifiedClaims`]. There
 //! are three parts, cheapest first: [`UnverifiedToken::parse`] reads the token, [`check`](UnverifiedToken::check)
-//! applies the rules that need no key, [`verify`](UnverifiedToken::verify) verifies the signature. Header members that
-//! contain or locate keys (`jwk`, `jku`, `x5u`, `x5c`) are never read.
+//! applies the rules that need no key, [`CheckedToken::verify`] verifies the signature. Each part has a type of its own,
+//! so that none can be left out. Header members that contain or locate keys (`jwk`, `jku`, `x5u`, `x5c`) are never read.
 
 use serde_json::{Map, Value};
 
 use super::binding::Binding;
 use super::claims::{Claims, Holder};
 use super::jws::{self, Segments};
-use super::keys::{Key, KeySet, NoKey};
+use super::keys::{KeySet, NoKey};
 use super::signature_cache::{SignatureCache, VerifiedSignature};
 pub use super::token_error::TokenError;
 use super::token_rules;
@@ -29,8 +29,26 @@ pub struct UnverifiedToken<'request> {
     issuer: String,
 }
 
-/// The claims of a token after every check. Only [`UnverifiedToken::verify`] and the check of introspected claims
-/// create them.
+/// A token that keeps the rules of its issuer. Its signature was not verified. Only [`UnverifiedToken::check`] creates
+/// one.
+#[derive(Debug)]
+pub struct CheckedToken<'policy, 'request> {
+    token: UnverifiedToken<'request>,
+    issuer: &'policy Issuer,
+    algorithm: AlgorithmName,
+}
+
+/// The keys that were tried do not verify the signature of a token. Other keys of the issuer may.
+#[derive(Debug)]
+pub struct NotVerified<'policy, 'request> {
+    /// The token.
+    pub token: Box<CheckedToken<'policy, 'request>>,
+    /// The cause.
+    pub error: TokenError,
+}
+
+/// The claims of a token after every check. Only [`CheckedToken::verify`] and the check of introspected claims create
+/// them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedClaims {
     holder: Holder,
@@ -129,73 +147,28 @@ impl<'request> UnverifiedToken<'request> {
         self.claims.time("iat").ok().flatten()
     }
 
-    /// Checks that the token names one of the audiences of a route, `accepted`; any passes if there are none.
-    ///
-    /// # Errors
-    /// [`TokenError::Audience`]
-    pub(super) fn check_resource(&self, issuer: &Issuer, accepted: &[Audience]) -> Result<(), TokenError> {
-        token_rules::check_resource(&self.claims, issuer, accepted)
-    }
-
-    /// The binding of the token; not verified.
-    ///
-    /// # Errors
-    /// [`TokenError::Bound`] if it is bound in a way that is not supported.
-    pub fn binding(&self) -> Result<Option<Binding>, TokenError> {
-        Binding::of(self.claims.top("cnf"))
-    }
-
     /// Checks everything that needs no key: the header, and the claims against the rules of the issuer.
     ///
     /// # Errors
     /// The first [`TokenError`] found.
-    pub fn check(&self, issuer: &Issuer, now: UnixTime) -> Result<(), TokenError> {
-        self.check_header(issuer)?;
-        token_rules::check(&self.claims, issuer, now)
-    }
-
-    /// Verifies the signature with the key that the token names among `keys`, which must be those of `issuer`. The
-    /// checks that need no key are repeated, so that [`VerifiedClaims`] cannot exist without them.
-    ///
-    /// # Errors
-    /// A [`TokenError`] if a check fails, no key fits, or the signature is not valid.
-    pub fn verify(
-        &self,
-        issuer: &Issuer,
-        keys: &KeySet,
+    pub fn check<'policy>(
+        self,
+        issuer: &'policy Issuer,
         now: UnixTime,
-        signatures: &mut dyn SignatureCache,
-    ) -> Result<VerifiedClaims, TokenError> {
-        self.check(issuer, now)?;
-        let algorithm = self.algorithm(issuer)?;
-        let tenant = self.claims.tenant(&issuer.shape);
-        let of_issuer = |owner: Option<&Value>| issuer.accepts_key(owner, tenant);
-        // The key is chosen before the memory is asked, on every request: it is never that of another tenant.
-        let key = keys.find(self.key_id(), algorithm, of_issuer).map_err(|error| match error {
-            NoKey::Unknown => TokenError::UnknownKey,
-            NoKey::Ambiguous => TokenError::AmbiguousKey,
-        })?;
-        let signature = VerifiedSignature::new(key, self.compact.expose());
-        if !signatures.holds(&signature) {
-            self.check_signature(key, algorithm)?;
-            signatures.remember(&signature, issuer.verdict_window);
-        }
-        Ok(VerifiedClaims { holder: self.claims.holder(&issuer.shape)?, claims: self.claims.clone() })
+    ) -> Result<CheckedToken<'policy, 'request>, TokenError> {
+        let algorithm = self.check_header(issuer)?;
+        token_rules::check(&self.claims, issuer, now)?;
+        Ok(CheckedToken { token: self, issuer, algorithm })
     }
 
-    fn check_signature(&self, key: &Key, algorithm: AlgorithmName) -> Result<(), TokenError> {
-        let Segments { signed, signature, .. } = Segments::split(self.compact.expose())?;
-        key.verify(algorithm, signed.as_bytes(), &jws::decode(signature)?).map_err(|_| TokenError::Signature)
-    }
-
-    fn check_header(&self, issuer: &Issuer) -> Result<(), TokenError> {
+    fn check_header(&self, issuer: &Issuer) -> Result<AlgorithmName, TokenError> {
         if let Some(member) = jws::extension(&self.header) {
             return Err(TokenError::Extension { member });
         }
         if self.header.get("kid").is_some_and(|kid| !kid.is_string()) {
             return Err(TokenError::Malformed);
         }
-        self.algorithm(issuer)?;
+        let algorithm = self.algorithm(issuer)?;
         let accepted = match self.header.get("typ") {
             None => issuer.shape.untyped,
             Some(Value::String(given)) => {
@@ -206,12 +179,84 @@ impl<'request> UnverifiedToken<'request> {
             }
             Some(_) => false,
         };
-        if accepted { Ok(()) } else { Err(TokenError::Type) }
+        if accepted { Ok(algorithm) } else { Err(TokenError::Type) }
     }
 
     fn algorithm(&self, issuer: &Issuer) -> Result<AlgorithmName, TokenError> {
         let name = self.header.get("alg").and_then(Value::as_str).ok_or(TokenError::Algorithm)?;
         let accepted = |algorithm: &AlgorithmName| issuer.algorithms.contains(algorithm);
         AlgorithmName::from_jose(name).filter(accepted).ok_or(TokenError::Algorithm)
+    }
+}
+
+impl<'policy, 'request> CheckedToken<'policy, 'request> {
+    /// `kid`; not verified.
+    #[must_use]
+    pub fn key_id(&self) -> Option<&str> {
+        self.token.key_id()
+    }
+
+    /// `iat`; not verified.
+    #[must_use]
+    pub fn issued(&self) -> Option<UnixTime> {
+        self.token.issued()
+    }
+
+    /// The binding of the token; not verified.
+    ///
+    /// # Errors
+    /// [`TokenError::Bound`] if it is bound in a way that is not supported.
+    pub fn binding(&self) -> Result<Option<Binding>, TokenError> {
+        Binding::of(self.token.claims.top("cnf"))
+    }
+
+    /// Checks that the token names one of the audiences of a route, `accepted`; any passes if there are none.
+    ///
+    /// # Errors
+    /// [`TokenError::Audience`]
+    pub(super) fn check_resource(&self, accepted: &[Audience]) -> Result<(), TokenError> {
+        token_rules::check_resource(&self.token.claims, self.issuer, accepted)
+    }
+
+    /// Verifies the signature with the key that the token names among `keys`, which must be those of its issuer.
+    ///
+    /// # Errors
+    /// [`NotVerified`], with the token, if no key fits or the signature is not valid.
+    pub fn verify(
+        self,
+        keys: &KeySet,
+        signatures: &mut dyn SignatureCache,
+    ) -> Result<VerifiedClaims, NotVerified<'policy, 'request>> {
+        match self.check_signature(keys, signatures).and_then(|()| self.token.claims.holder(&self.issuer.shape)) {
+            Ok(holder) => Ok(VerifiedClaims { holder, claims: self.token.claims }),
+            Err(error) => Err(NotVerified { token: Box::new(self), error }),
+        }
+    }
+
+    /// Whether `keys` has keys with the `kid` of the token, and all of them belong to other tenants of its issuer.
+    pub(super) fn names_key_of_another_tenant(&self, keys: &KeySet) -> bool {
+        let tenant = self.token.claims.tenant(&self.issuer.shape);
+        let of_issuer = |owner: Option<&Value>| self.issuer.accepts_key(owner, tenant);
+        self.key_id().is_some_and(|kid| keys.has_only_for_others(kid, of_issuer))
+    }
+
+    fn check_signature(&self, keys: &KeySet, signatures: &mut dyn SignatureCache) -> Result<(), TokenError> {
+        let Self { token, issuer, algorithm } = self;
+        let tenant = token.claims.tenant(&issuer.shape);
+        let of_issuer = |owner: Option<&Value>| issuer.accepts_key(owner, tenant);
+        // The key is chosen before the memory is asked, on every request: it is never that of another tenant.
+        let key = keys.find(token.key_id(), *algorithm, of_issuer).map_err(|error| match error {
+            NoKey::Unknown => TokenError::UnknownKey,
+            NoKey::Ambiguous => TokenError::AmbiguousKey,
+        })?;
+        let compact = token.compact.expose();
+        let signature = VerifiedSignature::new(key, compact);
+        if signatures.holds(&signature) {
+            return Ok(());
+        }
+        let Segments { signed, signature: bytes, .. } = Segments::split(compact)?;
+        key.verify(*algorithm, signed.as_bytes(), &jws::decode(bytes)?).map_err(|_| TokenError::Signature)?;
+        signatures.remember(&signature, issuer.verdict_window);
+        Ok(())
     }
 }

@@ -78,14 +78,14 @@ pub enum TokenError {
         lifetime: Seconds,
     },
     /// A claim is not as the policy, or its preset, requires.
-    #[error("the token's claim {claim} is missing or not as required")]
+    #[error("the token's claim {} is missing or not as required", claim.escape_debug())]
     Required {
         /// The claim.
         claim: String,
     },
     /// The token has a claim that only tokens of another kind have, such as ID tokens if access tokens are accepted
     /// (RFC 8725 §3.12).
-    #[error("the token has a claim {claim}, which marks another kind of token")]
+    #[error("the token has a claim {}, which marks another kind of token", claim.escape_debug())]
     OtherKind {
         /// The claim.
         claim: String,

@@ -6,7 +6,7 @@ use crate::policy::Audience;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MintError {
     /// The identity header is longer than origins read, for example because the token has very many scopes.
-    #[error("the identity header would be {bytes} bytes long; its longest part is \"{part}\" with {of_part} bytes")]
+    #[error("the identity header would be {bytes} bytes long; its longest part is {part:?} with {of_part} bytes")]
     IdentityTooLong {
         /// Its length.
         bytes: usize,
@@ -16,9 +16,7 @@ pub enum MintError {
         of_part: usize,
     },
     /// A forwarded claim could not arrive unchanged.
-    #[error(
-        "the claim \"{claim}\" cannot be forwarded unchanged: it is too deep, or has a number with too many digits"
-    )]
+    #[error("the claim {claim:?} cannot be forwarded unchanged: it is too deep, or has a number with too many digits")]
     ClaimNotForwardable {
         /// Its name in the application.
         claim: String,

@@ -1,6 +1,7 @@
 //! `origins`: the applications behind the edge. Input: an [`OriginDocument`]. Output: an [`Origin`].
 
 mod key;
+mod resource;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ pub use key::OriginKey;
 use key::OriginKeyDocument;
 use serde::Deserialize;
 
+use super::edge::Edge;
 use super::fault::{Fault, Faults};
 use super::ids::Audience;
 use super::names::read_section;
@@ -31,6 +33,14 @@ pub struct OriginDocument {
     /// issuer accepts.
     #[serde(default)]
     pub token_audiences: Option<Vec<String>>,
+    /// The resource identifier of the application (RFC 9728 §1.2), if it has one of its own: an https URL on one of
+    /// `edge.hosts`, such as `https://api.example.com/mcp`, without percent-encoded characters in its path. The edge
+    /// publishes its metadata at `https://api.example.com/.well-known/oauth-protected-resource/mcp`, and the challenges
+    /// of its routes name that URL. If an issuer lists the identifier in `audiences`, its tokens must name it on routes
+    /// without `token_audiences`. Each origin needs an identifier of its own. Default: none; its routes belong to
+    /// `edge.resource`.
+    #[serde(default)]
+    pub resource: Option<String>,
     /// The public X25519 key of the application, a JWK that `python -m fastgate origin-key new` makes. With a key the
     /// header is signed by `HS256`, under a MAC key that only the edge and this application can derive; verifying costs
     /// almost nothing, and the application holds the private half (`Settings(origin_key=…)`). Each origin needs a key of
@@ -48,14 +58,21 @@ pub struct Origin {
     pub audience: Audience,
     /// The audiences of tokens that it accepts; all if empty.
     pub token_audiences: Vec<Audience>,
+    /// Its resource identifier (RFC 9728 §1.2), if it differs from the edge's.
+    pub resource: Option<Audience>,
     /// The public key of the application. With a key the header is signed by `HS256`, without by `EdDSA`.
     pub key: Option<OriginKey>,
 }
 
 /// Reads the section.
-pub(super) fn read(documents: BTreeMap<String, OriginDocument>, faults: &mut Faults) -> BTreeMap<String, Arc<Origin>> {
+pub(super) fn read(
+    documents: BTreeMap<String, OriginDocument>,
+    edge: &Edge,
+    faults: &mut Faults,
+) -> BTreeMap<String, Arc<Origin>> {
     faults.add_if(documents.is_empty(), "$.origins", Fault::Empty);
-    let origins = read_section("origins", documents, faults, Origin::read);
+    let origins =
+        read_section("origins", documents, faults, |_, document, at, faults| Origin::read(document, edge, at, faults));
     for (index, (name, origin)) in origins.iter().enumerate() {
         let earlier = |same: fn(&Origin, &Origin) -> bool| {
             origins.iter().take(index).find(|(_, earlier)| same(earlier, origin)).map(|(other, _)| other.clone())
@@ -66,17 +83,27 @@ pub(super) fn read(documents: BTreeMap<String, OriginDocument>, faults: &mut Fau
         if let Some(other) = earlier(|one, other| one.key.is_some() && one.key == other.key) {
             faults.add(format!("$.origins.{name}.key"), Fault::TakenKey { other });
         }
+        if let Some(other) = earlier(same_resource) {
+            faults.add(format!("$.origins.{name}.resource"), Fault::TakenResource { other });
+        }
     }
     origins
 }
 
+/// Whether the metadata of two origins would be at one URL.
+fn same_resource(one: &Origin, other: &Origin) -> bool {
+    let both = one.resource.as_ref().zip(other.resource.as_ref());
+    both.is_some_and(|(one, other)| resource::is_same_place(one.as_str(), other.as_str()))
+}
+
 impl Origin {
-    fn read(_name: &str, document: OriginDocument, at: &str, faults: &mut Faults) -> Self {
+    fn read(document: OriginDocument, edge: &Edge, at: &str, faults: &mut Faults) -> Self {
         faults.add_if(document.backend.is_empty(), format_args!("{at}.backend"), Fault::Empty);
         faults.add_if(document.audience.is_empty(), format_args!("{at}.audience"), Fault::Empty);
         let key = document.key.and_then(|key| OriginKey::read(&key, &format!("{at}.key"), faults));
         let token_audiences = token_audiences(document.token_audiences, at, faults);
-        Self { backend: document.backend, audience: document.audience.into(), token_audiences, key }
+        let resource = resource::read(document.resource, edge, &format!("{at}.resource"), faults);
+        Self { backend: document.backend, audience: document.audience.into(), token_audiences, resource, key }
     }
 }
 

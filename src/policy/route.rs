@@ -16,6 +16,7 @@ use super::fields::{Accepts, FieldEdits};
 use super::forward::Forward;
 use super::groups::Group;
 use super::ids::{Audience, IssuerId, RouteId};
+use super::issuer::Issuer;
 use super::limits::Limit;
 use super::origin::Origin;
 use super::pattern::PathTemplate;
@@ -79,6 +80,24 @@ impl Route {
     #[must_use]
     pub fn template_at_origin(&self) -> &PathTemplate {
         self.origin_template.as_ref().unwrap_or(&self.template)
+    }
+
+    /// The audiences of which a token of `issuer` must name one here, in addition to what the issuer requires; any if
+    /// empty. Without `token_audiences` it is the resource of the origin, if the issuer knows that (RFC 8707 §2).
+    #[must_use]
+    pub fn audiences_of(&self, issuer: &Issuer) -> &[Audience] {
+        match &self.origin.resource {
+            Some(resource) if self.token_audiences.is_empty() && issuer.audiences.contains(resource) => {
+                std::slice::from_ref(resource)
+            }
+            _ => &self.token_audiences,
+        }
+    }
+
+    /// The resource that it belongs to, if its origin has one of its own (RFC 9728 §1.2).
+    #[must_use]
+    pub fn resource(&self) -> Option<&str> {
+        self.origin.resource.as_ref().map(Audience::as_str)
     }
 
     /// Whether a place of this route tests `fact`.

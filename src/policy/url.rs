@@ -4,7 +4,7 @@
 /// for loopback addresses, for development.
 pub(crate) fn is_https_url(url: &str) -> bool {
     let is_plain = !url.contains(['?', '#', '@', '\\', '"']) && url.bytes().all(|byte| byte.is_ascii_graphic());
-    let host = host_of(url);
+    let host = authority(url);
     let loopback = matches!(host.map(without_port), Some("127.0.0.1" | "[::1]" | "localhost"));
     is_plain
         && host.is_some_and(|host| !host.is_empty())
@@ -14,11 +14,18 @@ pub(crate) fn is_https_url(url: &str) -> bool {
 /// Whether two URLs have the same scheme, host and port.
 pub(crate) fn same_host(one: &str, two: &str) -> bool {
     let scheme = |url: &str| url.split_once("://").map(|(scheme, _)| scheme.to_owned());
-    scheme(one) == scheme(two) && host_of(one) == host_of(two)
+    scheme(one) == scheme(two) && authority(one) == authority(two)
 }
 
-fn host_of(url: &str) -> Option<&str> {
+/// Host and port of an absolute URL without user, as the URL writes them.
+pub(crate) fn authority(url: &str) -> Option<&str> {
     url.split_once("://").and_then(|(_, rest)| rest.split('/').next())
+}
+
+/// The path of an absolute URL without query and fragment; empty if there is none.
+pub(crate) fn path(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default()
 }
 
 fn without_port(host: &str) -> &str {

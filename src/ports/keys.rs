@@ -16,7 +16,7 @@ use crate::availability::KillSwitch;
 use crate::identity::key_life::{CachedKeySet, KeysNote};
 use crate::identity::keys::{Key, KeySet};
 use crate::identity::{KeySource, KeysUnavailable, Wanted};
-use crate::policy::Issuer;
+use crate::policy::{Issuer, IssuerId};
 use crate::time::{Seconds, UnixTime};
 use fetch::{Fetch, Outcome, fetch};
 pub use stored_sets::KeysDigest;
@@ -31,6 +31,8 @@ const LEASE_TIMEOUT: Duration = Duration::from_secs(8);
 #[derive(Default)]
 pub(super) struct KeySets {
     held: BTreeMap<KeysDigest, MemoryEntry>,
+    /// The digests of the policy's issuers.
+    digests: BTreeMap<IssuerId, KeysDigest>,
     /// Issuers whose sets are renewed after the response.
     due: Vec<Issuer>,
     withdrawn: Withdrawn,
@@ -55,6 +57,13 @@ impl KeySets {
             if let Fetch::Given(held) = fetch(&issuer, &digest, platform, NO_WAIT, true) {
                 self.keep(digest, held, platform.now());
             }
+        }
+    }
+
+    fn digest(&mut self, issuer: &Issuer) -> KeysDigest {
+        match self.digests.get(&issuer.id) {
+            Some(known) => *known,
+            None => *self.digests.entry(issuer.id.clone()).or_insert(KeysDigest::of(issuer)),
         }
     }
 
@@ -113,7 +122,7 @@ impl<'request> CachedKeys<'request> {
     }
 
     fn nearest(&mut self, issuer: &Issuer) -> Result<Arc<KeySet>, KeysUnavailable> {
-        let digest = KeysDigest::of(issuer);
+        let digest = self.sets.digest(issuer);
         if let Some(keys) = self.in_memory(&digest, issuer) {
             return Ok(keys);
         }
@@ -162,7 +171,7 @@ impl<'request> CachedKeys<'request> {
     /// A set later than the current one, which lacks a key or has another one under its id. If the issuer cannot be
     /// reached, the key may exist, so the result is an error (503) and not a missing key (401).
     fn later(&mut self, issuer: &Issuer) -> Result<Arc<KeySet>, KeysUnavailable> {
-        let digest = KeysDigest::of(issuer);
+        let digest = self.sets.digest(issuer);
         let Some(known) = self.sets.held.get(&digest).map(|entry| entry.held.clone()) else {
             return self.nearest(issuer);
         };
@@ -202,8 +211,9 @@ fn unavailable(issuer: &Issuer, cause: &str) -> KeysUnavailable {
 
 impl KeySource for CachedKeys<'_> {
     fn keys(&mut self, issuer: &Issuer, wanted: Wanted) -> Result<Arc<KeySet>, KeysUnavailable> {
+        let digest = self.sets.digest(issuer);
         let KeySets { held, withdrawn, .. } = &mut *self.sets;
-        if let Some(entry) = held.get(&KeysDigest::of(issuer)) {
+        if let Some(entry) = held.get(&digest) {
             withdrawn.note(issuer, self.kill_switch, &entry.held.keys()); // another set may replace it
         }
         let keys = match wanted {

@@ -10,7 +10,7 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// A value made from a source that is read from time to time.
 ///
-/// The rule: a value is used for ten seconds after it was read. If the source fails then, the last value stays in force
+/// The rule: a value is used for ten seconds after it was read, and read again earlier if that makes no request wait. If the source fails then, the last value stays in force
 /// and the source is read again a second later. Without a last value the read fails, and the next request reads again.
 pub struct Polled<Source, Value>(Option<Last<Source, Value>>);
 
@@ -28,8 +28,8 @@ impl<Source, Value> Default for Polled<Source, Value> {
 }
 
 impl<Source: PartialEq, Value> Polled<Source, Value> {
-    /// The value at `uptime`, a time on a monotonic clock. `make` is called if `look` returns a source that has
-    /// changed.
+    /// The value at `uptime`, a time on a monotonic clock. `look` is called if the value is due, and `make` if `look`
+    /// returns a source that has changed.
     ///
     /// # Errors
     /// The error of `look`, if there is no value yet.
@@ -41,17 +41,24 @@ impl<Source: PartialEq, Value> Polled<Source, Value> {
     ) -> Result<&mut Value, Error> {
         let last = match self.0.take() {
             Some(last) if uptime < last.due => last,
-            last => match (look(), last) {
-                (Ok(source), Some(last)) if last.source == source => Last { due: uptime.saturating_add(FRESH), ..last },
-                (Ok(source), _) => {
-                    let value = make(&source);
-                    Last { source, value, due: uptime.saturating_add(FRESH) }
-                }
-                (Err(_), Some(last)) => Last { due: uptime.saturating_add(RETRY), ..last },
-                (Err(error), None) => return Err(error),
-            },
+            last => Last::look_again(last, uptime, look, make)?,
         };
         Ok(&mut self.0.insert(last).value)
+    }
+
+    /// Reads the source at `uptime` if the value is due within `ahead`, so that a request in that time need not.
+    pub fn renew<Error>(
+        &mut self,
+        uptime: Duration,
+        ahead: Duration,
+        look: impl FnOnce() -> Result<Source, Error>,
+        make: impl FnOnce(&Source) -> Value,
+    ) {
+        if let Some(last) = self.0.take() {
+            let is_due = uptime.saturating_add(ahead) >= last.due;
+            // With a last value, reading again does not fail.
+            self.0 = if is_due { Last::look_again(Some(last), uptime, look, make).ok() } else { Some(last) };
+        }
     }
 
     /// Whether [`read`](Self::read) reads the source at `uptime`.
@@ -63,6 +70,25 @@ impl<Source: PartialEq, Value> Polled<Source, Value> {
     /// The value that was read last.
     pub fn last(&mut self) -> Option<&mut Value> {
         self.0.as_mut().map(|last| &mut last.value)
+    }
+}
+
+impl<Source: PartialEq, Value> Last<Source, Value> {
+    fn look_again<Error>(
+        last: Option<Self>,
+        uptime: Duration,
+        look: impl FnOnce() -> Result<Source, Error>,
+        make: impl FnOnce(&Source) -> Value,
+    ) -> Result<Self, Error> {
+        Ok(match (look(), last) {
+            (Ok(source), Some(last)) if last.source == source => Self { due: uptime.saturating_add(FRESH), ..last },
+            (Ok(source), _) => {
+                let value = make(&source);
+                Self { source, value, due: uptime.saturating_add(FRESH) }
+            }
+            (Err(_), Some(last)) => Self { due: uptime.saturating_add(RETRY), ..last },
+            (Err(error), None) => return Err(error),
+        })
     }
 }
 
@@ -88,6 +114,21 @@ mod tests {
         assert_eq!(polled.read(at(10_000), || Ok::<_, &str>(1), |_| panic!("made again")), Ok(&mut 10));
         assert_eq!(polled.read(at(19_999), never, |_| 0), Ok(&mut 10));
         assert_eq!(polled.read(at(20_000), || Ok::<_, &str>(2), |two| two * 10), Ok(&mut 20));
+    }
+
+    #[test]
+    fn a_value_that_is_due_soon_is_renewed_and_no_request_reads_it() {
+        let ahead = Duration::from_secs(2);
+        let mut polled = Polled::default();
+        polled.renew(at(0), ahead, never, |_| 0);
+        assert_eq!(polled.last(), None, "the first request reads it");
+        let _ = polled.read(at(0), || Ok::<_, &str>(1), |one| one * 10);
+        polled.renew(at(7_999), ahead, never, |_| 0);
+        polled.renew(at(8_000), ahead, || Ok::<_, &str>(2), |two| two * 10);
+        assert_eq!(polled.read(at(17_999), never, |_| 0), Ok(&mut 20));
+        polled.renew(at(17_999), ahead, || Err("down"), |_| 0);
+        assert_eq!(polled.read(at(18_998), never, |_| 0), Ok(&mut 20), "a failure leaves it for another second");
+        assert_eq!(polled.read(at(18_999), || Ok::<_, &str>(3), |three| three * 10), Ok(&mut 30));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The facts of a request in its log line, with which the command-line tool can judge it again. They include no token,
-//! no header and no query; of the claims they include client, scopes, roles, groups, and whether there is a `cnf`.
+//! no header and no query; of the claims they include client, tenant, scopes, roles, groups, and whether there is a
+//! `cnf`.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,9 @@ pub struct Recorded {
     /// The OAuth client.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
+    /// The tenant for which the caller's token was issued, if the policy names a claim for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
     /// Whether the caller's token was bound to a key or certificate; absent without an identified caller.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bound: Option<bool>,
@@ -54,6 +58,7 @@ impl Recorded {
     /// Adds what is known of an identified caller.
     pub fn identify(&mut self, identity: &Identity) {
         self.client_id = identity.client_id().map(str::to_owned);
+        self.tenant = identity.tenant().map(str::to_owned);
         self.bound = Some(identity.binding().is_some());
         self.scopes = identity.scopes().to_vec();
         self.roles = identity.roles().to_vec();

@@ -201,6 +201,35 @@ fn the_resource_metadata_is_at_the_url_in_the_challenges() {
 }
 
 #[test]
+fn a_resource_below_the_edge_has_its_own_metadata_and_audience() {
+    let edge = format!("http://{}", WORLD.edge.address);
+    let refused = WORLD.send("POST /mcp", "content-length: 0\r\n");
+    let url = format!("{edge}/.well-known/oauth-protected-resource/mcp");
+    let challenge = format!("Bearer scope=\"tools:call\", resource_metadata=\"{url}\"");
+    assert_eq!((refused.refused(), refused.reply().header("www-authenticate")), (401, Some(challenge.as_str())));
+    // The steps of a client: it reads the metadata at the URL in the challenge, and asks for a token for the resource.
+    let found = WORLD.send(&format!("GET {}", url.strip_prefix(&edge).unwrap()), "");
+    let metadata = found.reply().json();
+    assert_eq!((found.reply().status, found.reply().header("access-control-allow-origin")), (200, Some("*")));
+    assert_eq!(metadata["authorization_servers"], json!([WORLD.iss()]));
+    assert_eq!(metadata["scopes_supported"], json!(["tools:call"]));
+    assert_eq!(metadata["resource"], format!("{edge}/mcp"));
+    let call = |audience: &Value| {
+        let mut claims = claims(&WORLD.iss(), "user-1", "tools:call");
+        claims["aud"] = audience.clone();
+        let token = sign(&header(), &claims);
+        WORLD.send("POST /mcp", format!("authorization: Bearer {token}\r\ncontent-length: 0\r\n"))
+    };
+    call(&metadata["resource"]).echoed();
+    let other = call(&json!("https://api.test"));
+    assert_eq!((other.refused(), other.reply().problem().as_str()), (401, "invalid-token"));
+    let line = WORLD.edge.log_of(other.reply().header("x-request-id").unwrap());
+    assert_eq!(line["verdict"], "token-audience");
+    assert!(other.reply().header("www-authenticate").unwrap().ends_with(&format!("resource_metadata=\"{url}\"")));
+    assert_eq!(WORLD.send("GET /.well-known/oauth-protected-resource/nothing", "").refused(), 404);
+}
+
+#[test]
 fn a_proof_without_the_required_nonce_gets_one_that_is_accepted() {
     let (issuer, listener) = (issuer(jwks()), Listener::bind());
     let echo = Origin::responding(response("200 OK", &[("cache-control", "max-age=60")], "{}"));

@@ -111,7 +111,8 @@ impl Caller {
             uptime: Duration::from_secs(self.now() - BEGIN),
         };
         let decision = self.sandbox.decide(arrived, &self.world.platform(), &mut trail).unwrap();
-        self.sandbox.renew(&self.world.platform());
+        let uptime = Duration::from_secs(self.now() - BEGIN);
+        self.sandbox.renew(&self.world.platform(), uptime);
         let headers = match &decision {
             Decision::Forward(grant) => grant.response().apply(&Headers::default()),
             Decision::Refuse(problem) => problem.headers(),

@@ -130,7 +130,7 @@ impl Run {
             Err(_) => (503, None),
         };
         if call.renews {
-            sandbox.renew(&world.platform());
+            sandbox.renew(&world.platform(), Duration::from_millis(now - *born));
         }
         if world.introspections.borrow().iter().any(|url| url.ends_with("/silent")) {
             return Err("(d) a shadow policy introspects a live opaque token".to_owned());

@@ -71,7 +71,10 @@ fn judge(algorithms: &[AlgorithmName], keys: &[&Value], token: &str) -> Option<T
     let keys = KeySet::parse(json!({ "keys": keys }).to_string().as_bytes()).unwrap();
     let now = UnixTime::from_seconds(std::time::UNIX_EPOCH.elapsed().unwrap().as_secs());
     let token = UnverifiedToken::parse(Secret::new(token)).unwrap();
-    token.verify(policy.issuer(ISS).unwrap(), &keys, now, &mut NoSignatureCache).err()
+    match token.check(policy.issuer(ISS).unwrap(), now) {
+        Ok(token) => token.verify(&keys, &mut NoSignatureCache).err().map(|refused| refused.error),
+        Err(error) => Some(error),
+    }
 }
 
 #[test]

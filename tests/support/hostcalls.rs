@@ -1,7 +1,8 @@
 //! Counts the hostcalls of guests: the calls by which a guest uses the platform. Viceroy opens a span of `tracing` for
-//! each.
+//! each, and says by an event how much memory a sandbox had at its end.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use tracing::field::{Field, Visit};
@@ -10,6 +11,9 @@ use tracing::{Event, Metadata, Subscriber};
 
 /// The numbers of hostcalls since the last [`take`], by `module::function`.
 static COUNTS: Mutex<BTreeMap<String, u64>> = Mutex::new(BTreeMap::new());
+
+/// The linear memory of the sandbox that ended last, in bytes; 0 before the first has ended.
+static MEMORY: AtomicU64 = AtomicU64::new(0);
 
 /// Begins to count the hostcalls of all guests of this process.
 ///
@@ -24,12 +28,18 @@ pub(crate) fn take() -> BTreeMap<String, u64> {
     std::mem::take(&mut *COUNTS.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
+/// Returns the linear memory of the sandbox that ended last, in bytes, as Viceroy rounds it (to tenths of a mebibyte).
+pub(crate) fn memory() -> Option<u64> {
+    Some(MEMORY.load(Ordering::Relaxed)).filter(|bytes| *bytes > 0)
+}
+
 struct Counter;
 
 impl Subscriber for Counter {
-    /// The spans that `wiggle` opens around the implementation of each hostcall have this name.
+    /// The spans that `wiggle` opens around the implementation of each hostcall have this name. The end of a sandbox is
+    /// an event of the module that runs it.
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_span() && metadata.name() == "wiggle abi"
+        if metadata.is_span() { metadata.name() == "wiggle abi" } else { metadata.target() == "viceroy_lib::execute" }
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
@@ -44,11 +54,42 @@ impl Subscriber for Counter {
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
-    fn event(&self, _: &Event<'_>) {}
+    fn event(&self, event: &Event<'_>) {
+        let mut message = Message::default();
+        event.record(&mut message);
+        if let Some(bytes) = memory_in(&message.0) {
+            MEMORY.store(bytes, Ordering::Relaxed);
+        }
+    }
 
     fn enter(&self, _: &Id) {}
 
     fn exit(&self, _: &Id) {}
+}
+
+/// The bytes in Viceroy's message `request completed using 4.5 MiB of WebAssembly heap`.
+fn memory_in(message: &str) -> Option<u64> {
+    let (_, size) = message.split_once(" completed using ")?;
+    let (number, unit) = size.strip_suffix(" of WebAssembly heap")?.split_once(' ')?;
+    let (whole, tenth) = number.split_once('.')?;
+    let tenths = whole.parse::<u64>().ok()? * 10 + tenth.parse::<u64>().ok()?;
+    match unit {
+        "MiB" => Some(tenths * 1024 * 1024 / 10),
+        "KiB" => Some(tenths * 1024 / 10),
+        _ => None,
+    }
+}
+
+/// The text of an event.
+#[derive(Default)]
+struct Message(String);
+
+impl Visit for Message {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        if field.name() == "message" {
+            self.0 = format!("{value:?}");
+        }
+    }
 }
 
 /// The fields of such a span.

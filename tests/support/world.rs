@@ -39,10 +39,14 @@ pub(crate) fn policy(edge: SocketAddr, issuer: &str) -> Value {
     policy["edge"]["issuer"] = json!(format!("http://{edge}"));
     policy["issuers"] = json!({
         "test": {
-            "issuer": issuer, "backend": "issuer", "audiences": ["https://api.test", "https://api.fastgate.example"],
+            "issuer": issuer, "backend": "issuer", "audiences": [
+                "https://api.test", "https://api.fastgate.example", format!("http://{edge}/mcp")
+            ],
         },
     });
     policy["origins"]["echo"] = json!({ "backend": "echo", "audience": "echo-api" });
+    policy["origins"]["tools"] =
+        json!({ "backend": "echo", "audience": "tools", "resource": format!("http://{edge}/mcp") });
     policy["edge"].as_object_mut().unwrap().remove("flood_limit");
     let routes = policy["routes"].as_array_mut().unwrap();
     for route in &mut *routes {
@@ -65,6 +69,9 @@ pub(crate) fn policy(edge: SocketAddr, issuer: &str) -> Value {
     routes.push(json!({
         "id": "strong", "path": "/strong/{rest:path}", "methods": ["GET"], "origin": "echo",
         "authentication": { "acr": ["phr"] }
+    }));
+    routes.push(json!({
+        "id": "mcp", "path": "/mcp", "methods": ["POST"], "origin": "tools", "scopes": ["tools:call"]
     }));
     routes.push(json!({ "id": "token", "path": "/token/{rest:path}", "methods": ["GET"], "origin": "echo", "forward_token": true }));
     policy

@@ -26,6 +26,7 @@ fn table() -> Vec<(&'static str, Value, &'static str, Fault)> {
     let pattern = Fault::Template;
     let convertor = || TemplateError::UnknownConvertor("regex".to_owned());
     let zoo = |changes: Value| json!({ "backend": "b", "audience": "zoo", "key": origin_key(&changes) });
+    let of_resource = |resource: &str| json!({ "backend": "b", "audience": resource, "resource": resource });
     let app_with_that_key = json!({ "backend": "b", "audience": "app-audience", "key": origin_key(&json!({})) });
     let socket = |id, path| {
         let methods = ["GET"];
@@ -62,6 +63,24 @@ fn table() -> Vec<(&'static str, Value, &'static str, Fault)> {
             json!({ "backend": "b", "audience": "app-audience" }),
             "$.origins.zoo.audience",
             Fault::TakenAudience { other: "app".to_owned() },
+        ),
+        ("/origins/app/resource", json!("edge.test/mcp"), "$.origins.app.resource", Fault::NotHttps),
+        ("/origins/app/resource", json!("https://edge.test/a?b"), "$.origins.app.resource", Fault::NotHttps),
+        ("/origins/app/resource", json!("https://edge.test/a#b"), "$.origins.app.resource", Fault::NotHttps),
+        ("/origins/app/resource", json!("https://other.test/a"), "$.origins.app.resource", Fault::ForeignResource),
+        ("/origins/app/resource", json!("https://edge.test:1/a"), "$.origins.app.resource", Fault::ForeignResource),
+        ("/origins/app/resource", json!("https://edge.test/a/../b"), "$.origins.app.resource", Fault::NotAResourcePath),
+        ("/origins/app/resource", json!("https://edge.test/."), "$.origins.app.resource", Fault::NotAResourcePath),
+        ("/origins/app/resource", json!("https://edge.test/a%2fb"), "$.origins.app.resource", Fault::NotAResourcePath),
+        ("/origins/app/resource", json!("https://edge.test//a"), "$.origins.app.resource", Fault::NotAResourcePath),
+        ("/origins/app/resource", json!("https://edge.test/a//"), "$.origins.app.resource", Fault::NotAResourcePath),
+        ("/origins/app/resource", json!("https://edge.test/{a}"), "$.origins.app.resource", Fault::NotAResourcePath),
+        ("/origins/app/resource", json!("https://EDGE.test/"), "$.origins.app.resource", Fault::ResourceOfEdge),
+        (
+            "/origins",
+            json!({ "app": of_resource("https://edge.test/a"), "files": of_resource("https://Edge.test:443/a") }),
+            "$.origins.files.resource",
+            Fault::TakenResource { other: "app".to_owned() },
         ),
         ("/origins/zoo", zoo(json!({ "kty": "EC" })), "$.origins.zoo.key.kty", Fault::NotAnOriginKey),
         ("/origins/zoo", zoo(json!({ "crv": "Ed25519" })), "$.origins.zoo.key.crv", Fault::NotAnOriginKey),

@@ -18,7 +18,7 @@ class FastgateError(Exception):
 
 
 class KeysUnavailable(FastgateError):
-    """There are no usable keys of the edge: none were fetched, or they are too old. A 503."""
+    """There are no usable keys of the edge or gateway: none, or they are too old. A 503."""
 
     code = "keys-unavailable"
 
@@ -42,9 +42,10 @@ class ConditionUnmet(FastgateError):
 
 
 class ConditionUndecidable(FastgateError):
-    """A condition reads a claim or groups that the edge did not forward. A 403.
+    """A condition reads what was not forwarded. A 403.
 
-    The policy of the edge is not the one that the app compiles to.
+    For a claim or groups, the policy of the edge is not the one that the app compiles to. Another
+    gateway may report no groups, and never reports roles.
     """
 
     code = "condition-undecidable"
@@ -57,7 +58,7 @@ class AuthenticationInsufficient(FastgateError):
 
 
 class CallerRequired(FastgateError):
-    """The edge admitted an anonymous caller; the endpoint requires a known one. A 401."""
+    """The caller is anonymous; the endpoint requires a known one. A 401."""
 
     code = "caller-required"
 
@@ -107,7 +108,7 @@ class HeaderRepeated(Refused):
 
 
 class HeaderTooLong(Refused):
-    """The header is longer than 8 KiB, so it is not parsed."""
+    """The header is longer than 8 KiB, that of another gateway 16 KiB, so it is not parsed."""
 
     code = "header-too-long"
 
@@ -119,7 +120,10 @@ class TokenMalformed(Refused):
 
 
 class AlgorithmRefused(Refused):
-    """`alg` is not `EdDSA` or `HS256`, or is not the algorithm of the key (RFC 8725 §3.1)."""
+    """`alg` is not one of the accepted algorithms, or not that of the key (RFC 8725 §3.1).
+
+    The edge signs by `EdDSA` or `HS256`; each other gateway has its own algorithm.
+    """
 
     code = "algorithm-refused"
 
@@ -131,7 +135,7 @@ class VersionRefused(Refused):
 
 
 class TypeRefused(Refused):
-    """`typ` is not `txntoken+jwt` (RFC 8725 §3.11)."""
+    """`typ` is not `txntoken+jwt`; in an assertion, not `JWT` (RFC 8725 §3.11)."""
 
     code = "type-refused"
 
@@ -143,7 +147,7 @@ class CriticalRefused(Refused):
 
 
 class KeyUnknown(Refused):
-    """`kid` is absent, not a string, or names no key of the edge, nor of edge and origin."""
+    """`kid` is absent, not a string, or names no known key of the edge or gateway."""
 
     code = "key-unknown"
 
@@ -155,7 +159,7 @@ class SignatureInvalid(Refused):
 
 
 class ClaimMalformed(Refused):
-    """A claim is missing or has the wrong type. `claim` is its name in the contract."""
+    """A claim is missing or has the wrong type. `claim` is its name in the header."""
 
     code = "claim-malformed"
 
@@ -165,19 +169,19 @@ class ClaimMalformed(Refused):
 
 
 class IssuerMismatch(Refused):
-    """Another edge minted the header."""
+    """Another edge or issuer minted the header."""
 
     code = "issuer-mismatch"
 
 
 class AudienceMismatch(Refused):
-    """The edge minted the header for another origin."""
+    """The header was minted for another origin or application."""
 
     code = "audience-mismatch"
 
 
 class LifetimeRefused(Refused):
-    """`exp - iat` is not within 1..60 seconds, so no Fastgate edge minted the header."""
+    """`exp - iat` is not within 1..60 seconds, or longer than the gateway signs for."""
 
     code = "lifetime-refused"
 

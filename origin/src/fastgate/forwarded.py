@@ -79,6 +79,10 @@ class ForwardedClaims(dict[str, JsonValue]):
         value = self[name]
         return default if value is None else value
 
+    def _groups_missing(self) -> NotForwarded:
+        """Return the error for the groups, which are not forwarded either."""
+        return groups_not_forwarded(self._route)
+
     def __repr__(self) -> str:
         """Return the names. The values may be personal data, and this may be logged."""
         return f"<forwarded claims {sorted(self)}>"

@@ -107,10 +107,14 @@ class Identity:
         """The caller's groups, from the claims that `claims.groups` of the issuer names.
 
         Raises:
-            NotForwarded: `forward` contains no `"groups"` for this route.
+            NotForwarded: `forward` contains no `"groups"` for this route, or another gateway sent
+                the request and reports none.
 
         """
         if self.forwarded_groups is None:
+            claims = self.claims
+            if isinstance(claims, ForwardedClaims):
+                raise claims._groups_missing()
             raise groups_not_forwarded(self.route)
         return self.forwarded_groups
 

@@ -1,14 +1,15 @@
-//! Audiences of tokens that no issuer accepts, and issuers whose tokens for one application are accepted at another.
+//! Audiences of tokens that no issuer accepts, resources that are no audience, and issuers whose tokens for one
+//! application are accepted at another.
 
 use std::collections::BTreeSet;
 
-use fastgate::policy::Policy;
+use fastgate::policy::{Access, Policy, Route};
 
 use super::hint::Lint;
 
-/// The hints about `token_audiences`.
+/// The hints about `token_audiences` and the resources of origins.
 pub(super) fn audiences(policy: &Policy) -> impl Iterator<Item = Lint> {
-    unknown(policy).chain(unnamed(policy)).chain(shared(policy))
+    unknown(policy).chain(unnamed(policy)).chain(shared(policy)).chain(resources(policy))
 }
 
 /// Routes whose list no token of an accepted issuer meets, because its tokens name no audience.
@@ -44,7 +45,7 @@ fn unknown(policy: &Policy) -> impl Iterator<Item = Lint> {
 fn shared(policy: &Policy) -> impl Iterator<Item = Lint> {
     policy.issuers().filter(|issuer| issuer.audiences.len() > 1).filter_map(|issuer| {
         let reached = policy.routes().iter().filter(|route| route.access.accepts(issuer.id.as_str()));
-        let unrestricted = reached.filter(|route| route.token_audiences.is_empty());
+        let unrestricted = reached.filter(|route| route.audiences_of(issuer).is_empty());
         let origins: BTreeSet<&str> = unrestricted.map(|route| route.origin.audience.as_str()).collect();
         (origins.len() > 1).then(|| Lint {
             at: format!("$.issuers.{}.audiences", issuer.id),
@@ -52,7 +53,40 @@ fn shared(policy: &Policy) -> impl Iterator<Item = Lint> {
                 "are accepted at {} origins alike: a token for one application can be used at another",
                 origins.len()
             ),
-            remedy: "write \"token_audiences\" at the origins, or at routes",
+            remedy: "write \"token_audiences\" or \"resource\" at the origins, or \"token_audiences\" at routes",
         })
     })
+}
+
+/// Resources of origins that no token has to name, and those that are not at the path of the application.
+fn resources(policy: &Policy) -> impl Iterator<Item = Lint> {
+    let with_resource = policy.named_origins().filter_map(|(name, origin)| Some((name, origin.resource.as_ref()?)));
+    with_resource.flat_map(|(name, resource)| {
+        let routes: Vec<&Route> =
+            policy.routes().iter().filter(|route| route.resource() == Some(resource.as_str())).collect();
+        let is_unchecked = |route: &&Route| {
+            let mut accepted = policy.issuers().filter(|issuer| route.access.accepts(issuer.id.as_str()));
+            route.access != Access::Public && accepted.any(|issuer| route.audiences_of(issuer).is_empty())
+        };
+        let unchecked = routes.iter().any(is_unchecked).then_some((
+            "is an audience that not every issuer of its routes lists: tokens of such an issuer need not name it",
+            "add it to \"audiences\" of the issuer; if tokens for this application name another audience, write that one \
+             as \"token_audiences\"",
+        ));
+        let elsewhere = (!routes.is_empty() && !routes.iter().any(|route| is_near(resource.as_str(), route))).then_some((
+            "has a path at which the origin has no route: clients compare it with the URL that they request",
+            "write the URL of the application as clients request it",
+        ));
+        let at = format!("$.origins.{name}.resource");
+        let hints = unchecked.into_iter().chain(elsewhere);
+        hints.map(move |(what, remedy)| Lint { at: at.clone(), what: what.to_owned(), remedy })
+    })
+}
+
+/// Whether the route may be at or below the path of this resource.
+fn is_near(resource: &str, route: &Route) -> bool {
+    let path = resource.splitn(4, '/').nth(3).unwrap_or_default().trim_end_matches('/');
+    let template = route.template.as_str().trim_start_matches('/');
+    let (literal, has_parameter) = template.split_once('{').map_or((template, false), |(literal, _)| (literal, true));
+    literal.starts_with(path) || (has_parameter && path.starts_with(literal))
 }

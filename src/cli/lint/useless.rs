@@ -5,7 +5,7 @@ use std::net::Ipv6Addr;
 
 use fastgate::policy::groups::Cors;
 use fastgate::policy::places::{Place, PlaceTest};
-use fastgate::policy::{Access, Policy, Route};
+use fastgate::policy::{Access, Forward, Policy, Route};
 
 use super::countries::is_assigned;
 use super::hint::Lint;
@@ -17,6 +17,13 @@ pub(super) fn useless(policy: &Policy, route: &Route, at: &str) -> Vec<Lint> {
         found.push(Lint {
             at: format!("{at}.forward_token"),
             what: "forwards no token, since a public route reads none".to_owned(),
+            remedy: "remove it, or write \"access\": \"optional\"",
+        });
+    }
+    if route.forward != Forward::default() && route.access == Access::Public {
+        found.push(Lint {
+            at: format!("{at}.forward"),
+            what: "has no effect, since a public route reads no token".to_owned(),
             remedy: "remove it, or write \"access\": \"optional\"",
         });
     }

@@ -5,7 +5,6 @@ use std::io::Write as _;
 use fastgate::content::{Body, ContentError};
 use fastgate::headers::Headers;
 use fastgate::refusal::{OriginError, Refusal};
-use fastly::Request;
 use fastly::handle::{BodyHandle, RequestHandle, ResponseHandle};
 use fastly::http::FramingHeadersMode;
 use fastly::http::request::SendErrorCause;
@@ -29,10 +28,9 @@ pub(in crate::compute) struct ReceivedBody {
 }
 
 impl ReceivedBody {
-    /// The body of `request`, whose fields are `headers`, unread.
-    pub(in crate::compute) fn of(request: &mut Request, headers: &Headers) -> Self {
-        let rest = request.try_take_body().map(fastly::Body::into_handle);
-        Self { held: Vec::new(), rest, reader: None, announced: announced(headers) }
+    /// The body of a request with the fields `headers`, unread.
+    pub(in crate::compute) fn new(body: BodyHandle, headers: &Headers) -> Self {
+        Self { held: Vec::new(), rest: Some(body), reader: None, announced: announced(headers) }
     }
 
     const fn limit(&self) -> TimeLimit {

@@ -6,7 +6,7 @@ use fastgate::problem::Problem;
 use fastgate::refusal::{OriginError, Refusal};
 use fastgate::response::ResponseFields;
 use fastly::handle::{BodyHandle, ResponseHandle};
-use fastly::http::{FramingHeadersMode, StatusCode};
+use fastly::http::{FramingHeadersMode, StatusCode, Version};
 
 use crate::compute::abi::{self, AbiError};
 
@@ -70,7 +70,7 @@ pub(in crate::compute) fn from_origin(
 }
 
 fn edited(origin: OriginResponse, edits: &ResponseFields, buffer: &mut Vec<u8>) -> Result<Response, AbiError> {
-    let OriginResponse { status, handle, content, is_for_head } = origin;
+    let OriginResponse { status, mut handle, content, is_for_head } = origin;
     let names = abi::names(&handle, buffer)?;
     let mut response = if let Some(changes) = edits.changes(&names) {
         for name in changes.remove {
@@ -79,6 +79,8 @@ fn edited(origin: OriginResponse, edits: &ResponseFields, buffer: &mut Vec<u8>) 
         for (name, value) in changes.append.iter() {
             abi::append(&handle, name, value)?;
         }
+        // The version of a message is that of its sender (RFC 9110 §6.2), and that of an origin may be older.
+        handle.set_version(Version::HTTP_11);
         Response { status, handle, body: content }
     } else {
         let fields = abi::fields(&handle, buffer)?;

@@ -63,6 +63,21 @@ pub enum Fault {
         /// The name of the earlier one.
         other: String,
     },
+    /// The resource of an origin is not on a host that requests may name.
+    #[error("is not on one of \"edge.hosts\"")]
+    ForeignResource,
+    /// The path of a resource has an encoded character, an empty segment or a dot segment.
+    #[error("has a path that can be written in another way")]
+    NotAResourcePath,
+    /// An origin has the resource of the edge.
+    #[error("is the resource of the edge, too")]
+    ResourceOfEdge,
+    /// Two origins have the same `resource`, so that their metadata would be at one URL.
+    #[error("is the resource of \"{other}\", too")]
+    TakenResource {
+        /// The name of the earlier one.
+        other: String,
+    },
     /// The key of an origin has a private half.
     #[error("is the private half of the key, and everybody who can read this policy knows it now")]
     PrivateKey,

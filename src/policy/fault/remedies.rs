@@ -31,6 +31,10 @@ impl Fault {
             Self::TakenAudience { .. } => {
                 "give each application an audience of its own, or make the two one origin with one backend"
             }
+            Self::ForeignResource => "write a URL on a host of the edge, or add its host to \"edge.hosts\"",
+            Self::NotAResourcePath => "write it without percent-encoded characters, empty segments and dot segments",
+            Self::ResourceOfEdge => "leave it out: the routes of an origin without it belong to the edge's resource",
+            Self::TakenResource { .. } => "give each a path or a host of its own, or make the two one origin",
             Self::PrivateKey => {
                 "make a new key with `python -m fastgate origin-key new`, write its public half here and keep the other one \
                  to the application"

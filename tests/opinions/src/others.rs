@@ -82,8 +82,8 @@ impl Gate {
         let now = UnixTime::from_seconds(token.now);
         let token = UnverifiedToken::parse(Secret::new(&token.compact))?;
         let issuer = self.policy.issuer(token.issuer()).ok_or(TokenError::UnknownIssuer)?;
-        token.check(issuer, now)?;
-        token.verify(issuer, &self.keys, now, &mut NoSignatureCache).map(drop)
+        let token = token.check(issuer, now)?;
+        token.verify(&self.keys, &mut NoSignatureCache).map(drop).map_err(|refused| refused.error)
     }
 }
 

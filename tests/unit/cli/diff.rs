@@ -151,6 +151,28 @@ fn logged_facts_about_a_token_are_replayed_and_missing_ones_are_named() {
     let tenants = |list: &Value| extended(&json!({ "claims": { "tenant": "org" }, "tenants": list }));
     assert_eq!(becomes(&tenants(&both), &tenants(&acme), &line(json!({}))), changed("issuers.main.tenants"));
     assert_eq!(becomes(&tenants(&acme), &tenants(&both), &line(json!({}))), "same");
+    let of_tenant = |tenant: &str| line(json!({ "tenant": tenant }));
+    assert_eq!(becomes(&tenants(&both), &tenants(&acme), &of_tenant("acme")), "same");
+    assert_eq!(becomes(&tenants(&both), &tenants(&acme), &of_tenant("globex")), "token-tenant");
+    let any = |tenants: Value| {
+        extended(&json!({
+            "issuer": "https://idp.test/{tenant}", "jwks_uri": "https://idp.test/keys", "claims": { "tenant": "org" },
+            "tenants": tenants
+        }))
+    };
+    let every = any(json!("any"));
+    assert_eq!(becomes(&every, &every, &line(json!({}))), "same", "a line of an earlier version");
+    assert_eq!(becomes(&every, &any(acme.clone()), &of_tenant("acme")), "same");
+    assert_eq!(becomes(&every, &any(acme), &of_tenant("globex")), "token-tenant");
+
+    let of_route = |names: Value| {
+        policy(&json!({ "audiences": ["api", "b"] }), &json!({ "token_audiences": names, "scopes": ["read"] }))
+    };
+    let (only_b, all) = (of_route(json!(["b"])), of_route(json!(["api", "b"])));
+    let read = line(json!({ "scopes": ["read"] }));
+    assert_eq!(becomes(&only_b, &only_b, &read), "same", "the token was for the audience of the route");
+    assert_eq!(becomes(&only_b, &all, &read), "same");
+    assert_eq!(becomes(&all, &only_b, &read), changed("the audiences of tokens on route \"route\""));
 
     let clients = extended(&json!({ "clients": ["shop"] }));
     assert_eq!(becomes(&old, &clients, &line(json!({}))), "same");

@@ -11,7 +11,8 @@ use jwt_simple::prelude::ES256KeyPair;
 use serde_json::{Value, json};
 
 use super::{KEY, claims, faults, merged, policy, shown_to, signed};
-use crate::offline::NOW;
+use crate::offline::fakes::FakeKeys;
+use crate::offline::{Gate, NOW, get};
 
 const A: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
 const B: &str = "bbbbcccc-0000-dddd-1111-eeee2222ffff";
@@ -136,6 +137,31 @@ fn a_key_of_one_tenant_verifies_no_token_of_another() {
     }
 }
 
+#[test]
+fn a_key_of_another_tenant_is_not_fetched_again() {
+    let parts = entra(&json!([A, B]));
+    let policy = || policy(&parts).unwrap();
+    let key: Value = serde_json::from_str(&KEY.public_key().to_jwk()).unwrap();
+    let token = |tenant: &str| {
+        let claims = claims(&json!({ "iss": iss(tenant), "tid": tenant, "azp": "web", "iat": NOW }));
+        signed(&json!({ "typ": "JWT" }), &claims)
+    };
+    let of = |tenant: &str| merged(&key, &json!({ "issuer": iss(tenant) }));
+    let renamed = merged(&of(B), &json!({ "kid": "other" }));
+    for (tenant, listed, verdict, requests) in [
+        (B, json!([of(B)]), "forwarded", 1),
+        (A, json!([of(B)]), "token-unknown-key", 1),
+        (A, json!([of(B), of(A)]), "forwarded", 1),
+        (A, json!([renamed]), "keys-unavailable", 2),
+    ] {
+        // A later set cannot be fetched, and the token is as young as the keys.
+        let keys = FakeKeys::none().with("idp", &listed).cut_off().fetched_at(NOW);
+        let gate = Gate::new(policy(), keys);
+        assert_eq!(gate.verdict(get("/me").bearer(&token(tenant))), verdict, "{tenant} {listed}");
+        assert_eq!(gate.fakes().keys.requested.len(), requests, "{tenant} {listed}");
+    }
+}
+
 /// A memory in which every signature was verified before.
 struct AllVerified;
 
@@ -163,7 +189,8 @@ fn a_remembered_signature_does_not_replace_the_check_of_the_key() {
     let verdict = |token: &str| {
         let token = UnverifiedToken::parse(Secret::new(token)).unwrap();
         let issuer = policy.issuer(token.issuer()).unwrap();
-        token.verify(issuer, &keys, UnixTime::from_seconds(NOW), &mut AllVerified).map(drop)
+        let checked = token.check(issuer, UnixTime::from_seconds(NOW)).unwrap();
+        checked.verify(&keys, &mut AllVerified).map(drop).map_err(|refused| refused.error)
     };
     assert_eq!(verdict(&of_a), Ok(()));
     assert_eq!(verdict(&of_b), Err(TokenError::UnknownKey));

@@ -175,6 +175,19 @@ fn a_header_that_is_too_long_names_its_longest_part() {
 }
 
 #[test]
+fn the_names_of_claims_are_escaped_in_causes() {
+    for (claim, expected) in [
+        (json!(1e300), "the claim \"a\\\"\\u{202e}b\" cannot"),
+        (json!("x".repeat(9000)), "part is \"a\\\"\\u{202e}b\" with"),
+    ] {
+        let document = route(&json!([{ "claim": "c", "as": "a\"\u{202e}b" }]));
+        let outcome = send(&document, &token(&header(), &with(&claims(), "c", claim)));
+        let cause = outcome.trail.cause.clone().unwrap();
+        assert!(cause.contains(expected), "{cause}");
+    }
+}
+
+#[test]
 fn mistakes_in_the_lists_are_faults() {
     let faults = |document: &Value| -> Vec<String> {
         let read = Policy::parse(document.to_string().as_bytes());

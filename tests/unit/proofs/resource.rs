@@ -64,6 +64,74 @@ fn the_path_of_a_resource_follows_the_well_known_path() {
     assert_eq!(challenge, Some(format!("Bearer {metadata}")));
 }
 
+/// A gate with the resources of the edge, of an origin at `/mcp`, and of an origin that is a host of its own.
+fn gate_of_three_resources() -> Gate {
+    let mut policy = policy(&json!({}));
+    policy["edge"]["hosts"] = json!(["edge.test", "edge.test:8443", "files.test"]);
+    policy["issuers"]["other"] =
+        json!({ "issuer": "https://other.test", "backend": "idp", "audiences": ["https://files.test/"] });
+    policy["origins"]["mcp"] = json!({ "backend": "b", "audience": "mcp", "resource": "https://edge.test/mcp" });
+    policy["origins"]["files"] = json!({ "backend": "b", "audience": "files", "resource": "https://files.test/" });
+    let routes = policy["routes"].as_array_mut().unwrap();
+    for route in &mut *routes {
+        route["origin"] = json!("app");
+        route["issuers"] = if route["access"].is_null() { json!({ "main": {} }) } else { json!({}) };
+    }
+    routes.push(json!({ "id": "tool", "path": "/mcp", "methods": ["POST"], "origin": "mcp", "scopes": ["tools"] }));
+    routes.push(json!({
+        "id": "report", "path": "/reports", "methods": ["GET"], "origin": "files", "issuers": { "other": { "scopes": ["files"] } }
+    }));
+    Gate::with_signing_keys(policy_of(&policy), FakeKeys::none(), &super::new_signing_keys().0)
+}
+
+#[test]
+fn each_resource_has_its_own_metadata() {
+    let gate = gate_of_three_resources();
+    let document = |host: &str, path: &str| {
+        let target = format!("/.well-known/oauth-protected-resource{path}");
+        let outcome = gate.send(get(&target).hosts(&[host.as_bytes()]));
+        match outcome.decision {
+            Decision::Publish(publication) => {
+                assert_eq!(publication.fields.all("access-control-allow-origin").collect::<Vec<_>>(), [b"*"]);
+                let found: Value = serde_json::from_str(&publication.body).unwrap();
+                json!([found["resource"], found["authorization_servers"], found["scopes_supported"]])
+            }
+            _ => json!(outcome.trail.verdict),
+        }
+    };
+    let [main, other] = ["https://idp.test", "https://other.test"];
+    let mcp = json!(["https://edge.test/mcp", [main, other], ["tools"]]);
+    let files = json!(["https://files.test/", [other], ["files"]]);
+    // The optional route of the edge's resource accepts every issuer.
+    let edge = json!(["https://edge.test", [main, other], ["orders:read"]]);
+    for (host, path, expected) in [
+        ("edge.test", "", &edge),
+        ("edge.test", "/mcp", &mcp),
+        ("EDGE.test:8443", "/mcp", &mcp),
+        ("files.test", "", &files),
+        ("files.test", "/mcp", &json!("no-route")),
+        ("edge.test", "/mcp/", &json!("no-route")),
+        ("edge.test", "/files", &json!("no-route")),
+        ("unknown.test", "/mcp", &json!("host-unknown")),
+    ] {
+        assert_eq!(document(host, path), *expected, "{host} {path}");
+    }
+}
+
+#[test]
+fn challenges_name_the_metadata_of_the_resource_of_the_route() {
+    let gate = gate_of_three_resources();
+    let metadata = |url: &str| format!("resource_metadata=\"{url}\"");
+    let mcp = metadata("https://edge.test/.well-known/oauth-protected-resource/mcp");
+    let files = metadata("https://files.test/.well-known/oauth-protected-resource");
+    let challenge = |request| gate.send(request).refused().1.unwrap();
+    assert_eq!(challenge(request("POST", "/mcp")), format!("Bearer scope=\"tools\", {mcp}"));
+    assert_eq!(challenge(get("/reports")), format!("Bearer {files}"));
+    assert_eq!(challenge(get("/me")), format!("Bearer {}", super::METADATA));
+    let bad = challenge(request("POST", "/mcp").bearer("a.b.c"));
+    assert_eq!(bad, format!("Bearer error=\"invalid_token\", scope=\"tools\", {mcp}"));
+}
+
 #[test]
 fn only_get_and_only_the_whole_path_get_the_metadata() {
     let gate = gate_with(&json!({}));

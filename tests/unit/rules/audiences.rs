@@ -55,6 +55,20 @@ fn the_audiences_of_a_route_replace_those_of_its_origin() {
 }
 
 #[test]
+fn the_resource_of_an_origin_is_its_audience_if_the_issuer_knows_it() {
+    let [orders, billing] = ["https://orders.test", "https://billing.test"].map(|name| json!(name));
+    let mut known = policy(&json!({ "resource": "https://edge.test/orders" }), &json!({}), &json!({}));
+    assert_eq!(verdicts(&known, &orders), ["forwarded"; 3], "the issuer does not know it");
+    let resource = json!("https://edge.test/orders");
+    known["issuers"]["main"]["audiences"] = json!([resource, orders, billing]);
+    assert_eq!(verdicts(&known, &orders), ["token-audience", "forwarded", "forwarded"]);
+    assert_eq!(verdicts(&known, &resource), ["forwarded"; 3], "the other origin accepts all");
+    known["origins"]["orders"]["token_audiences"] = json!([orders]);
+    assert_eq!(verdicts(&known, &orders), ["forwarded"; 3]);
+    assert_eq!(verdicts(&known, &resource), ["token-audience", "forwarded", "forwarded"]);
+}
+
+#[test]
 fn mistakes_in_audiences_are_faults() {
     for list in [json!([]), json!([""]), json!(["a", ""])] {
         let found = faults(&json!({ "routes": [route("/", &json!({ "token_audiences": list }))] }));

@@ -49,7 +49,8 @@ def path_comparison_faults(
         convertor = written.get(name)
         read_as = endpoint.path_types.get(name, ())
         type_name = next((kind for kind in _CONVERTED if kind in read_as), None)
-        if name not in written or convertor in _CONVERTED or (convertor and type_name is None):
+        plain_text = convertor not in (None, "path") and type_name is None
+        if name not in written or convertor in _CONVERTED or plain_text:
             continue
         plain = f"{{{name}:{convertor}}}" if convertor else f"{{{name}}}"
         what = f'compares the path parameter {name} as text under "not", but '
@@ -58,6 +59,9 @@ def path_comparison_faults(
                 f"the endpoint reads it as {type_name}: another spelling of the same value passes"
             )
             remedy = f'write "{{{name}:{type_name}}}" in place of "{plain}" in its path'
+        elif convertor:
+            what += "the rest of a path has several spellings"
+            remedy = f'write "{{{name}:str}}" if it is one segment, or compare it without "not"'
         elif set(read_as) == {"str"}:
             what += "its template does not declare that it is a plain string"
             remedy = f'write "{{{name}:str}}" in place of "{plain}" in its path'

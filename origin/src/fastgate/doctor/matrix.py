@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 
 from fastgate.base64url import base64url
+from fastgate.doctor.malformed import wrong_members_of_the_caller
 from fastgate.doctor.probe import BY_SERVER, HEADER, Mint, Probe, Target
 from fastgate.fake_edge.signing import EdgeExchangeKey, EdgeKeys, SigningKey, signing_input
 from fastgate.keys.okp import ED25519, X25519
@@ -53,6 +54,7 @@ def matrix(target: Target, host: str) -> Iterator[Probe]:
     yield from _signed_wrongly(mint, keys, signing_kid, known=target.keys is not None)
     yield from _by_another_mac_key(good, target, keys.exchange or EdgeExchangeKey())
     yield from _wrong_claims(good)
+    yield from wrong_members_of_the_caller(good)
     yield from _about_another_request(good, target)
     yield from _from_the_provider(good)
 
@@ -120,7 +122,9 @@ def _wrong_headers(mint: Mint, own: str) -> Iterator[Probe]:
     headers: dict[str, dict[str, object]] = {
         "no kid": {"kid": ...},
         "ver 1": {"ver": 1},
+        "ver 3": {"ver": 3},
         "ver in quotes": {"ver": "2"},
+        "ver in a list": {"ver": [2]},
         "no ver": {"ver": ...},
         "crit": {"crit": ["exp"]},
         "an empty crit": {"crit": []},
@@ -183,6 +187,7 @@ def _wrong_claims(mint: Mint) -> Iterator[Probe]:
         "without issuer": {"iss": ...},
         "another requesting workload": {"req_wl": "https://another-edge.example"},
         "without requesting workload": {"req_wl": ...},
+        "requesting workload in a list": {"req_wl": [mint.claims["req_wl"]]},
         "without scope": {"scope": ...},
         "a subject without an issuer": {"rctx": {}},
         "without tctx": {"tctx": ...},
@@ -197,6 +202,7 @@ def _about_another_request(mint: Mint, target: Target) -> Iterator[Probe]:
     yield Probe("without path", mint.about(path=...))
     yield Probe("wrong method", mint.about(method="PATCH"))
     yield Probe("without host", mint.about(host=...))
+    yield Probe("host in a list", mint.about(host=[mint.tctx["host"]]))
     if target.backend_host is None:
         yield Probe("wrong host", mint.about(host="another.example"))
     yield Probe("wrong route", mint.about(template="/doctor/{other}"))

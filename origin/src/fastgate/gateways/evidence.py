@@ -15,7 +15,7 @@ from starlette.types import Scope, Send
 from fastgate.declare.lookup import declared_on_route
 from fastgate.declare.members import refuses_without_the_edge
 from fastgate.errors import Refused, RuleNotEnforced
-from fastgate.forwarded import ForwardedClaims
+from fastgate.forwarded import ForwardedClaims, NotForwarded
 from fastgate.gateways.gateway import Asserted, Gateway
 from fastgate.identity import Identity
 from fastgate.routes.check import RouteCheck, check_for
@@ -28,10 +28,43 @@ _ABOUT_THE_TOKEN = frozenset(("iss", "sub", "aud", "exp", "nbf", "iat", "jti"))
 """Claims of RFC 7519 §4.1, which are about the assertion, or in other members of `Identity`."""
 
 
+class GroupsNotReported(NotForwarded):
+    """The app reads the groups of a caller whose gateway reports none.
+
+    Args:
+        gateway: the name that was given to `from_gateway`.
+
+    """
+
+    def __init__(self, gateway: str) -> None:
+        super().__init__("", "groups", "")
+        self.args = (gateway,)
+        self.gateway = gateway
+
+    def __str__(self) -> str:
+        """Return the message. There is no route to name, and no policy to change."""
+        return (
+            f'the assertion of the gateway "{self.gateway}" has no groups: let the gateway report '
+            "them if it can, or decide by another member; caller.forwarded_groups is None here"
+        )
+
+
 class AssertedClaims(ForwardedClaims):
     """The claims of an assertion. No policy selects them: a missing one is a plain `KeyError`."""
 
-    __slots__ = ()
+    __slots__ = ("_gateway",)
+
+    def __init__(self, claims: Mapping[str, JsonValue], gateway: str) -> None:
+        super().__init__(claims)
+        self._gateway = gateway
+
+    def _groups_missing(self) -> NotForwarded:
+        """Return the error for the groups, which the assertion does not have."""
+        return GroupsNotReported(self._gateway)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Allow copies."""
+        return type(self), (dict(self), self._gateway)
 
     def __missing__(self, name: str) -> NoReturn:
         """Refuse to read a claim that the assertion lacks. Raises `KeyError`."""
@@ -62,7 +95,7 @@ class GatewayClaims:
             client_id=named.client_id,
             scopes=named.scopes or frozenset(),
             request_id=self.request_id,
-            claims=AssertedClaims(kept),
+            claims=AssertedClaims(kept, self.gateway.name),
             forwarded_groups=named.groups,
         )
 

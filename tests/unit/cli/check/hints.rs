@@ -162,6 +162,67 @@ fn policies_with_hints() {
     assert!(said(&shadow("optional")).contains("write \"access\": \"authenticated\" and move it"));
 }
 
+#[test]
+fn a_resource_that_no_token_has_to_name_gets_a_hint() {
+    let policy = |resource: &str, audiences: Value, of_origin: &Value| {
+        let mut origin = json!({ "backend": "b", "audience": "a", "resource": resource });
+        origin.as_object_mut().unwrap().extend(of_origin.as_object().unwrap().clone());
+        json!({
+            "edge": { "issuer": "https://edge.test", "hosts": ["edge.test"] },
+            "origins": { "app": origin },
+            "issuers": { "a": { "issuer": "https://a.test", "backend": "idp", "audiences": audiences } },
+            "routes": [route("/mcp", &json!({})), route("/t/{tenant}/mcp", &json!({ "id": "t" }))]
+        })
+    };
+    let (mcp, none) = ("https://edge.test/mcp", json!({}));
+    assert_eq!(hints(&policy(mcp, json!([mcp]), &none)), [""; 0]);
+    assert_eq!(hints(&policy(mcp, json!(["m"]), &json!({ "token_audiences": ["m"] }))), [""; 0]);
+    assert_eq!(hints(&policy("https://edge.test/t/1/mcp", json!(["https://edge.test/t/1/mcp"]), &none)), [""; 0]);
+    let unnamed = "$.origins.app.resource is an audience that not every issuer of its routes lists: tokens of such an \
+                   issuer need not name it";
+    assert_eq!(hints(&policy(mcp, json!(["m"]), &none)), [unnamed]);
+    let elsewhere = "$.origins.app.resource has a path at which the origin has no route: clients compare it with the \
+                     URL that they request";
+    let orders = "https://edge.test/orders";
+    assert_eq!(hints(&policy(orders, json!([orders]), &none)), [elsewhere]);
+    let published = at("/.well-known/oauth-protected-resource/mcp", &["GET"]);
+    let mut shadowed = policy(mcp, json!([mcp]), &none);
+    let mut published = published["routes"][0].clone();
+    published["id"] = json!("published");
+    shadowed["routes"].as_array_mut().unwrap().push(published);
+    let served = "is served by the edge itself, for GET, with the metadata of what it protects (RFC 9728)";
+    assert_eq!(hints(&shadowed), [format!("$.routes[2].path {served}")]);
+}
+
+#[test]
+fn an_identity_header_that_may_get_too_long_gets_a_hint() {
+    let forwarding = |count: usize, others: usize| {
+        let list: Vec<Value> = (0..count).map(|number| json!({ "claim": format!("claim-{number:02}") })).collect();
+        let mut routes = vec![route("/a", &json!({ "id": "a", "forward": list }))];
+        routes.extend(
+            (0..others)
+                .map(|number| route(&format!("/o/{number}"), &json!({ "id": format!("o{number}"), "forward": list }))),
+        );
+        json!({ "routes": routes })
+    };
+    assert_eq!(hints(&forwarding(10, 0)), [""; 0]);
+    let found = hints(&forwarding(16, 0));
+    let [hint] = found.as_slice() else { panic!("{found:?}") };
+    assert!(hint.starts_with("$.routes[0] may have an identity header of about "), "{hint}");
+    assert!(
+        hint.contains("for a caller of issuer \"partner\"") && hint.contains("16 forwarded claims 200 each"),
+        "{hint}"
+    );
+    let bytes: usize = hint.split(' ').find_map(|word| word.parse().ok()).unwrap();
+    assert!((7168..8500).contains(&bytes), "{hint}");
+    let mut public = forwarding(16, 0);
+    public["routes"][0]["access"] = json!("public");
+    let useless = "$.routes[0].forward has no effect, since a public route reads no token";
+    assert_eq!(hints(&public), [useless]);
+    let several = hints(&forwarding(16, 2));
+    assert!(several[0].contains("(and 2 more routes are near the limit)"), "{several:?}");
+}
+
 /// Two applications behind one issuer with two audiences.
 fn two_origins(orders: &Value, billing: &Value, of_route: &Value) -> Value {
     let origin = |name: &str, audiences: &Value| {
