@@ -211,6 +211,32 @@ def test_a_mark_without_effect_stops_the_start(
     assert get(build(mark), iap, "/s/t/u") == 503
 
 
+@pytest.mark.parametrize("mark", MARKS, ids=str)
+def test_a_mark_on_one_method_is_read_with_the_request(
+    mark: dict[str, Any], iap: FakeGateway
+) -> None:
+    class Endpoint(HTTPEndpoint):
+        @at_edge(**mark)
+        async def get(self, _request: Request) -> PlainTextResponse:
+            return PlainTextResponse("in")
+
+        async def post(self, _request: Request) -> PlainTextResponse:
+            return PlainTextResponse("in")
+
+    app = FastAPI(openapi_url=None)
+    inner = Router()
+    app.mount("/s", calls_something(lambda: inner))
+    guard(app, gateways=[iap.gateway])
+    fields = dict(iap.fields())
+    with TestClient(app) as client:
+        app.add_route("/late", Endpoint)  # type: ignore[arg-type]
+        inner.routes.append(Route("/u", Endpoint))
+        for path in ("/s/u", "/late"):
+            assert client.get(path, headers=fields).status_code == 401, path
+            assert client.head(path, headers=fields).status_code == 401, path
+            assert client.post(path, headers=fields).status_code == 200, path
+
+
 def test_a_requirement_that_is_not_run_stops_the_start(iap: FakeGateway) -> None:
     app = FastAPI(dependencies=[Depends(requires(role="admin"))])
     app.mount("/s", plain())

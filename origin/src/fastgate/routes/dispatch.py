@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from fastgate.errors import Refused, RouteMismatch
 from fastgate.responses import refuse
 from fastgate.routes.check import RouteCheck, check_of
-from fastgate.routes.chosen import chosen_path, chosen_view, is_one_endpoint
+from fastgate.routes.chosen import chosen_path, chosen_view, handler_of, is_one_endpoint
 from fastgate.routes.entering import entered_by, is_due, is_guarded, note_mount, router_in
 from fastgate.routes.framework import (
     View,
@@ -172,7 +172,7 @@ def _awaited(
         if check is not None:
             prefix: Prefix = endpoint.scope[PREFIX_KEY]
             if prefix.template is None:
-                fault = check.fault_within(endpoint.scope)
+                fault = check.fault_within(endpoint.scope, handler_of(endpoint))
             else:
                 fault = check.fault_again(endpoint.scope)
             if fault is not None:

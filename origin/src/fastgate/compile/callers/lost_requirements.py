@@ -153,8 +153,11 @@ def _used_in(code: Any, function: object, instance: object) -> Iterator[object]:
             value = names.get(step.argval, _UNKNOWN)
         elif "DEREF" in step.opname and step.opname.startswith("LOAD"):
             value = cells.get(step.argval, _UNKNOWN)
-        elif step.opname.startswith("LOAD_FAST") and _first_of(step.argval) == first:
+        elif step.opname.startswith("LOAD_FAST") and first in (loaded := _names_in(step.argval)):
             value = instance
+            if loaded[-1] != first:  # an attribute that follows is of another variable
+                yield value
+                continue
         elif step.opname == "IMPORT_NAME":
             module = _absolute(str(step.argval), steps[:number], names)
         elif step.opname == "IMPORT_FROM":
@@ -181,8 +184,8 @@ def _followed(value: object, steps: Sequence[dis.Instruction]) -> object:
     return value
 
 
-def _first_of(names: object) -> object:
-    return names[0] if isinstance(names, tuple) else names
+def _names_in(names: object) -> tuple[object, ...]:
+    return names if isinstance(names, tuple) else (names,)
 
 
 def _absolute(name: str, before: Sequence[dis.Instruction], names: Any) -> str:  # noqa: ANN401
