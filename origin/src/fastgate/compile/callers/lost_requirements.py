@@ -9,6 +9,7 @@ returns. None of the code is run.
 import dis
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from importlib.util import resolve_name
 from inspect import Parameter
 from types import CodeType, FunctionType, MethodType, ModuleType
@@ -127,7 +128,9 @@ def _used_by(layer: object) -> Iterator[object]:
         function = attribute(layer, "__func__")
         if is_a(function, FunctionType):
             yield from _used_in(attribute(function, "__code__"), function, layer.__self__)  # type: ignore[attr-defined]
-    elif attribute(layer, "func") is not None and is_a(attribute(layer, "args"), tuple):
+    elif is_a(layer, partial):
+        if attribute(layer, "func") is FastgateScheme.__call__:
+            return  # this runs the scheme among its arguments
         yield from attribute(layer, "args")  # type: ignore[misc]
         yield from (attribute(layer, "keywords") or {}).values()  # type: ignore[attr-defined]
     elif not is_a(layer, type):
