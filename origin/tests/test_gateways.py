@@ -1,6 +1,6 @@
 """The assertions of other gateways: what is accepted, and every hostile input.
 
-Rows Q1 to Q4, Q7 and Q8 of docs/attacks.md.
+Rows Q1 to Q4, Q7, Q8 and Q11 of docs/attacks.md.
 """
 
 import copy

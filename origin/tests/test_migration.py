@@ -1,6 +1,6 @@
 """An app behind another gateway, behind Fastgate, or behind both while a team migrates.
 
-Rows Q5, Q6 and Q9 of docs/attacks.md.
+Rows Q5, Q6, Q9 and Q12 of docs/attacks.md.
 """
 
 import logging

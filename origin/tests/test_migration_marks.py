@@ -1,4 +1,7 @@
-"""Marks that the guard cannot see hold for the requests of another gateway nevertheless."""
+"""Marks that the guard cannot see hold for the requests of another gateway nevertheless.
+
+Row Q10 of docs/attacks.md.
+"""
 
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
