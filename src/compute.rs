@@ -23,7 +23,7 @@ use http::{forward, receive, respond};
 use log::Log;
 use platform::{FASTLY, acls};
 
-/// How long a sandbox lives at most, so that none outlasts a deployment by much.
+/// The age at which a sandbox takes no further request, so that none outlasts a deployment by much.
 const LIFETIME: Duration = Duration::from_mins(5);
 /// The memory above which a sandbox takes no further request, in pages of 64 KiB: 96 MiB; the platform ends it at 128.
 const MEMORY: usize = 96 * 16;

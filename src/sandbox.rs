@@ -109,18 +109,19 @@ impl Sandbox {
         Ok(decision)
     }
 
-    /// Does the work that no request has to wait for: reads again what is due within [`LONGEST_WAIT`], and renews key
-    /// sets. Call it after the response was sent, with the time on the clock of [`ReceivedRequest::uptime`].
+    /// Does the work that no request has to wait for: renews key sets, and reads again what is due within
+    /// [`LONGEST_WAIT`]. Call it after the response was sent, with the time on the clock of [`ReceivedRequest::uptime`].
     pub fn renew(&mut self, platform: &Platform<'_>, uptime: Duration) {
-        self.live.renew(uptime, LONGEST_WAIT, || live_texts(platform), load_live);
-        self.kill_switch.renew(uptime, LONGEST_WAIT, || switch_text(platform), |text| read_switch(text.as_ref()));
-        self.shadow.renew(uptime, LONGEST_WAIT, || shadow_text(platform), |text| load_shadow(text.as_ref()));
+        // First what these policies have postponed: a new policy has ports of its own.
         if let Some(Ok(loaded)) = self.live.last() {
             loaded.ports.renew(platform);
         }
         if let Some(Some(Ok(loaded))) = self.shadow.last() {
             loaded.ports.renew(platform);
         }
+        self.live.renew(uptime, LONGEST_WAIT, || live_texts(platform), load_live);
+        self.kill_switch.renew(uptime, LONGEST_WAIT, || switch_text(platform), |text| read_switch(text.as_ref()));
+        self.shadow.renew(uptime, LONGEST_WAIT, || shadow_text(platform), |text| load_shadow(text.as_ref()));
     }
 }
 

@@ -14,7 +14,7 @@ use crate::time::UnixTime;
 
 /// The steps of the pipeline, in order. This is the only list of them: the log, refusals and `fastgate explain` use it,
 /// and the numbered list in `lib.rs` is compared with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Step {
@@ -66,6 +66,10 @@ impl Step {
         Self::Mint,
         Self::Forward,
     ];
+
+    const fn bit(self) -> u16 {
+        1 << self as u16
+    }
 
     /// The step as the log names it.
     #[must_use]
@@ -137,7 +141,7 @@ pub struct Trail {
     /// The status that the client gets.
     pub status: u16,
     /// How long steps took, in microseconds, in the order in which they ended. The steps that can take time have an entry:
-    /// `configure` if it read a store, `identify` on routes that are not public, `throttle` if it counted (before
+    /// `configure` if it read a store, `place` if it asked an ACL, `identify` on routes that are not public, `throttle` if it counted (before
     /// `identify` it is the flood limit), `content` if it read the body, `mint`, `forward`, and the step that refused.
     /// The time of the steps before is part of an entry.
     pub steps: Vec<(Step, u64)>,
@@ -154,9 +158,9 @@ pub struct Trail {
     pub shadow_policy: Option<String>,
     #[serde(skip)]
     last: u64,
-    /// The last step that ended.
+    /// The steps that ended, as bits.
     #[serde(skip)]
-    reached: Option<Step>,
+    ended: u16,
     /// The findings of each step, if notes are taken; never logged.
     #[serde(skip)]
     notes: Option<Vec<(Step, String)>>,
@@ -189,7 +193,7 @@ impl Trail {
             switch_unknown: Vec::new(),
             shadow_policy: None,
             last: 0,
-            reached: None,
+            ended: 0,
             notes: None,
         }
     }
@@ -236,13 +240,13 @@ impl Trail {
 
     /// Records that `step` ended, which takes so little time that it is not measured.
     pub fn end(&mut self, step: Step) {
-        self.reached = Some(step);
+        self.ended |= step.bit();
     }
 
     /// Whether `step` has ended.
     #[must_use]
-    pub fn has_ended(&self, step: Step) -> bool {
-        self.reached.is_some_and(|reached| reached >= step)
+    pub const fn has_ended(&self, step: Step) -> bool {
+        self.ended & step.bit() != 0
     }
 
     /// The time at which the last measured step ended, in microseconds after the request began.
@@ -262,4 +266,19 @@ impl Trail {
 #[must_use]
 pub fn excerpt(text: &str) -> String {
     text.chars().take(64).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Step, Trail};
+    use crate::time::UnixTime;
+
+    #[test]
+    fn the_flood_limit_which_comes_early_ends_no_other_step() {
+        let mut trail = Trail::new(UnixTime::from_seconds(0), "id", "OPTIONS");
+        trail.end(Step::Normalize);
+        trail.step(Step::Throttle, 10);
+        assert!(trail.has_ended(Step::Normalize) && trail.has_ended(Step::Throttle));
+        assert!(!trail.has_ended(Step::Place) && !trail.has_ended(Step::Forward));
+    }
 }

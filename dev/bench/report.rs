@@ -71,6 +71,7 @@ impl Report {
                 ("seconds", RATE_SECONDS.to_string()),
                 ("times", RATE_TIMES.to_string()),
                 ("latency", self.latency()),
+                ("deciding", self.of_the_guest("new sandbox")),
                 ("matching", self.of_the_guest("found")),
                 ("signatures", self.of_the_guest("read key")),
                 ("app_rounds", self.app["rounds"].to_string()),
@@ -161,9 +162,13 @@ fn number(value: &Value, decimals: usize) -> String {
     value.as_f64().map(|value| format!("{value:.decimals$}")).unwrap_or_default()
 }
 
-/// A number without its decimals, rounded.
+/// A number without its decimals, rounded; thousands are separated.
 fn whole(number: &str) -> String {
-    format!("{:.0}", number.parse::<f64>().unwrap())
+    let digits = format!("{:.0}", number.parse::<f64>().unwrap());
+    match digits.split_at_checked(digits.len().saturating_sub(3)) {
+        Some((thousands, rest)) if !thousands.is_empty() => format!("{thousands},{rest}"),
+        _ => digits,
+    }
 }
 
 /// The template with its figures. Every figure has a place, and every place a figure.
@@ -203,7 +208,8 @@ mod tests {
             latency,
         };
         let names = CASES.iter().enumerate().map(|(number, case)| (case.name, (number == 1).then_some((1.5, 3.0))));
-        let guest = "µs                 found   not found read policy\n10 routes           0.30        0.20          30\n\n\
+        let guest = "µs           new sandbox       later\npublic MAC           249        12.6\n\n\
+                     µs                 found   not found read policy\n10 routes           0.30        0.20          30\n\n\
                      µs              read key       first       later  jwt-simple\n\
                      RS256 2048           1.0       220.0       215.0      1365.0\n";
         let adds = |adds: f64| json!({ "adds": adds, "alone": 14.2, "to_client": 0.364, "to_key": 0.444 });
@@ -231,7 +237,7 @@ mod tests {
         }
         let readme = replaced(&format!("a\n{BEGIN}old\n{END}b\n"), &report().readme());
         assert!(readme.starts_with("a\n") && readme.ends_with("b\n") && !readme.contains("old"));
-        assert!(readme.contains("| expired token | 1.50 |\n") && readme.contains("takes 1365 µs"));
+        assert!(readme.contains("| expired token | 1.50 |\n") && readme.contains("takes 1,365 µs"));
     }
 
     #[test]

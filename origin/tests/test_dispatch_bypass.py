@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import Any
 
 import httpx
 import pytest
@@ -15,6 +16,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Host, Mount, Route, Router
+from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastgate import FastgateMiddleware, guard
@@ -743,3 +745,23 @@ async def test_a_mount_whose_handle_was_wrapped_leads_to_a_guarded_app_once(
 
 async def wrapped(handle: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     await handle(scope, receive, send)
+
+
+class KeptElsewhere(APIRouter):
+    """A router whose list of routes is a property."""
+
+    @property
+    def routes(self) -> Any:  # noqa: ANN401
+        return self.__dict__.setdefault("_kept", [])
+
+    @routes.setter
+    def routes(self, routes: Any) -> None:  # noqa: ANN401
+        self.__dict__["_kept"] = list(routes)
+
+
+def test_a_router_whose_routes_are_a_property_is_compared(edge: Edge) -> None:
+    router = KeptElsewhere()
+    router.add_route("/x", lambda _: PlainTextResponse("in"))
+    client = TestClient(FastgateMiddleware(router, edge.settings()))
+    assert client.get("/x", headers=edge.headers("/x", "/x")).status_code == 200
+    assert client.get("/x", headers=edge.headers("/x", "/y")).status_code == 401

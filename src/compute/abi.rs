@@ -25,7 +25,11 @@ type ReadValues =
     unsafe extern "C" fn(u32, *const u8, usize, *mut u8, usize, u32, *mut i64, *mut usize) -> FastlyStatus;
 
 /// A message with header fields.
-pub(super) trait Message {
+///
+/// # Safety
+/// The functions are those of the ABI for this kind of message, and [`number`](Self::number) is the number of an open
+/// handle of that kind.
+pub(super) unsafe trait Message {
     const READ_NAMES: ReadNames;
     const READ_VALUES: ReadValues;
     const APPEND: unsafe extern "C" fn(u32, *const u8, usize, *const u8, usize) -> FastlyStatus;
@@ -34,7 +38,8 @@ pub(super) trait Message {
     fn number(&self) -> u32;
 }
 
-impl Message for RequestHandle {
+// SAFETY: the functions are those for requests; the handle is closed when it is dropped.
+unsafe impl Message for RequestHandle {
     const READ_NAMES: ReadNames = fastly_http_req::header_names_get;
     const READ_VALUES: ReadValues = fastly_http_req::header_values_get;
     const APPEND: unsafe extern "C" fn(u32, *const u8, usize, *const u8, usize) -> FastlyStatus =
@@ -45,7 +50,8 @@ impl Message for RequestHandle {
     }
 }
 
-impl Message for ResponseHandle {
+// SAFETY: the functions are those for responses; the handle is closed when it is dropped.
+unsafe impl Message for ResponseHandle {
     const READ_NAMES: ReadNames = fastly_http_resp::header_names_get;
     const READ_VALUES: ReadValues = fastly_http_resp::header_values_get;
     const APPEND: unsafe extern "C" fn(u32, *const u8, usize, *const u8, usize) -> FastlyStatus =
@@ -57,20 +63,14 @@ impl Message for ResponseHandle {
 }
 
 /// The names of all fields, each once, in lower case, in the order of arrival.
-pub(super) fn names(message: &impl Message, buffer: &mut Vec<u8>) -> Result<Vec<String>, AbiError> {
-    let names = names_of(message, buffer)?;
-    let read = |name: Vec<u8>| String::from_utf8(name).map(|name| name.to_ascii_lowercase()).map_err(|_| AbiError);
-    names.into_iter().map(read).collect()
-}
-
-fn names_of<M: Message>(message: &M, buffer: &mut Vec<u8>) -> Result<Vec<Vec<u8>>, AbiError> {
+pub(super) fn names<M: Message>(message: &M, buffer: &mut Vec<u8>) -> Result<Vec<String>, AbiError> {
     let mut names = Vec::new();
     let read = |start, size, cursor, next, written| {
         // SAFETY: the handle is open; `every` passes a buffer of this size and two valid places for numbers.
         unsafe { M::READ_NAMES(message.number(), start, size, cursor, next, written) }
     };
-    every(buffer, read, |name| names.push(name.to_vec()))?;
-    Ok(names)
+    every(buffer, read, |name| names.push(name.to_ascii_lowercase()))?;
+    names.into_iter().map(|name| String::from_utf8(name).map_err(|_| AbiError)).collect()
 }
 
 /// All fields. Those of one name stand together.
@@ -90,7 +90,7 @@ pub(super) fn values<M: Message>(
     each: impl FnMut(&[u8]),
 ) -> Result<(), AbiError> {
     let read = |start, size, cursor, next, written| {
-        // SAFETY: as in `names_of`; `name` outlives the call.
+        // SAFETY: as in `names`; `name` outlives the call.
         unsafe { M::READ_VALUES(message.number(), name.as_ptr(), name.len(), start, size, cursor, next, written) }
     };
     every(buffer, read, each)

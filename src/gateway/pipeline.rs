@@ -6,6 +6,7 @@ use super::environment::Environment;
 use super::well_known::{Publication, metadata_url};
 use crate::authorize::{Permit, authorize, check_shadow};
 use crate::availability::{self, Available};
+use crate::client::Fact;
 use crate::content::{self, CheckedBody};
 use crate::cors::{self, OriginChecked};
 use crate::headers::Headers;
@@ -95,7 +96,7 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
             }
             trail.note(Step::Place, || format!("place \"{}\" was checked", place.name));
         })?;
-        self.trail.end(Step::Place);
+        self.measured_if(admitted.route().tests(Fact::Acl), Step::Place);
         Ok(admitted)
     }
 

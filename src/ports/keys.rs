@@ -53,7 +53,7 @@ impl KeySets {
     /// Renews the sets that were stale.
     pub(super) fn renew(&mut self, platform: RolePlatform<'_>) {
         for issuer in std::mem::take(&mut self.due) {
-            let digest = KeysDigest::of(&issuer);
+            let digest = self.digest(&issuer);
             if let Fetch::Given(held) = fetch(&issuer, &digest, platform, NO_WAIT, true) {
                 self.keep(digest, held, platform.now());
             }

@@ -10,8 +10,9 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// A value made from a source that is read from time to time.
 ///
-/// The rule: a value is used for ten seconds after it was read, and read again earlier if that makes no request wait. If the source fails then, the last value stays in force
-/// and the source is read again a second later. Without a last value the read fails, and the next request reads again.
+/// The rule: a value is used for ten seconds after it was read, and read again earlier if that makes no request wait. If
+/// the source fails then, the last value stays in force and the source is read again a second later. Without a last value
+/// the read fails, and the next request reads again.
 pub struct Polled<Source, Value>(Option<Last<Source, Value>>);
 
 struct Last<Source, Value> {
@@ -19,6 +20,8 @@ struct Last<Source, Value> {
     value: Value,
     /// The time of the next read, on the caller's monotonic clock.
     due: Duration,
+    /// Whether the last read failed. The source is then not read ahead of time.
+    failed: bool,
 }
 
 impl<Source, Value> Default for Polled<Source, Value> {
@@ -55,6 +58,7 @@ impl<Source: PartialEq, Value> Polled<Source, Value> {
         make: impl FnOnce(&Source) -> Value,
     ) {
         if let Some(last) = self.0.take() {
+            let ahead = if last.failed { Duration::ZERO } else { ahead };
             let is_due = uptime.saturating_add(ahead) >= last.due;
             // With a last value, reading again does not fail.
             self.0 = if is_due { Last::look_again(Some(last), uptime, look, make).ok() } else { Some(last) };
@@ -81,12 +85,14 @@ impl<Source: PartialEq, Value> Last<Source, Value> {
         make: impl FnOnce(&Source) -> Value,
     ) -> Result<Self, Error> {
         Ok(match (look(), last) {
-            (Ok(source), Some(last)) if last.source == source => Self { due: uptime.saturating_add(FRESH), ..last },
+            (Ok(source), Some(last)) if last.source == source => {
+                Self { due: uptime.saturating_add(FRESH), failed: false, ..last }
+            }
             (Ok(source), _) => {
                 let value = make(&source);
-                Self { source, value, due: uptime.saturating_add(FRESH) }
+                Self { source, value, due: uptime.saturating_add(FRESH), failed: false }
             }
-            (Err(_), Some(last)) => Self { due: uptime.saturating_add(RETRY), ..last },
+            (Err(_), Some(last)) => Self { due: uptime.saturating_add(RETRY), failed: true, ..last },
             (Err(error), None) => return Err(error),
         })
     }
@@ -127,8 +133,10 @@ mod tests {
         polled.renew(at(8_000), ahead, || Ok::<_, &str>(2), |two| two * 10);
         assert_eq!(polled.read(at(17_999), never, |_| 0), Ok(&mut 20));
         polled.renew(at(17_999), ahead, || Err("down"), |_| 0);
-        assert_eq!(polled.read(at(18_998), never, |_| 0), Ok(&mut 20), "a failure leaves it for another second");
-        assert_eq!(polled.read(at(18_999), || Ok::<_, &str>(3), |three| three * 10), Ok(&mut 30));
+        polled.renew(at(18_000), ahead, never, |_| 0);
+        assert_eq!(polled.read(at(18_998), never, |_| 0), Ok(&mut 20), "a source that failed is left for a second");
+        polled.renew(at(18_999), ahead, || Ok::<_, &str>(3), |three| three * 10);
+        assert_eq!(polled.read(at(28_998), never, |_| 0), Ok(&mut 30));
     }
 
     #[test]

@@ -151,7 +151,7 @@ def _bounded(condition: Condition) -> Condition:
         depth, size = depth + 1, size + len(level)
         if depth > MAX_DEPTH or size > _MAX_CONDITIONS:
             raise ValueError(
-                f"a condition may be {MAX_DEPTH} levels deep and consist of {_MAX_CONDITIONS}"
+                f"a condition may be {MAX_DEPTH} levels deep and consist of {_MAX_CONDITIONS} parts"
             )
         level = [part for each in level for part in each.parts()]
     return condition

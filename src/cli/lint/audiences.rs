@@ -88,5 +88,7 @@ fn is_near(resource: &str, route: &Route) -> bool {
     let path = resource.splitn(4, '/').nth(3).unwrap_or_default().trim_end_matches('/');
     let template = route.template.as_str().trim_start_matches('/');
     let (literal, has_parameter) = template.split_once('{').map_or((template, false), |(literal, _)| (literal, true));
-    literal.starts_with(path) || (has_parameter && path.starts_with(literal))
+    let below =
+        literal.strip_prefix(path).is_some_and(|rest| path.is_empty() || rest.is_empty() || rest.starts_with('/'));
+    below || (has_parameter && path.starts_with(literal))
 }

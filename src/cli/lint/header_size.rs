@@ -40,7 +40,7 @@ pub(super) fn header_size(policy: &Policy) -> Option<Lint> {
     });
     let estimates: Vec<(usize, Estimate<'_>)> = estimates.collect();
     let (number, Estimate { bytes, issuer, claims, groups }) = estimates.iter().rev().max_by_key(|(_, it)| it.bytes)?;
-    let names = if *groups { "roles and groups 1024 each" } else { "roles 1024" };
+    let names = if *groups { format!("roles and groups {NAMES} each") } else { format!("roles {NAMES}") };
     let more = match estimates.len().saturating_sub(1) {
         0 => String::new(),
         1 => " (and 1 more route is near the limit)".to_owned(),

@@ -31,7 +31,8 @@ impl Locator {
         }
         // Databases do not contain IPv4-mapped IPv6 addresses; networks and ACLs are checked in the canonical form as
         // well.
-        let found = geo_lookup(address.to_canonical()).map_or_else(Client::default, |geo| located(&geo));
+        let Some(found) = geo_lookup(address.to_canonical()) else { return Client::default() };
+        let found = located(&found);
         self.last = Some((address, found.clone()));
         found
     }

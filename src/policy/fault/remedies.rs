@@ -27,7 +27,9 @@ impl Fault {
             Self::Template(_) => "write it as in FastAPI: \"/orders/{order_id}\", \"/files/{path:path}\"",
             Self::SameRequests { .. } => "remove one of the two, or give them different methods",
             Self::TakenId => "give each entry its own id",
-            Self::TakenIssuer { .. } => "merge the two entries: one issuer, several audiences",
+            Self::TakenIssuer { .. } => {
+                "merge the two entries: one issuer, several audiences; of two templates, leave one"
+            }
             Self::TakenAudience { .. } => {
                 "give each application an audience of its own, or make the two one origin with one backend"
             }
@@ -70,7 +72,9 @@ impl Fault {
             }
             Self::NoKeysOfTenants => "write the URL of the keys of all tenants, on the host of \"issuer\"",
             Self::OpaqueOfTenants => "make an entry of its own for the issuer of opaque tokens",
-            Self::CoveredIssuer { .. } => "remove this entry, or take its tenant out of \"tenants\" of the other one",
+            Self::CoveredIssuer { .. } => {
+                "remove this entry, or list tenants without this one in \"tenants\" of the other"
+            }
             Self::NoTenantClaim => "add \"claims\": { \"tenant\": \"<claim>\" }",
             Self::RequiredAndRefused { .. } => {
                 "take it out of \"required_claims\" or write \"refused_claims\" without it"

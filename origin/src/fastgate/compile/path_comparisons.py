@@ -2,9 +2,8 @@
 
 Input: an endpoint with its template, its rules and the types of its path parameters. Output: each
 compared parameter that the path does not have, and each under a `not` that another spelling of the
-same value would pass. Rules that the policy
-names (`{"rule": …}`) are followed if they are given, as by `policy --base`; an app that compiles
-without a policy does not know them.
+same value would pass. Rules that the policy names (`{"rule": …}`) are followed if they are given,
+as by `policy --base`; an app that compiles without a policy does not know them.
 """
 
 from collections.abc import Iterator, Mapping

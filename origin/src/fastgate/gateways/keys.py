@@ -76,8 +76,9 @@ class JwkSetKeys(FetchedKeys[PublicKey]):
 class PemKeys:
     """The keys of a gateway that publishes each key below its own URL.
 
-    A `kid` becomes part of a URL only if it is a UUID. Keys that verified nothing yet are fetched
-    at most `UNKNOWN_PER_COOL_DOWN` times in `COOL_DOWN` seconds.
+    A `kid` becomes part of a URL only if it is a UUID. Anybody can name keys, so at most
+    `UNKNOWN_PER_COOL_DOWN` keys that are not held are fetched in `COOL_DOWN` seconds. For further
+    ones the response is 503, because they may exist.
     """
 
     def __init__(self, gateway: Gateway, **limits: Unpack[Limits]) -> None:
@@ -112,7 +113,7 @@ class PemKeys:
         if now - self._began >= COOL_DOWN:
             self._began, self._unknown = now, 0
         if self._unknown >= UNKNOWN_PER_COOL_DOWN:
-            raise KeyUnknown
+            raise KeysUnavailable
         self._unknown += 1
         while len(self._held) >= KEYS_HELD:
             # Names without a key go first, then the key that was used least recently.

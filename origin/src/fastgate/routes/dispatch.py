@@ -74,8 +74,10 @@ def can_compare_routes(app: object, router: Router | None) -> bool:
         return can_compare(getattr(app, "routes", ()))
     if not _is_known(router, "__call__", "app"):
         return False
-    # Read the list directly, if the app has no property of its own: this runs for every request.
+    # Read the list directly, if neither app nor router has a property of its own: this runs for
+    # every request.
     plain = getattr(type(app), "routes", None) is Starlette.routes or app is router
+    plain = plain and not hasattr(type(router), "routes")
     return can_compare(_get(router, "__dict__")["routes"] if plain else getattr(app, "routes", ()))
 
 
