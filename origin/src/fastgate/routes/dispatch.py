@@ -232,7 +232,7 @@ async def _compare(
     Also any route within an app that was judged as a whole, and one whose turn it is not.
     """
     prefix: Prefix = scope[PREFIX_KEY]
-    container = may_contain(route)
+    container, leaf = may_contain(route), is_one_endpoint(route)
     if not is_due(prefix, route, scope):
         fault = check.fault_again(scope)
         await _run_or_refuse(check, fault, run, scope, receive, send, is_endpoint=False)
@@ -246,8 +246,7 @@ async def _compare(
         fault = check.fault_again(scope)
         await _run_or_refuse(check, fault, run, scope, receive, send, is_endpoint=False)
     elif prefix.template is None:
-        view, leaf = chosen_view(route, scope), is_one_endpoint(route)
-        fault = check.fault_within(scope, view)
+        fault = check.fault_within(scope, chosen_view(route, scope))
         await _run_or_refuse(check, fault, run, scope, receive, send, is_endpoint=leaf)
     elif container and (below := app_below(route)) is not None:
         inner = prefix.below(route, scope, router_of(below))
@@ -271,7 +270,6 @@ async def _compare(
         if fault is not None:
             await refuse_or_405(check, fault, view, scope, receive, send)
             return
-        leaf = is_one_endpoint(route)
         await _run_or_refuse(check, None, run, scope, receive, send, is_endpoint=leaf)
 
 
