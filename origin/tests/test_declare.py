@@ -16,7 +16,18 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from fastgate import AnyCaller, Caller, at_edge, fastgate, guard
+from fastgate import (
+    AnyCaller,
+    Caller,
+    at_edge,
+    claim,
+    fastgate,
+    guard,
+    not_,
+    requires,
+    role,
+    scope,
+)
 from fastgate.compile.drift import drift
 from fastgate.compile.policy import CannotCompile, compile_routes
 from fastgate.declare.members import ROUTE_MEMBERS
@@ -408,6 +419,18 @@ def test_an_endpoint_at_the_path_of_a_page_is_not_a_page(edge: Edge) -> None:
         ({"access": "optional", "require": {"rule": "a"}}, 'write access="authenticated", or'),
         ({"access": "public", "issuers": {"a": {}}, "require_bound": True}, "issuers, require_bou"),
         ({"below": "/x", "access": "public", "require_bound": True}, "require_bound requires"),
+        ({"require": requires(role="admin")}, "it must be a condition"),
+        ({"require": "admin"}, "it must be a condition"),
+        ({"require": claim("tenant")}, "it must be a condition"),
+        ({"token_audiences": [""]}, "none may be empty"),
+        ({"token_audiences": ["a", ""]}, "none may be empty"),
+        ({"token_audiences": []}, "at least one audience"),
+        ({"access": "public", "token_audiences": ["a"]}, "reads no token"),
+        (
+            {"forward": [{"claim": "a", "as": "x"}, {"claim": "b", "as": "x"}]},
+            'two claims the name "x"',
+        ),
+        ({"forward": [{"claim": "b"}, {"claim": ["a", "c"], "as": "b"}]}, 'the name "b"'),
     ],
 )
 def test_an_unknown_member_is_refused_at_its_declaration(
@@ -415,6 +438,30 @@ def test_an_unknown_member_is_refused_at_its_declaration(
 ) -> None:
     with pytest.raises(ValueError, match=what):
         at_edge(**members)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("written", "document"),
+    [
+        (role("a"), {"role": "a"}),
+        (not_(claim(["o", "id"]).is_in([1])), {"not": {"claim": {"name": ["o", "id"], "in": [1]}}}),
+        ({"all": [role("a"), {"rule": "b"}]}, {"all": [{"role": "a"}, {"rule": "b"}]}),
+        ({"any": (scope("a"),)}, {"any": [{"scope": "a"}]}),
+    ],
+)
+def test_a_condition_is_written_as_in_the_policy(written: object, document: object) -> None:
+    app = empty()
+    app.get("/x")(at_edge(require=written)(lambda: None))
+    mark: dict[str, Any] = {"issuers": {"a": {"require": written}}}
+    app.get("/y")(at_edge(access="authenticated", **mark)(lambda: None))
+    first, second = json.loads(json.dumps(compile_routes(app)))
+    assert first["require"] == document
+    assert first["access"] == "authenticated"
+    assert second["issuers"] == {"a": {"require": document}}
+
+
+def test_one_claim_may_be_forwarded_under_two_names() -> None:
+    at_edge(forward=[{"claim": "a"}, {"claim": "a", "as": "b"}, {"claim": "a"}, "groups"])
 
 
 def test_docs_must_have_a_known_access(edge: Edge) -> None:

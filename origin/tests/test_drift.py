@@ -1,6 +1,7 @@
 """App and edge agree, or each difference has a line."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,65 @@ def changed(**members: object) -> list[RouteDocument]:
 )
 def test_equivalent_routes_do_not_differ(edge: list[RouteDocument]) -> None:
     assert drift([READ], edge) == drift(edge, [READ]) == []
+
+
+def compares(parameter: str, test: str = "equals_path") -> dict[str, object]:
+    return {"claim": {"name": "tenant", test: parameter}}
+
+
+def with_path(path: str, **members: object) -> list[RouteDocument]:
+    return [{"id": "read", "path": path, "methods": ["GET"], **members}]
+
+
+CONDITIONS = [
+    lambda name: {"require": compares(name)},
+    lambda name: {"require": compares(name, "contains_path")},
+    lambda name: {"require": {"all": [{"role": "a"}, {"not": compares(name)}]}},
+    lambda name: {"issuers": {"https://idp.example": {"require": compares(name)}}},
+]
+
+
+@pytest.mark.parametrize("members", CONDITIONS)
+def test_conditions_compare_segments_and_not_names(
+    members: Callable[[str], dict[str, object]],
+) -> None:
+    app = with_path("/{x}/{y}", **members("x"))
+    for edge in (with_path("/{y}/{x}", **members("y")), with_path("/{a}/{b:str}", **members("a"))):
+        assert drift(app, edge, everything=True) == drift(edge, app, everything=True) == []
+    for edge in (
+        with_path("/{y}/{x}", **members("x")),
+        with_path("/{x}/{y}", **members("y")),
+        with_path("/{a}/{b}", **members("b")),
+        with_path("/{a}/{b}", **members("x")),
+    ):
+        assert drift(app, edge, everything=True) != []
+
+
+def test_the_line_shows_positions() -> None:
+    app = with_path("/{x}/{y}", require=compares("x"))
+    (line,) = drift(app, with_path("/{y}/{x}", require=compares("x")))
+    assert "parameter 1" in line
+    assert "parameter 2" in line
+
+
+def test_the_positions_are_those_of_the_path_that_the_app_receives() -> None:
+    app = with_path("/{x}/{y}", require=compares("x"))
+    rewrite = {"template": "/{b}/{a}"}
+    edge = with_path("/v1/{a}/{b}", require=compares("b"), rewrite=rewrite)
+    assert drift(app, edge) == []
+    edge = with_path("/v1/{a}/{b}", require=compares("a"), rewrite=rewrite)
+    assert drift(app, edge) != []
+
+
+def test_a_rule_that_compares_the_path_is_followed() -> None:
+    rules = {"own": {"any": [{"role": "admin"}, compares("x")]}, "plain": {"role": "admin"}}
+    rules |= {"endless": {"any": [{"rule": "endless"}, compares("x")]}}
+    for name in ("own", "endless"):
+        app = with_path("/{x}/{y}", require={"rule": name})
+        assert drift(app, app, rules=rules) == []
+        assert drift(app, with_path("/{y}/{x}", require={"rule": name}), rules=rules) != []
+    app = with_path("/{x}/{y}", require={"rule": "plain"})
+    assert drift(app, with_path("/{y}/{x}", require={"rule": "plain"}), rules=rules) == []
 
 
 def test_the_order_of_scopes_means_nothing() -> None:

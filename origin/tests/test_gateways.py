@@ -1,6 +1,6 @@
 """The assertions of other gateways: what is accepted, and every hostile input.
 
-Rows Q1 to Q4, Q7 and Q8 of docs/attacks.md.
+Rows Q1 to Q4, Q7, Q8 and Q11 of docs/attacks.md.
 """
 
 import copy
@@ -305,6 +305,22 @@ async def test_exp_and_iat_are_required(
         return
     for name in ("exp", "iat"):
         token = fake.mint(fake.claims(**{name: None}))
+        assert await code_of(app, fake.fields(token), caplog) == "claim-malformed"
+
+
+@pytest.mark.parametrize("name", ["exp", "iat", "nbf"])
+@pytest.mark.parametrize("value", [10**400, -(10**400), 10**4200, 1e308, 2**60])
+async def test_a_time_beyond_every_clock_is_malformed(
+    fake: FakeGateway, caplog: pytest.LogCaptureFixture, name: str, value: float
+) -> None:
+    app = app_behind(fake)
+    if fake.gateway.times_in_header:
+        # It is read before the signature is verified.
+        token = fake.mint(jose=fake.jose(**{name: value}), sign=lambda _: bytes(64))
+        assert await code_of(app, fake.fields(token), caplog) == "claim-malformed"
+        assert not fake.server.hits
+    token = fake.mint(fake.claims(**{name: value}))
+    if not fake.gateway.times_in_header or name == "exp":
         assert await code_of(app, fake.fields(token), caplog) == "claim-malformed"
 
 

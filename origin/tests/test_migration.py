@@ -1,24 +1,27 @@
 """An app behind another gateway, behind Fastgate, or behind both while a team migrates.
 
-Rows Q5, Q6 and Q9 of docs/attacks.md.
+Rows Q5, Q6, Q9 and Q12 of docs/attacks.md.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Annotated, Any
 
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Request, Security, WebSocket
 from starlette.testclient import TestClient, WebSocketDenialResponse
+from starlette.websockets import WebSocketDisconnect
 
 from fastgate import (
     AnyCaller,
     Caller,
     FastgateMiddleware,
     Gateway,
+    Identity,
     LocalCaller,
     Settings,
+    all_of,
     any_of,
     at_edge,
     claim,
@@ -28,6 +31,7 @@ from fastgate import (
     not_,
     requires,
     role,
+    scope,
 )
 from fastgate.claims import SCOPE_KEY
 from fastgate.commands.guard_settings import settings_of
@@ -35,7 +39,7 @@ from fastgate.gateways.evidence import GatewayCheck
 from fastgate.routes.check import CHECK_KEY
 from fastgate.testing import AsCaller
 from tests.edge import HEADER, Edge
-from tests.gateway_samples import SIGNER, FakeGateway
+from tests.gateway_samples import SAMPLES, SIGNER, FakeGateway
 from tests.serving import JwksServer
 
 
@@ -197,11 +201,58 @@ def test_scopes_of_oathkeeper_are_compared(key_server: JwksServer) -> None:
     guard(app, gateways=[oathkeeper.gateway])
     client = TestClient(app)
     assert client.get("/orders", headers=dict(oathkeeper.fields())).status_code == 200
-    for scope in ("orders:write", "orders:read2", None):
-        token = oathkeeper.mint(oathkeeper.claims(scope=scope))
+    for listed in ("orders:write", "orders:read2", None):
+        token = oathkeeper.mint(oathkeeper.claims(scope=listed))
         response = client.get("/orders", headers=dict(oathkeeper.fields(token)))
         assert response.status_code == 403
         assert response.json()["title"] == "The token does not have the required scope"
+
+
+@pytest.mark.parametrize(
+    "requirement",
+    [
+        requires(not_(scope("suspended"))),
+        requires(any_of(not_(scope("suspended")), role("admin"))),
+        requires(not_(all_of(scope("suspended"), claim("email").equals("user@example.com")))),
+    ],
+)
+@pytest.mark.parametrize("name", sorted(SAMPLES))
+def test_no_caller_is_known_to_lack_a_scope_that_the_gateway_does_not_report(
+    key_server: JwksServer,
+    name: str,
+    requirement: Callable[..., Any],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    fake = FakeGateway(name, key_server)
+    app = FastAPI()
+    app.get("/x", dependencies=[Depends(requirement)])(lambda: "in")
+
+    @app.websocket("/ws")
+    async def talk(websocket: WebSocket, caller: Annotated[Identity, Depends(requirement)]) -> None:
+        await websocket.accept()
+
+    guard(app, gateways=[fake.gateway])
+    client = TestClient(app)
+    fields = dict(fake.fields(fake.mint(fake.claims(email="user@example.com", scope=None))))
+    assert client.get("/x", headers=fields).status_code == 403
+    with (
+        pytest.raises((WebSocketDenialResponse, WebSocketDisconnect)),
+        client.websocket_connect("/ws", headers=fields),
+    ):
+        pass
+    assert set(codes(caplog)) == {"condition-undecidable"}
+
+
+@pytest.mark.parametrize(("scope_claim", "status"), [("", 200), ("a", 200), ("a suspended", 403)])
+def test_a_scope_that_oathkeeper_does_not_list_is_lacking(
+    key_server: JwksServer, scope_claim: str, status: int
+) -> None:
+    fake = FakeGateway("oathkeeper", key_server)
+    app = FastAPI()
+    app.get("/x", dependencies=[Depends(requires(not_(scope("suspended"))))])(lambda: "in")
+    guard(app, gateways=[fake.gateway])
+    fields = dict(fake.fields(fake.mint(fake.claims(scope=scope_claim))))
+    assert TestClient(app).get("/x", headers=fields).status_code == status
 
 
 def test_an_endpoint_for_every_caller_gets_the_caller(iap: FakeGateway) -> None:

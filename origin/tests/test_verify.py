@@ -484,7 +484,10 @@ def test_a_document_that_is_not_one_unambiguous_object_is_refused(edge: Edge, ra
 
 
 @pytest.mark.parametrize("name", ["iat", "exp"])
-@pytest.mark.parametrize("value", [..., None, "1800000000", True, [NOW], NOW + 0.5, float(NOW)])
+@pytest.mark.parametrize(
+    "value",
+    [..., None, "1800000000", True, [NOW], NOW + 0.5, float(NOW), 2**60, -(2**60), 10**4200],
+)
 def test_times_are_integers_and_required(edge: Edge, name: str, value: object) -> None:
     assert cause(edge.sign(changed(**{name: value})), edge) == "claim-malformed"
 

@@ -13,7 +13,7 @@ from typing import Annotated, NamedTuple, Self
 from fastgate.base64url import SHA256
 from fastgate.edge_only import FROM_THE_EDGE
 from fastgate.errors import ClaimMalformed
-from fastgate.requester import Requester
+from fastgate.requester import LATEST, Requester
 
 SCOPE_KEY = "fastgate"
 """The key of the ASGI scope under which the guard stores the `EdgeClaims` of a request."""
@@ -134,9 +134,9 @@ class EdgeClaims(NamedTuple):
             raise ClaimMalformed("rctx.iss")
         issued_at, expires_at = get("iat"), get("exp")
         # In Python a bool is an int. In the contract it is not.
-        if type(issued_at) is not int:
+        if type(issued_at) is not int or not -LATEST <= issued_at <= LATEST:
             raise ClaimMalformed("iat")
-        if type(expires_at) is not int:
+        if type(expires_at) is not int or not -LATEST <= expires_at <= LATEST:
             raise ClaimMalformed("exp")
         if not isinstance(tctx, dict):
             raise ClaimMalformed("tctx")

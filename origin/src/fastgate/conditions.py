@@ -13,11 +13,18 @@ from typing import NamedTuple, NoReturn, TypeAlias
 
 from pydantic import JsonValue
 
+from fastgate.edge_only import Handler, NeverRead
 from fastgate.identity import Identity
 from fastgate.path_values import is_parameter
 
 Scalar: TypeAlias = str | int | bool
 """A value that a claim can be compared with."""
+
+
+_WITHOUT_DEPENDS = NeverRead(
+    "a condition has no effect on a parameter, and is never read from a request. Write "
+    "`caller: Annotated[Identity, Depends(requires(…))]`"
+)
 
 
 class Facts(NamedTuple):
@@ -28,6 +35,8 @@ class Facts(NamedTuple):
     """The path parameters, as Starlette's convertors give them."""
     knows_roles: bool = True
     """Whether a role that the identity lacks is one that the caller lacks."""
+    knows_scopes: bool = True
+    """The same for scopes."""
 
 
 class Condition(ABC):
@@ -55,6 +64,11 @@ class Condition(ABC):
 
     def __hash__(self) -> int:
         return hash(canonical(self.document()))
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: Handler) -> NoReturn:
+        """Refuse a condition as the type or the metadata of a parameter."""
+        _WITHOUT_DEPENDS.__get_pydantic_core_schema__(source, handler)
 
     def __bool__(self) -> NoReturn:
         """Refuse `role("a") and role("b")`, of which Python would keep only the last."""
@@ -86,9 +100,9 @@ class Member(Condition):
         if self.kind == "group":
             groups = identity.forwarded_groups
             return None if groups is None else self.name in groups
-        if self.kind == "role" and not facts.knows_roles:
-            return None
-        return self.name in (identity.scopes if self.kind == "scope" else identity.roles)
+        if self.kind == "scope":
+            return self.name in identity.scopes if facts.knows_scopes else None
+        return self.name in identity.roles if facts.knows_roles else None
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -94,6 +94,17 @@ def require_scopes(connection: HTTPConnection, identity: Identity, scopes: Seque
         refuse(connection, InsufficientScope(), _missing_scopes(connection, scopes))
 
 
+def knows_scopes(connection: HTTPConnection) -> bool:
+    """Whether a scope that the caller lacks is known to be lacking.
+
+    An assertion of another gateway may report no scopes.
+    """
+    check = connection.scope.get(CHECK_KEY)
+    if not isinstance(check, GatewayCheck):
+        return True
+    return check.claims is not None and check.claims.asserted.scopes is not None
+
+
 def _identity(connection: HTTPConnection) -> Identity | None:
     scope = connection.scope
     claims, check = scope.get(SCOPE_KEY), scope.get(CHECK_KEY)

@@ -29,7 +29,7 @@ _PROXIES = frozenset(
 )
 _LAST_ASN = 2**32 - 1
 """The greatest number of an autonomous system (RFC 6793)."""
-_LATEST = 2**53 - 1
+LATEST = 2**53 - 1
 """The largest integer that every JSON parser reads as it is written (RFC 8259 §6)."""
 
 
@@ -145,7 +145,7 @@ def _claims(value: object) -> Mapping[str, JsonValue] | None:
 
 def _time(value: object) -> int | None:
     # In Python a bool is an int.
-    return value if type(value) is int and 0 <= value <= _LATEST else None
+    return value if type(value) is int and 0 <= value <= LATEST else None
 
 
 def _end_of_token(value: object) -> int | None:

@@ -8,6 +8,7 @@ policy, so that the edge checks them first.
 # No `from __future__ import annotations`: FastAPI reads the annotations of `__call__` at run time.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 from fastapi.requests import HTTPConnection
 from fastapi.security import SecurityScopes
@@ -15,7 +16,8 @@ from fastapi.security import SecurityScopes
 from fastgate import problem, vocabulary
 from fastgate.claims import SCOPE_KEY, EdgeClaims
 from fastgate.conditions import Condition, Facts, Member, conjuncts
-from fastgate.dependencies import FastgateScheme, known_caller, refuse, require_scopes
+from fastgate.dependencies import FastgateScheme, known_caller, knows_scopes, refuse, require_scopes
+from fastgate.edge_only import Handler, NeverRead
 from fastgate.errors import (
     AuthenticationInsufficient,
     ConditionUndecidable,
@@ -28,6 +30,10 @@ _LONGEST_AGE = 366 * 24 * 3600
 """The greatest `max_age` in the policy, in seconds."""
 LONGEST_LEEWAY = 300
 """The greatest `leeway` of an issuer in the policy, in seconds."""
+_WITHOUT_DEPENDS = NeverRead(
+    "requires(…) is a dependency, and has no effect without Depends: write "
+    "`caller: Annotated[Identity, Depends(requires(…))]`"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,23 @@ class Requires(FastgateScheme):
     def __init__(self, requirement: Requirement) -> None:
         super().__init__()
         vars(self)["requirement"] = requirement
-        vars(self)["_hash"] = hash(requirement)
+        vars(self)["_hash"] = hash((Requires, requirement))
+
+    def __init_subclass__(cls) -> NoReturn:
+        """Refuse a subclass, which might not check what the compiler reads of it.
+
+        Raises:
+            TypeError: always.
+
+        """
+        raise TypeError(
+            "requires(…) has no subclasses: write a dependency that depends on it, "
+            "caller: Annotated[Identity, Depends(requires(…))]"
+        )
+
+    def __get_pydantic_core_schema__(self, source: object, handler: Handler) -> NoReturn:
+        """Refuse `Annotated[…, requires(…)]`, which pydantic would read as metadata of a type."""
+        _WITHOUT_DEPENDS.__get_pydantic_core_schema__(source, handler)
 
     def __setattr__(self, name: str, value: object) -> None:
         """Refuse changes after the requirement is set."""
@@ -62,7 +84,8 @@ class Requires(FastgateScheme):
         super().__setattr__(name, value)
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Requires):
+        # FastAPI runs only one of equal dependencies.
+        if type(other) is not Requires:
             return NotImplemented
         return self.requirement == other.requirement
 
@@ -79,8 +102,14 @@ class Requires(FastgateScheme):
             refuse(connection, TokenUnbound(), problem.BOUND_TOKEN_REQUIRED)
         require_scopes(connection, identity, (*required.scopes, *wanted.scopes))
         claims = connection.scope.get(SCOPE_KEY)
-        # Other gateways tell no roles and no sign-in, so nothing that depends on them can be met.
-        facts = Facts(identity, connection.path_params, knows_roles=isinstance(claims, EdgeClaims))
+        # Other gateways tell no roles and no sign-in, and most tell no scopes, so nothing that
+        # depends on them can be met.
+        facts = Facts(
+            identity,
+            connection.path_params,
+            knows_roles=isinstance(claims, EdgeClaims),
+            knows_scopes=knows_scopes(connection),
+        )
         for condition in wanted.conditions:
             if (holds := condition.holds(facts)) is not True:
                 error = ConditionUnmet() if holds is False else ConditionUndecidable()

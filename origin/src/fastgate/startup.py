@@ -16,7 +16,11 @@ from fastgate.compile.cache import caching
 from fastgate.compile.former_routes import overlap_of
 from fastgate.compile.policy import CannotCompile
 from fastgate.compile.strict import route_ids_or_raise
-from fastgate.compile.unenforced import Unenforced
+from fastgate.compile.unenforced import (
+    Unenforced,
+    refuse_lost_requirements,
+    refuse_unenforced_rules,
+)
 from fastgate.compile.unnamed_endpoints import Unnamed
 from fastgate.gateways.assertions import Assertions
 from fastgate.keys.source import EdgeKeys, KeySource
@@ -177,7 +181,10 @@ class Startup:
         """Read the edge's names for the routes of an app, and prepare for local callers."""
         if routed_app(app) is not None:
             self.names = Names(signed_root_of(app), self._former(app), unnamed=Unnamed(app))
+            refuse_lost_requirements(app)
             if self._assertions:
+                # No edge enforces these rules, and no compiler may ever read the app.
+                refuse_unenforced_rules(app)
                 self.gateway_names = self.names._replace(unnamed=Unenforced(app))
         if self._settings.strict:
             self.names = self.names._replace(ids=route_ids_or_raise(app))
@@ -200,4 +207,4 @@ def _local_edge(rules: LocalRules) -> "LocalEdge":
 
 
 def _explain(fault: Exception) -> str:
-    return f"strict:\n{fault}" if isinstance(fault, CannotCompile) else f"fastgate: {fault}"
+    return f"fastgate:\n{fault}" if isinstance(fault, CannotCompile) else f"fastgate: {fault}"

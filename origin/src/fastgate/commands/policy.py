@@ -73,6 +73,7 @@ def print_drift(options: argparse.Namespace) -> int:
         ids=settings is None or settings.strict,
         former=former,
         root_path=root_path,
+        rules=rules_of(policy),
     )
     lines = [*audience_differences(settings, policy, options.origin), *lines]
     _print_hints(edge_hints(settings, policy))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from fastapi import FastAPI
 
+from fastgate.compile.callers.lost_requirements import lost_requirements
 from fastgate.compile.callers.requirements import (
     A_KNOWN_CALLER,
     COMPARABLE,
@@ -50,21 +51,17 @@ class CallerFault(NamedTuple):
 
     what: str
     remedy: str
+    is_lost: bool = False
+    """Whether the app does not check the requirement either."""
 
 
 def caller_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
     """Yield what is missing or has no effect in one endpoint's requirements on callers."""
     callers, declared = endpoint.callers, endpoint.declared
-    if not has_caller_dependency(endpoint) and declared_access(endpoint) is None:
+    if _is_undeclared(endpoint):
         yield CallerFault(_UNDECLARED, _remedy_for_callers(endpoint))
-    elif not_run := _required_but_not_run(endpoint):
-        yield CallerFault(
-            f"is in a router or app that depends on {not_run}, but FastAPI does not run that "
-            "dependency for mounted apps, for Starlette routes and for routes that were added "
-            "before it, and the endpoint itself requires less of its callers",
-            "declare the requirement on the endpoint or the mounted app as well: "
-            f"{_at_edge_for(endpoint)}, or the access you mean",
-        )
+    else:
+        yield from _faults_of_what_is_not_run(endpoint)
     for each in endpoint.uncallable:
         yield CallerFault(
             f"has {_shown(each.override)} in dependency_overrides in place of "
@@ -84,6 +81,7 @@ def caller_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
             "dependencies "
             "FastAPI runs only the last one, and none that is inside another type",
             "write all scopes in one: Annotated[Caller, Security(fastgate, scopes=[…])]",
+            is_lost=True,
         )
     for text in (callers | endpoint.not_run).texts:
         yield CallerFault(
@@ -96,7 +94,9 @@ def caller_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
             "reads its arguments from the query and requires no caller",
             "write `caller: Caller`, or Annotated[Caller, Security(fastgate, scopes=[…])]; in a "
             "list of dependencies Security(fastgate, scopes=[…]), or Depends(any_caller)",
+            is_lost=True,
         )
+    yield from lost_requirement_faults(endpoint)
     yield from _unread_requirement_faults(endpoint)
     if callers.unchecked:
         scopes = ", ".join(map(repr, callers.unchecked))
@@ -105,6 +105,7 @@ def caller_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
             "scope",
             f"write Security(fastgate, scopes=[{scopes}]) to require them, or "
             "Depends(any_caller) to allow every caller",
+            is_lost=True,
         )
     for name in sorted({*endpoint.conflicting} - declared.keys()):
         yield CallerFault(
@@ -120,6 +121,26 @@ def caller_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
         )
     for what, remedy in contradictions(callers, {**endpoint.inherited, **declared}):
         yield CallerFault(what, remedy)
+
+
+def lost_requirement_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
+    """Yield the requirements that are written without `Depends(…)`: neither side enforces them."""
+    target = endpoint.source if endpoint.kind in (Kind.HTTP, Kind.WEBSOCKET) else None
+    for each in dict.fromkeys(lost_requirements(target, endpoint.tree)):
+        yield CallerFault(
+            f"refers to {each.shown} in {each.where}, where it has no effect: FastAPI runs only "
+            "what Depends(…) contains, and not what that returns",
+            "write Depends(requires(…)): as a default, in Annotated, or in dependencies=[…]",
+            is_lost=True,
+        )
+
+
+def unchecked_requirements(endpoint: Endpoint) -> Iterator[CallerFault]:
+    """Yield the requirements on callers that the app itself does not check."""
+    yield from (each for each in caller_faults(endpoint) if each.is_lost)
+    is_page = _remedy_for_callers(endpoint) == _DECLARE_DOCS_CALLERS
+    if _is_undeclared(endpoint) and not is_page:
+        yield from _faults_of_what_is_not_run(endpoint)
 
 
 def is_undeclared_page(fault: str, remedy: str) -> bool:
@@ -149,6 +170,22 @@ def _at_edge_for(endpoint: Endpoint) -> str:
     return f'at_edge(access="authenticated", {shown})'
 
 
+def _is_undeclared(endpoint: Endpoint) -> bool:
+    return not has_caller_dependency(endpoint) and declared_access(endpoint) is None
+
+
+def _faults_of_what_is_not_run(endpoint: Endpoint) -> Iterator[CallerFault]:
+    if not_run := _required_but_not_run(endpoint):
+        yield CallerFault(
+            f"is in a router or app that depends on {not_run}, but FastAPI does not run that "
+            "dependency for mounted apps, for Starlette routes and for routes that were added "
+            "before it, and the endpoint itself requires less of its callers",
+            "declare the requirement on the endpoint or the mounted app as well: "
+            f"{_at_edge_for(endpoint)}, or the access you mean",
+            is_lost=True,
+        )
+
+
 def _remedy_for_callers(endpoint: Endpoint) -> str:
     if attribute(endpoint.source, "__module__") == FastAPI.__module__:
         return _DECLARE_DOCS_CALLERS
@@ -176,6 +213,7 @@ def _unread_requirement_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
                 f"({location_of(each.target)})",
                 "remove that annotation, and "
                 f"{_remedy(each.target, is_referenced=each.is_referenced)}",
+                is_lost=True,
             )
         if each.unread or each.target is reported:
             continue
@@ -192,6 +230,7 @@ def _unread_requirement_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
                 f"requires {', '.join(missing)} in a signature that FastAPI does not read: "
                 f"{name_of(each.target)} ({location_of(each.target)})",
                 _remedy(each.target, is_referenced=each.is_referenced),
+                is_lost=True,
             )
 
 

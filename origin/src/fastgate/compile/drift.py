@@ -9,10 +9,12 @@ import itertools
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TypeAlias
 
 from fastgate.compile.callers.requirements import is_same
 from fastgate.compile.endpoints.route_ids import rewritten_path
+from fastgate.compile.path_positions import by_position
 from fastgate.compile.policy import RouteDocument
 from fastgate.declare.formerly import FORMERLY
 from fastgate.declare.members import CALLERS, METHODS
@@ -29,6 +31,7 @@ REFUSED = " (refused until both agree)"
 ACCEPTED = " (accepted during the overlap)"
 
 NOTHING_FORMER: Mapping[_Request, Accepted] = {}
+NO_RULES: Mapping[str, object] = {}
 
 
 def drift(
@@ -39,12 +42,13 @@ def drift(
     ids: bool = True,
     former: Mapping[_Request, Accepted] = NOTHING_FORMER,
     root_path: str = "",
+    rules: Mapping[str, object] = NO_RULES,
 ) -> list[str]:
     """Return every difference between two route tables, sorted by path.
 
-    Names of parameters make no difference. A line that ends with `REFUSED` means requests that the
-    app refuses while both are deployed as they are. A line that ends with `ACCEPTED` means requests
-    that it accepts, because the app declares the former route.
+    Names of parameters make no difference; conditions show their positions. A line that ends with
+    `REFUSED` means requests that the app refuses while both are deployed as they are. A line that
+    ends with `ACCEPTED` means requests that it accepts, because the app declares the former route.
 
     Args:
         app: the routes that the app compiles to.
@@ -57,10 +61,11 @@ def drift(
         former: what the app accepts in addition to its present templates and ids.
         root_path: the root path of the app, with which its templates begin; a rewrite may
             remove it.
+        rules: the `rules` of the policy.
 
     """
-    ours = _by_request(app)
-    theirs = _edge_requests(edge, ours, root_path)
+    ours = _by_request([by_position(route, rules) for route in app])
+    theirs = _edge_requests([by_position(route, rules) for route in edge], ours, root_path)
     lines: list[str] = []
     for request in sorted(ours.keys() | theirs.keys(), key=_by_path):
         if request not in theirs:
@@ -76,11 +81,8 @@ def drift(
                 lines.append(f"{name}: only the edge has it{others}{outcome}")
                 continue
             accepted = former.get(request, Accepted()).ids
-            found = list(
-                _differences(
-                    ours[request][0], route, everything=everything, ids=ids, accepted=accepted
-                )
-            )
+            differences = partial(_differences, everything=everything, ids=ids, accepted=accepted)
+            found = [*differences(ours[request][0], route)]
             lines.extend(f"{name}: {line}" for line in found)
             run = _run_by(request[0], route, ours, root_path)
             if run is not None and run != request:

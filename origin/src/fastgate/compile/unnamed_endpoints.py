@@ -5,6 +5,7 @@ route for it. The routes are read once, and again if an unknown endpoint is chos
 routes has changed, so an endpoint that is added late inherits like all others. No endpoint is run.
 """
 
+from fastgate.compile.caller_faults import lost_requirement_faults
 from fastgate.compile.endpoints.endpoint import Endpoint, Kind
 from fastgate.compile.endpoints.listing import endpoints
 from fastgate.compile.endpoints.route_ids import access_of, app_requests_of
@@ -48,7 +49,8 @@ class Unnamed:
         return key in self._unnamed
 
     def _is_counted(self, endpoint: Endpoint) -> bool:
-        return access_of(endpoint) == UNNAMED
+        # Neither side checks a requirement without `Depends`, so nothing runs such an endpoint.
+        return access_of(endpoint) == UNNAMED or any(lost_requirement_faults(endpoint))
 
     def _is_read(self) -> bool:
         return self._router is None or parts_of(self._router) is self._parts

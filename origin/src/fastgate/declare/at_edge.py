@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Router
 
-from fastgate.declare.members import invalid_members, refuse_for_many
+from fastgate.declare.members import as_json, invalid_members, refuse_for_many
 from fastgate.declare.merge import merge_marks
 from fastgate.declare.provenance import COPIED, note_declaration
 from fastgate.declare.recorded_calls import record
@@ -55,8 +55,8 @@ def at_edge(*, below: str | None = None, **members: object) -> Callable[[T], T]:
     `formerly="/orders/{order_id}"` is an endpoint's former full template, its former id, or a list
     of these; a request that the edge still matched by one of them is accepted. `opaque=True` makes
     a mounted app one route for everything below its path, for `methods`; its own routes do not
-    count. Other members (`limits`, `require`, …) are copied into the policy. Write `from`, a
-    keyword of Python, as `from_`.
+    count. Other members (`limits`, `require`, …) are copied into the policy. `require` may also be
+    a condition, `role("admin")`. Write `from`, a keyword of Python, as `from_`.
 
     A declaration on an app, a mount or a router holds for all routes below it; a declaration on an
     app with `below="/auth"` holds for the routes at and below that path. The nearest declaration
@@ -73,7 +73,7 @@ def at_edge(*, below: str | None = None, **members: object) -> Callable[[T], T]:
         TypeError: nothing can be stored on this object.
 
     """
-    given = {name.removesuffix("_"): value for name, value in members.items()}
+    given = {name.removesuffix("_"): as_json(value) for name, value in members.items()}
     for fault in invalid_members(given):
         raise ValueError(f"at_edge: {fault}")
     if below is not None:

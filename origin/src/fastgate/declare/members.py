@@ -10,11 +10,15 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 
+from fastgate.conditions import Condition
 from fastgate.declare.formerly import FORMERLY, read_former
 from fastgate.declare.merge import CALLER_REQUIREMENTS, contradictory
 
 ACCESS = ("public", "optional", "authenticated", "none")
 """The values of `access`, from the most open to the most closed."""
+
+NO_ROUTE = "none"
+"""The `access` of an endpoint without a route at the edge."""
 
 CALLERS = ("access", *CALLER_REQUIREMENTS)
 """The members that decide who may call a route."""
@@ -103,6 +107,13 @@ def invalid_members(members: Mapping[str, object]) -> Iterator[str]:
             yield f"methods is {value!r}; it must be a list of {', '.join(map(repr, METHODS))}"
         elif name in _LISTS and not _is_list_of_text(value):
             yield f'{name} is {value!r}; it must be a list of strings: {name}=["…"]'
+        elif name == "token_audiences" and not (value and all(value)):  # type: ignore[arg-type]
+            yield f"{name} is {value!r}; it must list at least one audience, and none may be empty"
+        elif name == "require" and value is not None and not isinstance(value, Mapping):
+            yield (
+                f'require is {value!r}; it must be a condition: require=role("…"), or '
+                'require={"role": "…"}; write Depends(requires(…)) in the endpoint for more'
+            )
         elif name in _FLAGS and not isinstance(value, bool):
             yield f"{name} is {value!r}; it must be True or False"
         elif name == "forward":
@@ -119,10 +130,32 @@ def invalid_members(members: Mapping[str, object]) -> Iterator[str]:
             'a known caller: write access="authenticated", or leave one of the two out'
         )
 
+    if members.get("access") == "public" and "token_audiences" in members:
+        yield (
+            "access is 'public', for which the edge reads no token, but token_audiences is about "
+            'tokens: write access="authenticated" or "optional", or leave token_audiences out'
+        )
+
+
+def as_json(value: object) -> object:
+    """Return a member with each condition in it, such as `role("admin")`, as JSON of the policy."""
+    if isinstance(value, Condition):
+        return value.document()
+    if isinstance(value, Mapping):
+        return {name: as_json(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(as_json, value)) if type(value) in (list, tuple) else value
+    return value
+
 
 def requires_the_edge(members: Mapping[str, object]) -> bool:
     """Whether a declaration has rules about callers that only the edge enforces."""
     return any(members.get(rule) for rule in _RULES)
+
+
+def refuses_without_the_edge(members: Mapping[str, object]) -> bool:
+    """Whether no request of another gateway may reach what is declared so."""
+    return members.get("access") == NO_ROUTE or requires_the_edge(members)
 
 
 def refuse_for_many(members: Mapping[str, object]) -> None:
@@ -137,6 +170,7 @@ def _invalid_entries(forward: object) -> Iterator[str]:
     if not isinstance(forward, (list, tuple)):
         yield f'forward is {forward!r}; it must be a list: forward=["groups", {{"claim": "…"}}]'
         return
+    names = dict[str, object]()
     for entry in forward:
         if isinstance(entry, str):
             if entry not in FORWARDED_FACTS:
@@ -144,6 +178,12 @@ def _invalid_entries(forward: object) -> Iterator[str]:
                 yield f'forward has {entry!r}; write {{"claim": "{entry}"}}, or one of {known}'
         elif what := _invalid_claim(entry):
             yield f"forward has {entry!r}; {what}"
+        elif names.setdefault(name := _name_in_app(entry), entry["claim"]) != entry["claim"]:
+            yield f'forward gives two claims the name "{name}"; give one of them another: "as": "…"'
+
+
+def _name_in_app(entry: Mapping[str, object]) -> str:
+    return str(entry.get("as", entry["claim"]))
 
 
 def _invalid_claim(entry: object) -> str | None:

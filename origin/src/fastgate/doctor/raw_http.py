@@ -7,6 +7,7 @@ takes at most `TIMEOUT_SECONDS` after the connection.
 """
 
 import errno
+import re
 import socket
 import ssl
 import time
@@ -20,6 +21,7 @@ from fastgate.doctor.probe import Fields
 TIMEOUT_SECONDS = 10.0
 """The limit for connecting to each address of a name, and then for the whole exchange."""
 _LONGEST = 65_536
+_LENGTH = re.compile(rb"[0-9]{1,18}")
 
 _REFUSING = frozenset(
     {errno.ECONNREFUSED, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.EACCES, errno.EPERM}
@@ -167,7 +169,7 @@ def _final(received: bytes, method: str, *, cut_off: bool = False) -> RawRespons
         method == "HEAD"
         or status in (HTTPStatus.SWITCHING_PROTOCOLS, HTTPStatus.NO_CONTENT)
         or body[1]
-        or (not chunked and length.isdigit() and len(rest) >= int(length))
+        or (not chunked and _LENGTH.fullmatch(length) and len(rest) >= int(length))
     )
     return RawResponse(status, head, body[0]) if whole or cut_off else None
 

@@ -30,9 +30,11 @@ def groups_of(payload: Members, name: str) -> frozenset[str] | None:
     return frozenset(value)
 
 
-def scopes_of(payload: Members, name: str) -> frozenset[str]:
-    """Return a claim that is a space-separated string (RFC 8693 §4.2); no scopes if absent."""
-    value = payload.get(name, "")
+def scopes_of(payload: Members, name: str) -> frozenset[str] | None:
+    """Return a claim that is a space-separated string (RFC 8693 §4.2); None if it is absent."""
+    if name not in payload:
+        return None
+    value = payload[name]
     if not isinstance(value, str):
         raise ClaimMalformed(name)
     scopes = frozenset(value.split(" ")) if value else frozenset[str]()

@@ -13,13 +13,14 @@ from pydantic import JsonValue
 from starlette.types import Scope, Send
 
 from fastgate.declare.lookup import declared_on_route
-from fastgate.declare.members import requires_the_edge
+from fastgate.declare.members import refuses_without_the_edge
 from fastgate.errors import Refused, RuleNotEnforced
 from fastgate.forwarded import ForwardedClaims, NotForwarded
 from fastgate.gateways.gateway import Asserted, Gateway
 from fastgate.identity import Identity
 from fastgate.routes.check import RouteCheck, check_for
 from fastgate.routes.framework import View
+from fastgate.routes.hidden_marks import declared_around
 from fastgate.routes.prefix import Prefix
 from fastgate.routes.route_names import Names
 
@@ -92,7 +93,7 @@ class GatewayClaims:
             subject=named.subject,
             issuer=self.issuer,
             client_id=named.client_id,
-            scopes=named.scopes,
+            scopes=named.scopes or frozenset(),
             request_id=self.request_id,
             claims=AssertedClaims(kept, self.gateway.name),
             forwarded_groups=named.groups,
@@ -108,20 +109,35 @@ class GatewayCheck(RouteCheck):
     """
 
     claims: GatewayClaims | None = None
+    app: object = None
+    """The app whose router has chosen the endpoint, or the mounted app, that runs now."""
 
     def fault(self, template: str | None, scope: Scope, view: View) -> Refused | None:
         """Refuse an endpoint whose rules the app cannot enforce, and record the outcome."""
         # `super()` without arguments would look for the class that `slots` has replaced.
         fault = RouteCheck.fault(self, template, scope, view)
+        self.app = scope.get("app")
         if fault is None and self._requires_the_edge(template, scope, view):
             fault = RuleNotEnforced(found=template)
             fault.gateway = None if self.claims is None else self.claims.gateway.name
             self.done, self.refused = False, True
         return fault
 
+    def fault_within(self, scope: Scope, view: View = None) -> Refused | None:
+        """Refuse a route with rules of the edge also within an app that was judged as a whole."""
+        fault = RouteCheck.fault_within(self, scope, view)
+        if fault is None and self._is_refused_within(view, scope):
+            fault = RuleNotEnforced(found=scope["path"])
+            fault.gateway = None if self.claims is None else self.claims.gateway.name
+            self.done, self.refused = False, True
+        return fault
+
+    def _is_refused_within(self, view: View, scope: Scope) -> bool:
+        return any(map(refuses_without_the_edge, declared_around(view, scope, self.app)))
+
     def _requires_the_edge(self, template: str | None, scope: Scope, view: View) -> bool:
         declared = declared_on_route(view)  # read now, so that late declarations count, too
-        if template is None or requires_the_edge(declared):
+        if template is None or refuses_without_the_edge(declared):
             return True
         return self._has_no_name(declared, template, scope, view)
 

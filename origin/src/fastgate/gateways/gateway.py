@@ -20,7 +20,8 @@ class Asserted(NamedTuple):
 
     subject: str
     client_id: str | None = None
-    scopes: frozenset[str] = frozenset()
+    scopes: frozenset[str] | None = None
+    """None if the assertion reports no scopes."""
     groups: frozenset[str] | None = None
     """None if the gateway reports no groups."""
 

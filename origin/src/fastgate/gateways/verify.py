@@ -5,7 +5,6 @@ payload, or a `Refused` that names the cause. Like `fastgate.verify`, it fetches
 clock and logs nothing. RFC 8725 lists the checks.
 """
 
-import math
 from typing import NamedTuple, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from fastgate import errors, strict_json
 from fastgate.base64url import from_base64url
 from fastgate.gateways.gateway import Gateway, Members
+from fastgate.requester import LATEST
 
 PublicKey: TypeAlias = EllipticCurvePublicKey | RSAPublicKey
 """A key on P-256 verifies ES256; an RSA key verifies RS256."""
@@ -155,8 +155,11 @@ def _time(members: Members, name: str) -> float | None:
     value = members.get(name)
     if value is None and name not in members:
         return None
-    # In Python a bool is an int.
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    # In Python a bool is an int, and an int may be too large for a float or for a message. NaN is
+    # not within any limits.
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise errors.ClaimMalformed(name)
+    if not -LATEST <= value <= LATEST:
         raise errors.ClaimMalformed(name)
     return value
 

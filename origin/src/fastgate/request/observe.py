@@ -49,9 +49,9 @@ class ObservedCheck(RouteCheck):
         self._report(super().fault_again(scope), scope)
         self.done = True
 
-    def fault_within(self, scope: Scope) -> None:
+    def fault_within(self, scope: Scope, view: View = None) -> None:
         """Compare within an app that was judged as a whole; let it run."""
-        self._report(super().fault_within(scope), scope)
+        self._report(super().fault_within(scope, view), scope)
 
     def _report(self, fault: Refused | None, scope: Scope) -> None:
         if fault is not None and OBSERVED_KEY not in scope:

@@ -136,7 +136,7 @@ class RouteCheck:
         where = f', below the root_path "{root_path}"' if root_path else ""
         return RouteMismatch(found=_described(f"a route that cannot be compared{where}", scope))
 
-    def fault_within(self, scope: Scope) -> Refused | None:
+    def fault_within(self, scope: Scope, view: View = None) -> Refused | None:
         """Compare within an app that was judged as a whole: only the method has to be right."""
         fault = None if method_of(scope) == self.method else errors.MethodMismatch()
         self.refused = self.refused or fault is not None

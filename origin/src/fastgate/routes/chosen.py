@@ -12,7 +12,7 @@ from types import FunctionType
 from fastapi import routing
 from fastapi.routing import APIRoute, APIWebSocketRoute
 from starlette._utils import get_route_path
-from starlette.endpoints import WebSocketEndpoint
+from starlette.endpoints import HTTPEndpoint, WebSocketEndpoint
 from starlette.routing import BaseRoute
 from starlette.types import Scope
 
@@ -66,6 +66,13 @@ def run_by(view: View, scope: Scope) -> object:
         found = (each.app for its, each in frontend_templates(route, view) if its == path)
         return next(found, None)
     return next(reversed(targets_of(view)), None) if endpoint is None else endpoint
+
+
+def handler_of(endpoint: HTTPEndpoint) -> object:
+    """Return the method of an endpoint that responds to its request; None if it has none."""
+    name = str(endpoint.scope["method"]).lower()
+    found = getattr(endpoint, name, None)
+    return getattr(endpoint, "get", None) if found is None and name == "head" else found
 
 
 def is_one_endpoint(route: BaseRoute) -> bool:

@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from fastgate.errors import Refused, RouteMismatch
 from fastgate.responses import refuse
 from fastgate.routes.check import RouteCheck, check_of
-from fastgate.routes.chosen import chosen_path, chosen_view, is_one_endpoint
+from fastgate.routes.chosen import chosen_path, chosen_view, handler_of, is_one_endpoint
 from fastgate.routes.entering import entered_by, is_due, is_guarded, note_mount, router_in
 from fastgate.routes.framework import (
     View,
@@ -172,7 +172,7 @@ def _awaited(
         if check is not None:
             prefix: Prefix = endpoint.scope[PREFIX_KEY]
             if prefix.template is None:
-                fault = check.fault_within(endpoint.scope)
+                fault = check.fault_within(endpoint.scope, handler_of(endpoint))
             else:
                 fault = check.fault_again(endpoint.scope)
             if fault is not None:
@@ -207,7 +207,7 @@ async def _run_default(
         return
     prefix: Prefix = scope[PREFIX_KEY]
     if prefix.template is None:
-        fault = check.fault_within(scope)
+        fault = check.fault_within(scope, default)
     elif prefix.router not in (None, router):
         fault = check.fault_again(scope)
     else:
@@ -230,7 +230,7 @@ async def _compare(
     Also any route within an app that was judged as a whole, and one whose turn it is not.
     """
     prefix: Prefix = scope[PREFIX_KEY]
-    container = may_contain(route)
+    container, leaf = may_contain(route), is_one_endpoint(route)
     if not is_due(prefix, route, scope):
         fault = check.fault_again(scope)
         await _run_or_refuse(check, fault, run, scope, receive, send, is_endpoint=False)
@@ -244,7 +244,7 @@ async def _compare(
         fault = check.fault_again(scope)
         await _run_or_refuse(check, fault, run, scope, receive, send, is_endpoint=False)
     elif prefix.template is None:
-        fault, leaf = check.fault_within(scope), is_one_endpoint(route)
+        fault = check.fault_within(scope, chosen_view(route, scope))
         await _run_or_refuse(check, fault, run, scope, receive, send, is_endpoint=leaf)
     elif container and (below := app_below(route)) is not None:
         inner = prefix.below(route, scope, router_of(below))
@@ -268,7 +268,6 @@ async def _compare(
         if fault is not None:
             await refuse_or_405(check, fault, view, scope, receive, send)
             return
-        leaf = is_one_endpoint(route)
         await _run_or_refuse(check, None, run, scope, receive, send, is_endpoint=leaf)
 
 

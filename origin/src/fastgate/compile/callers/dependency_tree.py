@@ -76,7 +76,8 @@ def callers_required_by(dependencies: Iterable[Dependant]) -> Callers:
     return Callers(known, anybody, tuple(scopes), tuple(unchecked)) | required_by_app
 
 
-def _parameters_of(dependant: Dependant) -> Mapping[str, Parameter]:
+def parameters_of(dependant: Dependant) -> Mapping[str, Parameter]:
+    """Return the parameters of one function, as FastAPI reads its signature, by name."""
     return cached(_parameters_of_call, dependant.call)
 
 
@@ -89,7 +90,7 @@ def _parameters_of_call(call: Any) -> Mapping[str, Parameter]:  # noqa: ANN401
 
 def _written_in(dependant: Dependant) -> Iterator[Depends]:
     """Yield the dependencies in the signature of one function, as they are written."""
-    for parameter in _parameters_of(dependant).values():
+    for parameter in parameters_of(dependant).values():
         yield from dependencies_in(parameter.annotation)
         if isinstance(parameter.default, Depends):
             yield parameter.default
@@ -108,7 +109,7 @@ def _text_of(dependency: Depends, found: Callers) -> Iterator[str]:
 def _dropped_requirements(dependant: Dependant) -> Iterator[str]:
     """Yield the requirements in annotations of one function that no dependency enforces."""
     run = {each.name: each for each in dependant.dependencies}
-    for name, parameter in _parameters_of(dependant).items():
+    for name, parameter in parameters_of(dependant).items():
         written = [*dependencies_in(parameter.annotation)]
         used = run.get(name)
         if len(written) < 2 and used is not None:

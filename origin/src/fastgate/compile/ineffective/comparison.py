@@ -6,8 +6,8 @@ about them. This module does not search for declarations.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from types import FunctionType, MethodType
-from typing import NamedTuple
+from types import FunctionType, MappingProxyType, MethodType
+from typing import NamedTuple, TypeAlias
 
 from fastapi import routing
 from starlette.routing import Route, WebSocketRoute
@@ -18,7 +18,7 @@ from fastgate.compile.endpoints.locations import location_of
 from fastgate.compile.endpoints.route_ids import access_of, has_caller_dependency, members_of
 from fastgate.declare.formerly import FORMERLY
 from fastgate.declare.lookup import declared_on_route, layers
-from fastgate.declare.members import ACCESS, OPAQUE
+from fastgate.declare.members import ACCESS, NO_ROUTE, OPAQUE
 from fastgate.declare.merge import CALLER_REQUIREMENTS, OPEN, merge_inherited, requires_known_caller
 from fastgate.declare.static_access import attribute, is_a
 from fastgate.declare.stored_marks import declared
@@ -27,12 +27,17 @@ _ROUTE_SPECIFIC = frozenset((FORMERLY, OPAQUE, "id", "methods", "path"))
 """Members that do not concern callers and apply only to the route they were declared for."""
 
 
+Members: TypeAlias = Mapping[str, object]
+
+
 class IneffectiveDeclaration(NamedTuple):
     """A declaration in the surroundings of an endpoint that has no effect on it."""
 
     endpoint: Endpoint
     what: str
     remedy: str
+    members: Members = MappingProxyType({})
+    """The declared members without effect."""
 
 
 class IneffectiveMark(NamedTuple):
@@ -51,7 +56,13 @@ class IneffectiveMark(NamedTuple):
             what = "refers to too many objects to check them all; a declaration may be missed, "
             what += "beyond "
         what += f"{name_of(self.target)} ({location_of(self.target)})"
-        return IneffectiveDeclaration(self.endpoint, what, self.remedy)
+        members = members_named(self.names, declared(self.target))
+        return IneffectiveDeclaration(self.endpoint, what, self.remedy, members)
+
+
+def members_named(names: Iterable[str], known: Members = MappingProxyType({})) -> Members:
+    """Return the members of these names; one whose value is unknown has the strictest: `"none"`."""
+    return {name: known.get(name, NO_ROUTE) for name in names}
 
 
 def is_mounted(endpoint: Endpoint) -> bool:

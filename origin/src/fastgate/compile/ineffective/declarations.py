@@ -136,6 +136,7 @@ def _of_apps_left_out(found: Sequence[Endpoint]) -> Iterator[IneffectiveDeclarat
                     f"members have no effect: {', '.join(sorted(names))}",
                     f"mount that app itself; or {remedy_for(endpoint, sorted(names))}; or mark the "
                     "router before it is included",
+                    {name: members[name] for name in names},
                 )
 
 

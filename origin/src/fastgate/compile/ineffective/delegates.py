@@ -203,6 +203,7 @@ def _declared_in(
         members = {} if opaque else merge_inherited(below.inherited, below.declared)
         names = [name for name in members if effective.get(name) != members[name]]
         names = [name for name in names if name not in more_open(members, effective)]
+        ineffective = {name: members[name] for name in names}
         by_itself = served or not names  # a declaration on the whole is enough
         names += _unmet_access(below, effective)
         if served:
@@ -213,7 +214,7 @@ def _declared_in(
         if names := list(dict.fromkeys(names)):
             what = f"has a declaration without effect: {', '.join(names)} on {below}"
             yield IneffectiveDeclaration(
-                endpoint, what, remedy_to_declare(names) if by_itself else remedy
+                endpoint, what, remedy_to_declare(names) if by_itself else remedy, ineffective
             )
 
 

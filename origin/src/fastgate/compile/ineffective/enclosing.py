@@ -22,6 +22,7 @@ from fastgate.compile.ineffective.comparison import (
     differing,
     layers_of,
     members_free_to_differ,
+    members_named,
     name_of,
     own_and_effective_members,
 )
@@ -128,6 +129,7 @@ def _of_included_routers(served: object) -> Iterator[IneffectiveDeclaration]:
                 endpoint,
                 what,
                 "add the route by the router's own methods, or declare it on the route",
+                members_named(names),
             )
 
 
@@ -137,7 +139,8 @@ def _not_of_the_app(
     if names := differing(target, effective):
         endpoint = Endpoint(Kind.DECLARATION, "/", None, name_of(target), target)
         what = f"has a declaration without effect: {', '.join(names)} on {what}"
-        yield IneffectiveDeclaration(endpoint, what, _MARK_THE_APP)
+        members = members_named(names, declared(target))
+        yield IneffectiveDeclaration(endpoint, what, _MARK_THE_APP, members)
 
 
 # Apps, routers and routes.
