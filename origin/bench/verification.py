@@ -4,8 +4,9 @@
 
 There are five apps with one endpoint each: one checks nothing; two are behind the guard, one for
 each signature of the contract; and two check an RS256 access token with PyJWT in an async
-dependency, one with the key at hand, and one with PyJWKClient and its cached key set. Everything
-runs in one process, without a network. The five take turns, so that a busy machine slows all alike.
+dependency, one with the key at hand, and one with PyJWKClient and its cached key set. There is no
+network. The apps without a guard run in a process that does not import fastgate. The five take
+turns, so that a busy machine slows all alike.
 The output is processor time of the event loop's thread: medians over rounds, in microseconds per
 request; the difference to the bare app; and ratios, each the median over the rounds. With --json
 it is one document, which `make bench` reads.
@@ -15,17 +16,15 @@ import argparse
 import asyncio
 import json
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Annotated, Any
+from pathlib import Path
 
-import jwt
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from fastapi import Depends, FastAPI, HTTPException
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from jwt.algorithms import RSAAlgorithm
-from starlette.types import Message, Scope
+from fastapi import FastAPI
+from plain_apps import AUDIENCE, HOST, PATH, REQUESTS, batch, requests_to
 
 from fastgate import Caller, Settings, guard
 from fastgate.fake_edge.signing import EdgeExchangeKey, SigningKey, contract, identity_claims
@@ -34,9 +33,8 @@ from fastgate.keys.origin import OriginKeys, PrivateKey
 from fastgate.local_rules import LocalCaller
 from fastgate.verify import RequestHead, verify
 
-ISSUER, AUDIENCE = "https://edge.example", "orders"
-ROUNDS, REQUESTS = 30, 100
-PATH, HOST = "/orders/7", "api.example.com"
+ISSUER = "https://edge.example"
+ROUNDS = 30
 
 
 def main() -> None:
@@ -59,15 +57,9 @@ def measurements(rounds: int) -> tuple[dict[str, list[float]], dict[str, float]]
     eddsa = minted(signing.sign)
     mac = minted(exchange.for_origin(own.public, AUDIENCE).sign)
     published = {"keys": [signing.jwk, exchange.jwk]}
-    provider = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    bearer = jwt.encode(access_token(), provider, algorithm="RS256", headers={"kid": "0"})
-    authorization = [(b"authorization", b"Bearer " + bearer.encode())]
     apps: dict[str, Callable[[], Awaitable[None]]] = {
-        "bare": requests_to(bare_app(), []),
         "EdDSA": requests_to(guarded_app(published), [(b"fastgate-identity", eddsa)]),
         "MAC": requests_to(guarded_app(published, own.private_jwk), [(b"fastgate-identity", mac)]),
-        "key": requests_to(pyjwt_app(lambda _token: provider.public_key()), authorization),
-        "client": requests_to(pyjwt_app(by_client(provider)), authorization),
     }
     took = asyncio.run(measured(apps, rounds))
     keys = read_key_set(json.dumps(published).encode(), OriginKeys((own,), AUDIENCE))
@@ -125,16 +117,26 @@ def ratio(took: Mapping[str, list[float]], name: str, other: str) -> float:
 async def measured(
     apps: dict[str, Callable[[], Awaitable[None]]], rounds: int
 ) -> dict[str, list[float]]:
-    """Return microseconds per request, one figure for each app and round."""
-    took: dict[str, list[float]] = {name: [] for name in apps}
-    for number in range(rounds + 2):
-        for name, request in apps.items():
-            began = time.thread_time()
-            for _ in range(REQUESTS):
-                await request()
-            if number > 1:  # the first two warm up
-                took[name].append((time.thread_time() - began) / REQUESTS * 1e6)
+    """Return microseconds per request, one figure for each app and round, the plain ones too."""
+    program = [sys.executable, str(Path(__file__).with_name("plain_apps.py"))]
+    names = ("bare", *apps, "key", "client")
+    took: dict[str, list[float]] = {name: [] for name in names}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(program, stdin=pipe, stdout=pipe, text=True, bufsize=1) as plain:  # noqa: ASYNC220, S603
+        for number in range(rounds + 2):
+            for name in names:
+                spent = await batch(apps[name]) if name in apps else measured_by(plain, name)
+                if number > 1:  # the first two warm up
+                    took[name].append(spent)
     return took
+
+
+def measured_by(plain: subprocess.Popen[str], name: str) -> float:
+    """Return microseconds per request of an app without a guard, over a batch."""
+    assert plain.stdin is not None
+    assert plain.stdout is not None
+    plain.stdin.write(f"{name}\n")
+    return float(plain.stdout.readline())
 
 
 def verification_alone(header: bytes, keys: KeySet, rounds: int) -> float:
@@ -147,17 +149,6 @@ def verification_alone(header: bytes, keys: KeySet, rounds: int) -> float:
             verify(header, keys, head, issuer=ISSUER, audience=AUDIENCE, now=time.time(), leeway=60)
         took.append((time.thread_time() - began) / REQUESTS * 1e6)
     return statistics.median(took)
-
-
-def bare_app() -> FastAPI:
-    """Return the app without any check."""
-    app = FastAPI()
-
-    @app.get("/orders/{order_id}")
-    async def read(order_id: int) -> int:
-        return order_id
-
-    return app
 
 
 def guarded_app(
@@ -175,93 +166,12 @@ def guarded_app(
     return app
 
 
-def by_client(signing: rsa.RSAPrivateKey) -> Callable[[str], Any]:
-    """Return a function that finds the key by PyJWKClient, in a cached set of two keys."""
-    other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    jwks = [
-        {**RSAAlgorithm.to_jwk(key.public_key(), as_dict=True), "kid": str(number), "use": "sig"}
-        for number, key in enumerate((signing, other))
-    ]
-    client = jwt.PyJWKClient("https://idp.example/jwks")
-    assert client.jwk_set_cache is not None
-    client.jwk_set_cache.put({"keys": jwks})
-    return lambda token: client.get_signing_key_from_jwt(token).key
-
-
-def pyjwt_app(key_for: Callable[[str], Any]) -> FastAPI:
-    """Return the same app with a check of the provider's token."""
-    app = FastAPI()
-
-    async def subject(
-        credentials: Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())],
-    ) -> str:
-        try:
-            claims = jwt.decode(
-                credentials.credentials,
-                key_for(credentials.credentials),
-                algorithms=["RS256"],
-                audience=AUDIENCE,
-                issuer="https://idp.example",
-                options={"require": ["exp", "iat", "sub"]},
-            )
-        except jwt.PyJWTError as error:
-            raise HTTPException(401) from error
-        return str(claims["sub"])
-
-    @app.get("/orders/{order_id}")
-    async def read(order_id: int, caller: Annotated[str, Depends(subject)]) -> int:
-        return order_id
-
-    return app
-
-
-def requests_to(app: FastAPI, headers: list[tuple[bytes, bytes]]) -> Callable[[], Awaitable[None]]:
-    """Return a function that makes one request and requires a 200."""
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: Message) -> None:
-        if message.get("status", 200) != 200:
-            raise AssertionError(message)
-
-    async def request() -> None:
-        scope: Scope = {
-            "type": "http",
-            "http_version": "1.1",
-            "method": "GET",
-            "path": PATH,
-            "raw_path": PATH.encode(),
-            "query_string": b"",
-            "root_path": "",
-            "headers": [(b"host", HOST.encode()), (b"accept", b"*/*"), *headers],
-        }
-        await app(scope, receive, send)
-
-    return request
-
-
 def minted(sign: Callable[[Mapping[str, object]], str]) -> bytes:
     """Return a header as the edge mints it."""
     tctx = {"route": "read", "template": "/orders/{order_id}", "method": "GET"}
     tctx |= {"host": HOST, "path": PATH}
     caller = LocalCaller("ada", ("orders:read", "orders:write"), client_id="shop", country="DE")
     return sign(contract(ISSUER, AUDIENCE, tctx, identity_claims(caller))).encode()
-
-
-def access_token() -> dict[str, object]:
-    """Return claims of about the usual size of a provider's token."""
-    now = int(time.time())
-    return {
-        "iss": "https://idp.example",
-        "aud": AUDIENCE,
-        "sub": "ada",
-        "client_id": "shop",
-        "scope": "orders:read orders:write",
-        "iat": now,
-        "exp": now + 3600,
-        "jti": "0b2f3c9e5d7a41f88e6c1d2b3a495867",
-    }
 
 
 if __name__ == "__main__":
