@@ -298,13 +298,15 @@ def test_the_readme_has_the_measured_costs() -> None:
     measured, shown = costs_in(COSTS), costs_in(README)
     assert len(shown) >= 5
     assert shown.items() <= measured.items()
-    in_the_guest = re.search(r"takes (\d+) µs\s.*?takes (\d+) µs", README.read_text(), re.DOTALL)
+    in_the_guest = re.search(
+        r"takes ([\d,]+) µs\s.*?takes ([\d,]+) µs", README.read_text(), re.DOTALL
+    )
     row = re.search(
         r"^\| RS256 2048 .*\| ([\d.]+) \| ([\d.]+) \|$", COSTS.read_text(), re.MULTILINE
     )
     assert in_the_guest
     assert row
-    assert in_the_guest.groups() == tuple(f"{float(cell):.0f}" for cell in row.groups())
+    assert in_the_guest.groups() == tuple(f"{float(cell):,.0f}" for cell in row.groups())
 
 
 def test_the_chart_has_the_measured_costs() -> None:
