@@ -3,6 +3,11 @@
 use super::kinds::Fault;
 use crate::policy::pattern::TemplateError;
 
+const NEW_ORIGIN_KEY: &str = "make a new key with `python -m fastgate origin-key new`, write its public half here and keep \
+                              the other one to the application";
+const PUBLIC_ORIGIN_KEY: &str = "write the public JWK that `python -m fastgate origin-key new` prints: { \"kty\": \"OKP\", \
+                                 \"crv\": \"X25519\", \"x\": \"…\" }";
+
 impl Fault {
     /// The remedy, for the author of the policy.
     #[must_use]
@@ -37,14 +42,8 @@ impl Fault {
             Self::NotAResourcePath => "write it without percent-encoded characters, empty segments and dot segments",
             Self::ResourceOfEdge => "leave it out: the routes of an origin without it belong to the edge's resource",
             Self::TakenResource { .. } => "give each a path or a host of its own, or make the two one origin",
-            Self::PrivateKey => {
-                "make a new key with `python -m fastgate origin-key new`, write its public half here and keep the other one \
-                 to the application"
-            }
-            Self::NotAnOriginKey => {
-                "write the public JWK that `python -m fastgate origin-key new` prints: { \"kty\": \"OKP\", \"crv\": \"X25519\", \
-                 \"x\": \"…\" }"
-            }
+            Self::PrivateKey => NEW_ORIGIN_KEY,
+            Self::NotAnOriginKey => PUBLIC_ORIGIN_KEY,
             Self::LowOrder => "make a new key with `python -m fastgate origin-key new`",
             Self::NotTheThumbprint => "leave \"kid\" out, or write the RFC 7638 thumbprint",
             Self::TakenKey { .. } => "make a key for each application with `python -m fastgate origin-key new`",
