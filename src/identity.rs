@@ -63,7 +63,7 @@ pub fn identify(
     let (scheme, compact) = bearer::single(target.authorization())?;
     token::check_length(&compact, policy.edge().max_token)?;
     let credential = Credential::read(policy, &compact, now, sources, seen)?;
-    credential.check_resource(admitted.route().audiences_of(credential.issuer()))?;
+    credential.check_resource(admitted.route())?;
     let binding = credential.binding()?;
     let rules = Rules { policy: policy.edge().proofs, nonces: sources.nonces, now };
     let proof = possession::prove(scheme, &compact, binding.as_ref(), target, rules, &mut seen.nonce)?;

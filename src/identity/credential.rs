@@ -11,7 +11,7 @@ use super::key_source::{KeysUnavailable, Wanted};
 use super::sources::Sources;
 use super::token::{CheckedToken, NotVerified, UnverifiedToken, VerifiedClaims};
 use super::token_error::TokenError;
-use crate::policy::{Audience, Issuer, IssuerId, Policy};
+use crate::policy::{Issuer, IssuerId, Policy, Route};
 use crate::secret::Secret;
 use crate::time::UnixTime;
 
@@ -65,14 +65,15 @@ impl<'policy, 'request> Credential<'policy, 'request> {
         }
     }
 
-    /// Checks that the token is for a route that accepts these audiences.
+    /// Checks that the token is for this route.
     ///
     /// # Errors
-    /// [`TokenError::Audience`] if it names none of them.
-    pub(super) fn check_resource(&self, accepted: &[Audience]) -> Result<(), TokenError> {
+    /// [`TokenError::Audience`] if it names no audience that the route accepts.
+    pub(super) fn check_resource(&self, route: &Route) -> Result<(), TokenError> {
+        let (accepted, foreign) = (route.audiences_of(self.issuer()), &route.origin.foreign_resources);
         match self {
-            Self::Jwt(_, token) => token.check_resource(accepted),
-            Self::Opaque(issuer, claims) => claims.check_resource(issuer, accepted),
+            Self::Jwt(_, token) => token.check_resource(accepted, foreign),
+            Self::Opaque(issuer, claims) => claims.check_resource(issuer, accepted, foreign),
         }
     }
 

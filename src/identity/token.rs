@@ -61,12 +61,18 @@ impl VerifiedClaims {
         (self.holder, self.claims)
     }
 
-    /// Checks that the token names one of the audiences of a route, `accepted`; any passes if there are none.
+    /// Checks that the token names one of the audiences of a route, `accepted`; if there are none, another than
+    /// `foreign`.
     ///
     /// # Errors
     /// [`TokenError::Audience`]
-    pub(super) fn check_resource(&self, issuer: &Issuer, accepted: &[Audience]) -> Result<(), TokenError> {
-        token_rules::check_resource(&self.claims, issuer, accepted)
+    pub(super) fn check_resource(
+        &self,
+        issuer: &Issuer,
+        accepted: &[Audience],
+        foreign: &[Audience],
+    ) -> Result<(), TokenError> {
+        token_rules::check_resource(&self.claims, issuer, accepted, foreign)
     }
 
     /// The tenant of the token.
@@ -210,12 +216,13 @@ impl<'policy, 'request> CheckedToken<'policy, 'request> {
         Binding::of(self.token.claims.top("cnf"))
     }
 
-    /// Checks that the token names one of the audiences of a route, `accepted`; any passes if there are none.
+    /// Checks that the token names one of the audiences of a route, `accepted`; if there are none, another than
+    /// `foreign`.
     ///
     /// # Errors
     /// [`TokenError::Audience`]
-    pub(super) fn check_resource(&self, accepted: &[Audience]) -> Result<(), TokenError> {
-        token_rules::check_resource(&self.token.claims, self.issuer, accepted)
+    pub(super) fn check_resource(&self, accepted: &[Audience], foreign: &[Audience]) -> Result<(), TokenError> {
+        token_rules::check_resource(&self.token.claims, self.issuer, accepted, foreign)
     }
 
     /// Verifies the signature with the key that the token names among `keys`, which must be those of its issuer.

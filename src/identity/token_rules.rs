@@ -73,17 +73,28 @@ fn check_audience(claims: &Claims, issuer: &Issuer) -> Result<(), TokenError> {
     if passes { Ok(()) } else { Err(TokenError::Audience) }
 }
 
-/// Checks that the token names one of these audiences, those of the route; any token passes if there are none.
-pub(super) fn check_resource(claims: &Claims, issuer: &Issuer, accepted: &[Audience]) -> Result<(), TokenError> {
-    if accepted.is_empty() {
+/// Checks that the token names one of the audiences of the route, `accepted`; if there are none, one that is not in
+/// `foreign`, the resources of other origins. Of an issuer without audiences, a token passes that need not name one.
+pub(super) fn check_resource(
+    claims: &Claims,
+    issuer: &Issuer,
+    accepted: &[Audience],
+    foreign: &[Audience],
+) -> Result<(), TokenError> {
+    if accepted.is_empty() && (foreign.is_empty() || issuer.audiences.is_empty()) {
         return Ok(());
     }
     if issuer.audiences.is_empty() {
         return Err(TokenError::Audience);
     }
     let named = claims.audiences(&issuer.shape)?;
-    let is_accepted = |audience: &Audience| named.contains(&audience.as_str());
-    if accepted.iter().any(is_accepted) { Ok(()) } else { Err(TokenError::Audience) }
+    let names = |audience: &&Audience| named.contains(&audience.as_str());
+    let passes = if accepted.is_empty() {
+        issuer.audiences.iter().filter(names).any(|audience| !foreign.contains(audience))
+    } else {
+        accepted.iter().any(|audience| names(&audience))
+    };
+    if passes { Ok(()) } else { Err(TokenError::Audience) }
 }
 
 /// Refuses tokens of another kind that the same keys sign (RFC 8725 §3.12).

@@ -37,8 +37,8 @@ pub struct OriginDocument {
     /// `edge.hosts`, such as `https://api.example.com/mcp`, without percent-encoded characters in its path. The edge
     /// publishes its metadata at `https://api.example.com/.well-known/oauth-protected-resource/mcp`, and the challenges
     /// of its routes name that URL. If an issuer lists the identifier in `audiences`, its tokens must name it on routes
-    /// without `token_audiences`. Each origin needs an identifier of its own. Default: none; its routes belong to
-    /// `edge.resource`.
+    /// without `token_audiences`. A token that names only this identifier is refused on routes of other origins. Each
+    /// origin needs an identifier of its own. Default: none; its routes belong to `edge.resource`.
     #[serde(default)]
     pub resource: Option<String>,
     /// The public X25519 key of the application, a JWK that `python -m fastgate origin-key new` makes. With a key the
@@ -60,6 +60,8 @@ pub struct Origin {
     pub token_audiences: Vec<Audience>,
     /// Its resource identifier (RFC 9728 §1.2), if it differs from the edge's.
     pub resource: Option<Audience>,
+    /// The resources of the other origins. A token that names only those is not for this one.
+    pub foreign_resources: Vec<Audience>,
     /// The public key of the application. With a key the header is signed by `HS256`, without by `EdDSA`.
     pub key: Option<OriginKey>,
 }
@@ -71,7 +73,7 @@ pub(super) fn read(
     faults: &mut Faults,
 ) -> BTreeMap<String, Arc<Origin>> {
     faults.add_if(documents.is_empty(), "$.origins", Fault::Empty);
-    let origins =
+    let mut origins =
         read_section("origins", documents, faults, |_, document, at, faults| Origin::read(document, edge, at, faults));
     for (index, (name, origin)) in origins.iter().enumerate() {
         let earlier = |same: fn(&Origin, &Origin) -> bool| {
@@ -86,6 +88,11 @@ pub(super) fn read(
         if let Some(other) = earlier(same_resource) {
             faults.add(format!("$.origins.{name}.resource"), Fault::TakenResource { other });
         }
+    }
+    let resources: Vec<_> = origins.values().filter_map(|origin| origin.resource.clone()).collect();
+    for origin in origins.values_mut().map(Arc::make_mut) {
+        let is_foreign = |resource: &&Audience| origin.resource.as_ref() != Some(resource);
+        origin.foreign_resources = resources.iter().filter(is_foreign).cloned().collect();
     }
     origins
 }
@@ -103,7 +110,8 @@ impl Origin {
         let key = document.key.and_then(|key| OriginKey::read(&key, &format!("{at}.key"), faults));
         let token_audiences = token_audiences(document.token_audiences, at, faults);
         let resource = resource::read(document.resource, edge, &format!("{at}.resource"), faults);
-        Self { backend: document.backend, audience: document.audience.into(), token_audiences, resource, key }
+        let audience = document.audience.into();
+        Self { backend: document.backend, audience, token_audiences, resource, foreign_resources: Vec::new(), key }
     }
 }
 

@@ -62,10 +62,19 @@ fn the_resource_of_an_origin_is_its_audience_if_the_issuer_knows_it() {
     let resource = json!("https://edge.test/orders");
     known["issuers"]["main"]["audiences"] = json!([resource, orders, billing]);
     assert_eq!(verdicts(&known, &orders), ["token-audience", "forwarded", "forwarded"]);
-    assert_eq!(verdicts(&known, &resource), ["forwarded"; 3], "the other origin accepts all");
+    assert_eq!(verdicts(&known, &resource), ["forwarded", "token-audience", "token-audience"], "it is for no other");
+    assert_eq!(verdicts(&known, &json!([resource, billing])), ["forwarded"; 3]);
+    let mut shared = known.clone();
+    shared["origins"]["billing"]["token_audiences"] = json!([resource]);
+    assert_eq!(verdicts(&shared, &resource), ["forwarded"; 3], "unless that one says that it accepts it");
+    // Two resources, of which the issuer knows one.
+    let mut two = known.clone();
+    two["origins"]["billing"]["resource"] = json!("https://edge.test/billing");
+    assert_eq!(verdicts(&two, &resource), ["forwarded", "token-audience", "token-audience"]);
+    assert_eq!(verdicts(&two, &billing), ["token-audience", "forwarded", "forwarded"]);
     known["origins"]["orders"]["token_audiences"] = json!([orders]);
     assert_eq!(verdicts(&known, &orders), ["forwarded"; 3]);
-    assert_eq!(verdicts(&known, &resource), ["token-audience", "forwarded", "forwarded"]);
+    assert_eq!(verdicts(&known, &resource), ["token-audience"; 3], "no application says that it accepts it");
 }
 
 #[test]
