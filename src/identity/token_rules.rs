@@ -88,11 +88,11 @@ pub(super) fn check_resource(
         return Err(TokenError::Audience);
     }
     let named = claims.audiences(&issuer.shape)?;
-    let names = |audience: &&Audience| named.contains(&audience.as_str());
+    let occurs = |audience: &&Audience| named.contains(&audience.as_str());
     let passes = if accepted.is_empty() {
-        issuer.audiences.iter().filter(names).any(|audience| !foreign.contains(audience))
+        issuer.audiences.iter().filter(occurs).any(|audience| !foreign.contains(audience))
     } else {
-        accepted.iter().any(|audience| names(&audience))
+        accepted.iter().any(|audience| occurs(&audience))
     };
     if passes { Ok(()) } else { Err(TokenError::Audience) }
 }
