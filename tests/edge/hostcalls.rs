@@ -5,6 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::thread;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -85,6 +86,8 @@ fn counted_in_a_process_of_its_own() {
             }
             assert!(response.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&response));
         }
+        // The sandbox asks for its next request after the client has its response.
+        thread::sleep(Duration::from_millis(50));
         hostcalls::take()
     };
     send(REQUESTS_OF_A_SANDBOX);
