@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use fastgate::identity::key_life::FetchedAt;
 use fastgate::time::{Seconds, UnixTime};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use crate::policy::policy;
 use crate::process;
 use crate::requests::{ISSUER, Requests};
 
@@ -140,29 +141,7 @@ impl Edge {
 
 /// All guests read the same manifest.
 fn manifest(folder: &Path, origin: SocketAddr, jwks: &str) -> PathBuf {
-    let route = |id: &str, origin: &str, path: &str, access: &str| {
-        let scopes: &[&str] = if access == "public" { &[] } else { &["read"] };
-        json!({ "id": id, "origin": origin, "path": path, "methods": ["GET"], "access": access, "scopes": scopes })
-    };
-    let policy = json!({
-        "edge": { "issuer": "https://api.bench.example", "hosts": ["api.bench.example"] },
-        "origins": {
-            "app": { "backend": "origin", "audience": "app" },
-            // The public key of RFC 7748 §6.1.
-            "shared": { "backend": "origin", "audience": "shared", "key": {
-                "kty": "OKP", "crv": "X25519", "x": "hSDwCYkwp1R0i33ctD73Wg2_Og0mOBr066SpjqqbTmo",
-            } },
-        },
-        "issuers": { "idp": {
-            "issuer": ISSUER, "backend": "idp", "audiences": ["https://api.bench.example"], "verdict_window": 300,
-        } },
-        "routes": [
-            route("read_order", "app", "/orders/{order_id:int}", "authenticated"),
-            route("open", "app", "/open/{path:path}", "public"),
-            route("read_shared", "shared", "/shared/orders/{order_id:int}", "authenticated"),
-            route("open_shared", "shared", "/shared/open/{path:path}", "public"),
-        ],
-    });
+    let policy = policy(ISSUER);
     let write = |name: &str, content: &str| {
         let path = folder.join(name);
         std::fs::write(&path, content).unwrap();

@@ -19,6 +19,7 @@ mod chart;
 mod load;
 mod machine;
 mod measure;
+mod policy;
 mod process;
 mod programs;
 mod report;

@@ -23,6 +23,7 @@ use jwt_simple::prelude::*;
 use serde_json::{Value, json};
 
 use crate::microseconds;
+use crate::policy::policy;
 
 /// The stores of an edge with one issuer, whose keys an operator has stored.
 struct Stores {
@@ -155,29 +156,8 @@ pub(crate) fn run() {
     let pair = RS256KeyPair::from_jwk(include_str!("../../tests/signatures/keys/rsa-2048.json")).unwrap();
     let public: Value = serde_json::from_str(&pair.public_key().to_jwk()).unwrap();
     let iss = "https://idp.bench.example";
-    let route = |id: &str, origin: &str, path: &str, access: &str| {
-        let scopes: &[&str] = if access == "public" { &[] } else { &["read"] };
-        json!({ "id": id, "origin": origin, "path": path, "methods": ["GET"], "access": access, "scopes": scopes })
-    };
-    let policy = json!({
-        "edge": { "issuer": "https://api.bench.example", "hosts": ["api.bench.example"] },
-        "origins": {
-            "app": { "backend": "origin", "audience": "app" },
-            // The public key of RFC 7748 §6.1.
-            "shared": { "backend": "origin", "audience": "shared", "key": {
-                "kty": "OKP", "crv": "X25519", "x": "hSDwCYkwp1R0i33ctD73Wg2_Og0mOBr066SpjqqbTmo",
-            } },
-        },
-        "issuers": { "idp": { "issuer": iss, "backend": "idp", "audiences": ["https://api.bench.example"] } },
-        "routes": [
-            route("read_order", "app", "/orders/{order_id:int}", "authenticated"),
-            route("open", "app", "/open/{path:path}", "public"),
-            route("read_shared", "shared", "/shared/orders/{order_id:int}", "authenticated"),
-            route("open_shared", "shared", "/shared/open/{path:path}", "public"),
-        ],
-    });
     let stores = Stores {
-        policy: policy.to_string().into_bytes(),
+        policy: policy(iss).to_string().into_bytes(),
         keys: json!({ "issuer": iss, "keys": [public] }).to_string().into_bytes(),
         signing_keys: fastgate::mint::new_signing_keys().0.into_bytes(),
     };

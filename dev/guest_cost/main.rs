@@ -19,6 +19,9 @@ mod guest;
 #[cfg(target_os = "wasi")]
 mod matching;
 #[cfg(target_os = "wasi")]
+#[path = "../bench/policy.rs"]
+mod policy;
+#[cfg(target_os = "wasi")]
 mod signatures;
 
 #[cfg(not(target_os = "wasi"))]

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
 
 import httpx
 import pytest
@@ -22,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fastgate import FastgateMiddleware, guard
 from tests.edge import Edge
 from tests.test_dispatch import Copies, MethodOverride, Rebuilds, asgi, endpoint, fetch
+from tests.test_provenance import Copying
 
 pytestmark = pytest.mark.anyio
 
@@ -747,20 +747,8 @@ async def wrapped(handle: ASGIApp, scope: Scope, receive: Receive, send: Send) -
     await handle(scope, receive, send)
 
 
-class KeptElsewhere(APIRouter):
-    """A router whose list of routes is a property."""
-
-    @property
-    def routes(self) -> Any:  # noqa: ANN401
-        return self.__dict__.setdefault("_kept", [])
-
-    @routes.setter
-    def routes(self, routes: Any) -> None:  # noqa: ANN401
-        self.__dict__["_kept"] = list(routes)
-
-
 def test_a_router_whose_routes_are_a_property_is_compared(edge: Edge) -> None:
-    router = KeptElsewhere()
+    router = Copying()
     router.add_route("/x", lambda _: PlainTextResponse("in"))
     client = TestClient(FastgateMiddleware(router, edge.settings()))
     assert client.get("/x", headers=edge.headers("/x", "/x")).status_code == 200

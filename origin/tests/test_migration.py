@@ -172,7 +172,8 @@ def test_requirements_on_callers_are_met_by_the_assertion_or_refused(iap: FakeGa
     assert found["/acr"] == found["/recent"] == 401
 
 
-def test_a_gateway_without_scopes_gets_a_403_that_says_so(iap: FakeGateway) -> None:
+def app_with_scope(gateway: FakeGateway) -> FastAPI:
+    """Return an app with an endpoint that requires the scope `orders:read`."""
     app = FastAPI()
 
     @app.get("/orders")
@@ -181,7 +182,12 @@ def test_a_gateway_without_scopes_gets_a_403_that_says_so(iap: FakeGateway) -> N
     ) -> str:
         return caller.subject
 
-    guard(app, gateways=[iap.gateway])
+    guard(app, gateways=[gateway.gateway])
+    return app
+
+
+def test_a_gateway_without_scopes_gets_a_403_that_says_so(iap: FakeGateway) -> None:
+    app = app_with_scope(iap)
     response = TestClient(app).get("/orders", headers=dict(iap.fields()))
     assert response.status_code == 403
     assert response.json()["title"].startswith("The gateway google-iap reports no scopes")
@@ -190,16 +196,7 @@ def test_a_gateway_without_scopes_gets_a_403_that_says_so(iap: FakeGateway) -> N
 
 def test_scopes_of_oathkeeper_are_compared(key_server: JwksServer) -> None:
     oathkeeper = FakeGateway("oathkeeper", key_server)
-    app = FastAPI()
-
-    @app.get("/orders")
-    async def read(
-        caller: Annotated[Caller, Security(fastgate, scopes=["orders:read"])],
-    ) -> str:
-        return caller.subject
-
-    guard(app, gateways=[oathkeeper.gateway])
-    client = TestClient(app)
+    client = TestClient(app_with_scope(oathkeeper))
     assert client.get("/orders", headers=dict(oathkeeper.fields())).status_code == 200
     for listed in ("orders:write", "orders:read2", None):
         token = oathkeeper.mint(oathkeeper.claims(scope=listed))

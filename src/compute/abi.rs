@@ -23,6 +23,8 @@ const MAX_BUFFER: usize = 1024 * 1024;
 type ReadNames = unsafe extern "C" fn(u32, *mut u8, usize, u32, *mut i64, *mut usize) -> FastlyStatus;
 type ReadValues =
     unsafe extern "C" fn(u32, *const u8, usize, *mut u8, usize, u32, *mut i64, *mut usize) -> FastlyStatus;
+/// A call that adds a field: its name, then its value.
+type Append = unsafe extern "C" fn(u32, *const u8, usize, *const u8, usize) -> FastlyStatus;
 
 /// A message with header fields.
 ///
@@ -32,7 +34,7 @@ type ReadValues =
 pub(super) unsafe trait Message {
     const READ_NAMES: ReadNames;
     const READ_VALUES: ReadValues;
-    const APPEND: unsafe extern "C" fn(u32, *const u8, usize, *const u8, usize) -> FastlyStatus;
+    const APPEND: Append;
 
     /// The handle, which stays open as long as the message is borrowed.
     fn number(&self) -> u32;
@@ -42,8 +44,7 @@ pub(super) unsafe trait Message {
 unsafe impl Message for RequestHandle {
     const READ_NAMES: ReadNames = fastly_http_req::header_names_get;
     const READ_VALUES: ReadValues = fastly_http_req::header_values_get;
-    const APPEND: unsafe extern "C" fn(u32, *const u8, usize, *const u8, usize) -> FastlyStatus =
-        fastly_http_req::header_append;
+    const APPEND: Append = fastly_http_req::header_append;
 
     fn number(&self) -> u32 {
         self.as_u32()
@@ -54,8 +55,7 @@ unsafe impl Message for RequestHandle {
 unsafe impl Message for ResponseHandle {
     const READ_NAMES: ReadNames = fastly_http_resp::header_names_get;
     const READ_VALUES: ReadValues = fastly_http_resp::header_values_get;
-    const APPEND: unsafe extern "C" fn(u32, *const u8, usize, *const u8, usize) -> FastlyStatus =
-        fastly_http_resp::header_append;
+    const APPEND: Append = fastly_http_resp::header_append;
 
     fn number(&self) -> u32 {
         self.as_u32()

@@ -5,12 +5,14 @@
 use std::sync::Arc;
 
 use super::binding::Binding;
+use super::claims::Claims;
 use super::error::IdentityError;
 use super::introspection;
 use super::key_source::{KeysUnavailable, Wanted};
 use super::sources::Sources;
 use super::token::{CheckedToken, NotVerified, UnverifiedToken, VerifiedClaims};
 use super::token_error::TokenError;
+use super::token_rules;
 use crate::policy::{Issuer, IssuerId, Policy, Route};
 use crate::secret::Secret;
 use crate::time::UnixTime;
@@ -70,11 +72,8 @@ impl<'policy, 'request> Credential<'policy, 'request> {
     /// # Errors
     /// [`TokenError::Audience`] if it names no audience that the route accepts.
     pub(super) fn check_resource(&self, route: &Route) -> Result<(), TokenError> {
-        let (accepted, foreign) = (route.audiences_of(self.issuer()), &route.origin.foreign_resources);
-        match self {
-            Self::Jwt(_, token) => token.check_resource(accepted, foreign),
-            Self::Opaque(issuer, claims) => claims.check_resource(issuer, accepted, foreign),
-        }
+        let (issuer, foreign) = (self.issuer(), &route.origin.foreign_resources);
+        token_rules::check_resource(self.claims(), issuer, route.audiences_of(issuer), foreign)
     }
 
     /// The binding of the token; `None` for a bearer token.
@@ -82,9 +81,13 @@ impl<'policy, 'request> Credential<'policy, 'request> {
     /// # Errors
     /// [`TokenError::Bound`] if it is bound in a way that is not supported.
     pub(super) fn binding(&self) -> Result<Option<Binding>, TokenError> {
+        Binding::of(self.claims().top("cnf"))
+    }
+
+    const fn claims(&self) -> &Claims {
         match self {
-            Self::Jwt(_, token) => token.binding(),
-            Self::Opaque(_, claims) => Binding::of(claims.claim("cnf")),
+            Self::Jwt(_, token) => token.claims(),
+            Self::Opaque(_, verified) => verified.claims(),
         }
     }
 

@@ -5,14 +5,13 @@
 
 use serde_json::{Map, Value};
 
-use super::binding::Binding;
 use super::claims::{Claims, Holder};
 use super::jws::{self, Segments};
 use super::keys::{KeySet, NoKey};
 use super::signature_cache::{SignatureCache, VerifiedSignature};
 pub use super::token_error::TokenError;
 use super::token_rules;
-use crate::policy::{AlgorithmName, Audience, Issuer, MAX_TOKEN_BYTES};
+use crate::policy::{AlgorithmName, Issuer, MAX_TOKEN_BYTES};
 use crate::secret::Secret;
 use crate::time::UnixTime;
 
@@ -61,18 +60,9 @@ impl VerifiedClaims {
         (self.holder, self.claims)
     }
 
-    /// Checks that the token names one of the audiences of a route, `accepted`; if there are none, another than
-    /// `foreign`.
-    ///
-    /// # Errors
-    /// [`TokenError::Audience`]
-    pub(super) fn check_resource(
-        &self,
-        issuer: &Issuer,
-        accepted: &[Audience],
-        foreign: &[Audience],
-    ) -> Result<(), TokenError> {
-        token_rules::check_resource(&self.claims, issuer, accepted, foreign)
+    /// All claims.
+    pub(super) const fn claims(&self) -> &Claims {
+        &self.claims
     }
 
     /// The tenant of the token.
@@ -208,21 +198,9 @@ impl<'policy, 'request> CheckedToken<'policy, 'request> {
         self.token.issued()
     }
 
-    /// The binding of the token; not verified.
-    ///
-    /// # Errors
-    /// [`TokenError::Bound`] if it is bound in a way that is not supported.
-    pub fn binding(&self) -> Result<Option<Binding>, TokenError> {
-        Binding::of(self.token.claims.top("cnf"))
-    }
-
-    /// Checks that the token names one of the audiences of a route, `accepted`; if there are none, another than
-    /// `foreign`.
-    ///
-    /// # Errors
-    /// [`TokenError::Audience`]
-    pub(super) fn check_resource(&self, accepted: &[Audience], foreign: &[Audience]) -> Result<(), TokenError> {
-        token_rules::check_resource(&self.token.claims, self.issuer, accepted, foreign)
+    /// All claims; not verified.
+    pub(super) const fn claims(&self) -> &Claims {
+        &self.token.claims
     }
 
     /// Verifies the signature with the key that the token names among `keys`, which must be those of its issuer.
@@ -242,17 +220,19 @@ impl<'policy, 'request> CheckedToken<'policy, 'request> {
 
     /// Whether `keys` has keys with the `kid` of the token, and all of them belong to other tenants of its issuer.
     pub(super) fn names_key_of_another_tenant(&self, keys: &KeySet) -> bool {
+        self.key_id().is_some_and(|kid| keys.has_only_for_others(kid, self.key_owners()))
+    }
+
+    /// Whether a key with this owner may sign for the tenant of the token.
+    fn key_owners(&self) -> impl Fn(Option<&Value>) -> bool {
         let tenant = self.token.claims.tenant(&self.issuer.shape);
-        let of_issuer = |owner: Option<&Value>| self.issuer.accepts_key(owner, tenant);
-        self.key_id().is_some_and(|kid| keys.has_only_for_others(kid, of_issuer))
+        move |owner| self.issuer.accepts_key(owner, tenant)
     }
 
     fn check_signature(&self, keys: &KeySet, signatures: &mut dyn SignatureCache) -> Result<(), TokenError> {
         let Self { token, issuer, algorithm } = self;
-        let tenant = token.claims.tenant(&issuer.shape);
-        let of_issuer = |owner: Option<&Value>| issuer.accepts_key(owner, tenant);
         // The key is chosen before the memory is asked, on every request: it is never that of another tenant.
-        let key = keys.find(token.key_id(), *algorithm, of_issuer).map_err(|error| match error {
+        let key = keys.find(token.key_id(), *algorithm, self.key_owners()).map_err(|error| match error {
             NoKey::Unknown => TokenError::UnknownKey,
             NoKey::Ambiguous => TokenError::AmbiguousKey,
         })?;

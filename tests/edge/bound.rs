@@ -12,11 +12,11 @@ use p256::ecdsa::{Signature, SigningKey};
 use serde_json::{Value, json};
 use viceroy_lib::cache::CacheKey;
 
-use crate::support::edge::{Edge, Listener, RUNTIME, Stores};
+use crate::support::edge::{Edge, Listener, RUNTIME};
 use crate::support::http::exchange;
 use crate::support::origin::{Origin, response};
 use crate::support::tokens::{claims, header, jwks, now, sign};
-use crate::support::world::{Outcome, WORLD, issuer, policy, signing_keys, test_id};
+use crate::support::world::{Outcome, WORLD, issuer, policy, stores, test_id};
 
 fn encoded(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
@@ -237,13 +237,7 @@ fn a_proof_without_the_required_nonce_gets_one_that_is_accepted() {
     let mut policy = policy(address, &iss);
     policy["edge"]["dpop"] = json!({ "nonce": true });
     let backends = [("echo", echo.address), ("issuer", issuer.address)];
-    let stores = Stores {
-        kv: Some(vec![("policy".to_owned(), policy.to_string())]),
-        signing_keys: Some(signing_keys()),
-        backends: backends.map(|(name, address)| (name.to_owned(), address.to_string())).to_vec(),
-        ..Stores::default()
-    };
-    let edge = Edge::start(listener, &stores);
+    let edge = Edge::start(listener, &stores(&policy, &backends));
     let token = token_of(&iss);
     let send = |nonce: &Value| {
         let proof = proof_of(&format!("http://{address}/bound/x"), &token, nonce);

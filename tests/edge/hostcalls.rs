@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::edge::{Edge, Listener, Stores};
+use crate::support::edge::{Edge, Listener};
 use crate::support::hostcalls;
 use crate::support::http::find;
 use crate::support::tokens::{claims, header, jwks, sign};
-use crate::support::world::{issuer, signing_keys};
+use crate::support::world::{issuer, stores};
 
 /// Set in the process that counts.
 const COUNTING: &str = "FASTGATE_TEST_COUNTS_HOSTCALLS";
@@ -62,13 +62,7 @@ fn counted_in_a_process_of_its_own() {
         "routes": [{ "id": "orders", "path": "/orders", "methods": ["GET"], "scopes": ["read"] }],
     });
     let backends = [("app", app), ("issuer", issuer.address)];
-    let stores = Stores {
-        kv: Some(vec![("policy".to_owned(), policy.to_string())]),
-        signing_keys: Some(signing_keys()),
-        backends: backends.map(|(name, address)| (name.to_owned(), address.to_string())).to_vec(),
-        ..Stores::default()
-    };
-    let edge = Edge::start(listener, &stores);
+    let edge = Edge::start(listener, &stores(&policy, &backends));
     let token = sign(&header(), &claims(&iss, "user-1", "read"));
     let request = format!(
         "GET /orders HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {token}\r\naccept: application/json\r\nuser-agent: test/1\r\n\r\n",

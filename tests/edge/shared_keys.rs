@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use crate::support::child::Uvicorn;
-use crate::support::edge::{Edge, Listener, Stores};
+use crate::support::edge::{Edge, Listener};
 use crate::support::http::{Reply, exchange};
 use crate::support::tokens::{claims, header, jwks, sign};
-use crate::support::world::{issuer, policy, signing_keys};
+use crate::support::world::{issuer, policy, stores};
 
 const APP: &str = include_str!("../data/keys/app-exchange.json");
 const FILES: &str = include_str!("../data/keys/files-exchange.json");
@@ -25,13 +25,7 @@ fn response(in_the_policy: Option<&str>, at_the_origin: Option<&str>) -> Reply {
         policy["origins"]["demo"]["key"] = key;
     }
     let backends = [("origin", demo.address), ("issuer", issuer.address), ("echo", issuer.address)];
-    let stores = Stores {
-        kv: Some(vec![("policy".to_owned(), policy.to_string())]),
-        signing_keys: Some(signing_keys()),
-        backends: backends.map(|(name, address)| (name.to_owned(), address.to_string())).to_vec(),
-        ..Stores::default()
-    };
-    let edge = Edge::start(listener, &stores);
+    let edge = Edge::start(listener, &stores(&policy, &backends));
     let token = sign(&header(), &claims(&iss, "user-1", ""));
     let request = format!(
         "GET /me HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n",

@@ -109,6 +109,16 @@ pub(crate) fn signing_keys() -> String {
     fastgate::mint::new_signing_keys().0
 }
 
+/// The stores of an edge with this policy and new signing keys, and these backends.
+pub(crate) fn stores(policy: &Value, backends: &[(&str, SocketAddr)]) -> Stores {
+    Stores {
+        kv: Some(vec![("policy".to_owned(), policy.to_string())]),
+        signing_keys: Some(signing_keys()),
+        backends: backends.iter().map(|(name, address)| ((*name).to_owned(), address.to_string())).collect(),
+        ..Stores::default()
+    }
+}
+
 impl World {
     fn start(parser: &str) -> Self {
         let issuer = issuer(tokens::jwks());
@@ -116,19 +126,8 @@ impl World {
         let listener = Listener::bind();
         let demo = Uvicorn::start(parser, listener.address());
         let policy = policy(listener.address(), &format!("http://{}", issuer.address));
-        let edge = Edge::start(
-            listener,
-            &Stores {
-                kv: Some(vec![("policy".to_owned(), policy.to_string())]),
-                signing_keys: Some(signing_keys()),
-                backends: vec![
-                    ("origin".to_owned(), demo.address.to_string()),
-                    ("echo".to_owned(), echo.address.to_string()),
-                    ("issuer".to_owned(), issuer.address.to_string()),
-                ],
-                ..Stores::default()
-            },
-        );
+        let backends = [("origin", demo.address), ("echo", echo.address), ("issuer", issuer.address)];
+        let edge = Edge::start(listener, &stores(&policy, &backends));
         Self { edge, demo, echo, issuer }
     }
 

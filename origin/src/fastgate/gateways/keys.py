@@ -19,12 +19,11 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from fastgate import strict_json
 from fastgate.base64url import from_base64url
 from fastgate.errors import JwksRefused, KeysUnavailable, KeyUnknown
 from fastgate.gateways.gateway import Algorithm, Gateway, Members
 from fastgate.gateways.verify import PublicKey
-from fastgate.keys.jwks import by_kid
+from fastgate.keys.jwks import by_kid, entries_of
 from fastgate.keys.source import FetchedKeys, Limits
 
 KEYS_HELD = 16
@@ -153,13 +152,7 @@ def read_jwk_set(document: bytes, algorithm: Algorithm) -> Mapping[str, PublicKe
         JwksRefused: the document is not a JWK Set, holds no usable key, or has a `kid` twice.
 
     """
-    try:
-        entries = strict_json.parse_object(document).get("keys")
-    except ValueError as error:
-        raise JwksRefused("not-json") from error
-    if not isinstance(entries, list):
-        raise JwksRefused("not-a-jwk-set")
-    return by_kid(_usable(entries, algorithm))
+    return by_kid(_usable(entries_of(document), algorithm))
 
 
 def _usable(entries: list[object], algorithm: Algorithm) -> Iterator[tuple[str, PublicKey]]:

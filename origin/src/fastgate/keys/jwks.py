@@ -59,16 +59,23 @@ def read_jwks(document: bytes) -> PublishedKeys:
         JwksRefused: the document is not a JWK Set, holds no usable key, or has a `kid` twice.
 
     """
+    public = [
+        entry for entry in entries_of(document) if isinstance(entry, dict) and _is_public(entry)
+    ]
+    signing, exchange = list(_signing(public)), list(_exchange(public))
+    by_kid([*signing, *((key.kid, key) for key in exchange)])
+    return PublishedKeys(dict(signing), tuple(exchange))
+
+
+def entries_of(document: bytes) -> list[object]:
+    """Return the entries of a JWK Set, which is JSON. Raises `JwksRefused` if it is not one."""
     try:
         entries = strict_json.parse_object(document).get("keys")
     except ValueError as error:
         raise JwksRefused("not-json") from error
     if not isinstance(entries, list):
         raise JwksRefused("not-a-jwk-set")
-    public = [entry for entry in entries if isinstance(entry, dict) and _is_public(entry)]
-    signing, exchange = list(_signing(public)), list(_exchange(public))
-    by_kid([*signing, *((key.kid, key) for key in exchange)])
-    return PublishedKeys(dict(signing), tuple(exchange))
+    return entries
 
 
 def by_kid(found: Iterable[tuple[str, Key]]) -> dict[str, Key]:
