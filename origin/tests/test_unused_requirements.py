@@ -154,6 +154,20 @@ BY_ENDPOINT = requires(role="by endpoint")
 original = requires(role="original")
 app.dependency_overrides[original] = requires(role="original", scope="more")
 app.get("/overridden", dependencies=[Depends(original)])(lambda: 1)
+
+in_override = Run(requires(role="in the override"))
+
+async def replaced(caller: Caller): ...
+
+async def override(caller: Caller, connection: HTTPConnection, scopes: SecurityScopes):
+    await in_override.__call__(connection, scopes)
+
+app.dependency_overrides[replaced] = override
+app.get("/replaced", dependencies=[Depends(replaced)])(lambda: 1)
+
+moved = APIRouter(dependencies=[Depends(requires(role="moved"))])
+moved.mount("/moved", at_edge(**AT_EDGE, require={"role": "moved"})(closure(None)))
+app.router.routes.append(moved.routes[0])
 """
 
 DECLARED = 'at_edge(access="authenticated", methods=["GET"])'
