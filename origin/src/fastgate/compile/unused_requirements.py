@@ -10,7 +10,7 @@ from itertools import chain
 from types import ModuleType
 from typing import TypeAlias
 
-from starlette.routing import BaseRoute, Host, Mount
+from starlette.routing import Host, Mount
 
 from fastgate.compile.cache import cached
 from fastgate.compile.caller_faults import unread_requirement_faults
@@ -26,7 +26,7 @@ from fastgate.compile.callers.lost_requirements import (
 )
 from fastgate.compile.callers.object_graph import Graph
 from fastgate.compile.callers.unread_signatures import unread_requirements
-from fastgate.compile.endpoints.endpoint import Endpoint
+from fastgate.compile.endpoints.endpoint import Endpoint, Kind
 from fastgate.compile.endpoints.listing import endpoints
 from fastgate.declare.lookup import is_router, targets_of
 from fastgate.declare.provenance import dependencies_of
@@ -90,9 +90,11 @@ def _called_in(calls: Iterable[object]) -> Iterator[Requires]:
 
 def _unread_at(endpoint: Endpoint) -> Iterator[Requires]:
     """Yield what its functions require in signatures that FastAPI does not read, if a fault."""
+    target = endpoint.source if endpoint.kind in (Kind.HTTP, Kind.WEBSOCKET) else None
     if any(unread_requirement_faults(endpoint)):
-        for unread in unread_requirements(endpoint.source, endpoint.tree):
-            tree = dependant_of_listed(unread.dependencies, "/")
+        for unread in unread_requirements(target, endpoint.tree):
+            listed = [each for each in unread.dependencies if each.dependency is not None]
+            tree = dependant_of_listed(listed, "/")
             yield from _called_in(each.call for each in flatten(tree))
 
 
@@ -125,5 +127,5 @@ def _parts_of_app(part: object) -> Iterator[object]:
         yield from attribute(part, "user_middleware") or ()  # type: ignore[misc]
     elif is_a(part, Mount, Host):
         yield from targets_of(part)
-    elif is_a(part, BaseRoute):
-        yield attribute(part, "endpoint")
+    elif (endpoint := attribute(part, "endpoint")) is not None:
+        yield endpoint
