@@ -13,11 +13,11 @@ use crate::refusal::Refusal;
 use crate::request::RequestHead;
 use crate::route;
 use crate::trail::Trail;
-pub use decision::{Decision, refuse};
+pub use decision::{Decision, Publication, refuse};
 pub use environment::Environment;
 use pipeline::Pipeline;
 use well_known::Published;
-pub use well_known::{KEYS_PATH, Publication, metadata_paths};
+pub use well_known::{KEYS_PATH, metadata_paths};
 
 /// A policy and the keys to sign with: all that is needed to decide on requests.
 #[derive(Debug)]
@@ -59,9 +59,9 @@ impl Gateway {
     /// Runs the steps in order. Each takes the evidence of the one before it; the first refusal ends the run.
     fn run<'run>(&'run self, head: RequestHead, pipeline: &mut Pipeline<'run, '_>) -> Result<Decision, Refusal> {
         let target = pipeline.normalize(head)?;
-        if let Some(document) = self.published.at(&target) {
+        if let Some(requested) = self.published.at(&target) {
             pipeline.flood(None, &target)?;
-            return Ok(Decision::Publish(Published::publication(document, &self.minter)?));
+            return Ok(requested.respond(&self.minter)?);
         }
         if let Some(preflight) = pipeline.preflight(&self.policy, &target).transpose() {
             pipeline.flood(None, &target)?;

@@ -1,6 +1,5 @@
 //! The outcome of a request.
 
-use super::well_known::Publication;
 use crate::headers::Headers;
 use crate::mint::Grant;
 use crate::problem::Problem;
@@ -18,6 +17,16 @@ pub enum Decision {
     Preflight(Headers),
     /// It is refused.
     Refuse(Problem),
+}
+
+/// A document that the edge publishes about itself. It is public.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publication {
+    /// The fields of the response. Clients may cache it for five minutes, so a new key must be published that long
+    /// before it signs. `Content-Length` is among them in a response to HEAD, which has no content.
+    pub fields: Headers,
+    /// Its content.
+    pub body: String,
 }
 
 /// Writes a refusal into the trail and turns it into the problem that the client sees.

@@ -1,9 +1,9 @@
 //! The steps of the pipeline, one method each. A method calls the module of its step and records the outcome; it
 //! decides nothing itself.
 
-use super::decision::{Decision, refuse};
+use super::decision::{Decision, Publication, refuse};
 use super::environment::Environment;
-use super::well_known::{Publication, metadata_url};
+use super::well_known::metadata_url;
 use crate::authorize::{Permit, authorize, check_shadow};
 use crate::availability::{self, Available};
 use crate::client::Fact;

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use super::decision::{Decision, Publication};
 use crate::headers::Headers;
 use crate::identity::dpop;
 use crate::mint::{MintError, Minter};
@@ -18,19 +19,28 @@ pub const KEYS_PATH: &str = "/.well-known/fastgate/jwks.json";
 /// The well-known path of the metadata; the path of the resource follows it (RFC 9728 §3.1).
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
-/// A document that the edge publishes about itself. It is public.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Publication {
-    /// The fields of the response. Clients may cache it for five minutes, so a new key must be published that long
-    /// before it signs.
-    pub fields: Headers,
-    /// Its content.
-    pub body: String,
+/// A request for one of the documents.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Requested<'published> {
+    document: Document<'published>,
+    purpose: Purpose,
+}
+
+/// What a request for a document is for, by its method.
+#[derive(Clone, Copy, Debug)]
+enum Purpose {
+    /// GET.
+    Content,
+    /// HEAD.
+    Fields,
+    /// A CORS preflight. Browsers send one if a page adds fields to the request, as clients of MCP do with
+    /// `MCP-Protocol-Version`.
+    Preflight,
 }
 
 /// One of the documents.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Document<'published> {
+enum Document<'published> {
     /// The public halves of the edge's signing keys.
     Keys,
     /// The metadata of a protected resource (RFC 9728), as JSON.
@@ -70,40 +80,67 @@ impl Published {
         Self { resources: of_origins.chain([metadata(None, None)]).collect() }
     }
 
-    /// The document at the host and path of `target`, whatever the routes are; `None` for any other path or method.
-    pub(super) fn at(&self, target: &Target) -> Option<Document<'_>> {
+    /// What `target` requests of the document at its host and path, whatever the routes are; `None` if there is none, or
+    /// for another method.
+    pub(super) fn at(&self, target: &Target) -> Option<Requested<'_>> {
         let path = target.path().encoded();
-        if target.method() != "GET" || !path.starts_with("/.well-known/") {
+        if !path.starts_with("/.well-known/") {
             return None;
         }
+        let purpose = match target.method() {
+            "GET" => Purpose::Content,
+            "HEAD" => Purpose::Fields,
+            "OPTIONS" if is_preflight(target) => Purpose::Preflight,
+            _ => return None,
+        };
+        self.document(target.host(), path).map(|document| Requested { document, purpose })
+    }
+
+    fn document(&self, host: &str, path: &str) -> Option<Document<'_>> {
         if path == KEYS_PATH {
             return Some(Document::Keys);
         }
-        let name = split_port(target.host()).map(|(name, _)| name);
+        let name = split_port(host).map(|(name, _)| name);
         let is_here = |known: &&Metadata| {
             let is_host = |host: &str| name.is_some_and(|name| name.eq_ignore_ascii_case(host));
             known.path == path && known.host.as_deref().is_none_or(is_host)
         };
         self.resources.iter().find(is_here).map(|known| Document::Resource(&known.document))
     }
+}
 
-    /// The content of a document.
+impl Requested<'_> {
+    /// The response.
     ///
     /// # Errors
     /// [`MintError::SigningFailed`] if a signing key has no public half.
-    pub(super) fn publication(document: Document<'_>, minter: &Minter) -> Result<Publication, MintError> {
-        let (media_type, body) = match document {
+    pub(super) fn respond(self, minter: &Minter) -> Result<Decision, MintError> {
+        // Clients that run in a browser read the metadata to find the issuer. The documents are public.
+        let every_page = ("access-control-allow-origin", "*");
+        if matches!(self.purpose, Purpose::Preflight) {
+            let methods = ("access-control-allow-methods", "GET, HEAD");
+            let fields =
+                [every_page, methods, ("access-control-allow-headers", "*"), ("access-control-max-age", "7200")];
+            return Ok(Decision::Preflight(fields.into_iter().collect()));
+        }
+        let (media_type, body) = match self.document {
             Document::Keys => ("application/jwk-set+json", minter.published_keys()?),
             Document::Resource(document) => ("application/json", document.to_owned()),
         };
-        let fields = [
-            ("content-type", media_type),
-            ("cache-control", "public, max-age=300"),
-            // Clients that run in a browser read the metadata to find the issuer. The documents are public.
-            ("access-control-allow-origin", "*"),
-        ];
-        Ok(Publication { fields: fields.into_iter().collect(), body })
+        let fields = [("content-type", media_type), ("cache-control", "public, max-age=300"), every_page];
+        let mut fields: Headers = fields.into_iter().collect();
+        if matches!(self.purpose, Purpose::Fields) {
+            fields.append("content-length", body.len().to_string());
+            return Ok(Decision::Publish(Publication { fields, body: String::new() }));
+        }
+        Ok(Decision::Publish(Publication { fields, body }))
     }
+}
+
+/// Whether an OPTIONS request asks whether a page may read (the Fetch standard, "CORS-preflight request").
+fn is_preflight(target: &Target) -> bool {
+    let wanted = |value: &[u8]| matches!(value, b"GET" | b"HEAD");
+    target.headers().all("access-control-request-method").any(wanted)
 }
 
 /// The paths on which the edge publishes the metadata of the resources of `policy` (RFC 9728 §3.1), encoded as in the

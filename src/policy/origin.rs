@@ -34,8 +34,8 @@ pub struct OriginDocument {
     #[serde(default)]
     pub token_audiences: Option<Vec<String>>,
     /// The resource identifier of the application (RFC 9728 §1.2), if it has one of its own: an https URL on one of
-    /// `edge.hosts`, such as `https://api.example.com/mcp`, without percent-encoded characters in its path. The edge
-    /// publishes its metadata at `https://api.example.com/.well-known/oauth-protected-resource/mcp`, and the challenges
+    /// `edge.hosts`, such as `https://api.example.com/mcp`, with the host in lower case and no percent-encoded characters
+    /// in its path. The edge publishes its metadata at `https://api.example.com/.well-known/oauth-protected-resource/mcp`, and the challenges
     /// of its routes name that URL. If an issuer lists the identifier in `audiences`, its tokens must name it on routes
     /// without `token_audiences`. A token that names only this identifier is refused on routes of other origins. Each
     /// origin needs an identifier of its own. Default: none; its routes belong to `edge.resource`.

@@ -201,6 +201,23 @@ fn the_resource_metadata_is_at_the_url_in_the_challenges() {
 }
 
 #[test]
+fn pages_and_head_reach_the_resource_metadata() {
+    let path = "/.well-known/oauth-protected-resource";
+    let whole = WORLD.send(&format!("GET {path}"), "");
+    let head = WORLD.send(&format!("HEAD {path}"), "");
+    let length = whole.reply().body.len().to_string();
+    assert_eq!((head.reply().status, head.reply().header("content-length")), (200, Some(length.as_str())));
+    assert_eq!(head.reply().body.len(), 0);
+    let fields = "origin: https://page.test\r\naccess-control-request-method: GET\r\n\
+                  access-control-request-headers: mcp-protocol-version\r\n";
+    let preflight = WORLD.send(&format!("OPTIONS {path}"), fields);
+    let allowed = |name: &str| preflight.reply().header(name).map(str::to_owned);
+    assert_eq!(preflight.reply().status, 204);
+    assert_eq!(allowed("access-control-allow-origin").as_deref(), Some("*"));
+    assert_eq!(allowed("access-control-allow-headers").as_deref(), Some("*"));
+}
+
+#[test]
 fn a_resource_below_the_edge_has_its_own_metadata_and_audience() {
     let edge = format!("http://{}", WORLD.edge.address);
     let refused = WORLD.send("POST /mcp", "content-length: 0\r\n");

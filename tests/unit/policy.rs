@@ -27,6 +27,7 @@ fn table() -> Vec<(&'static str, Value, &'static str, Fault)> {
     let convertor = || TemplateError::UnknownConvertor("regex".to_owned());
     let zoo = |changes: Value| json!({ "backend": "b", "audience": "zoo", "key": origin_key(&changes) });
     let of_resource = |resource: &str| json!({ "backend": "b", "audience": resource, "resource": resource });
+    let files = json!({ "backend": "b", "audience": "files", "resource": "https://edge.test/a" });
     let app_with_that_key = json!({ "backend": "b", "audience": "app-audience", "key": origin_key(&json!({})) });
     let socket = |id, path| {
         let methods = ["GET"];
@@ -69,16 +70,23 @@ fn table() -> Vec<(&'static str, Value, &'static str, Fault)> {
         ("/origins/app/resource", json!("https://edge.test/a#b"), "$.origins.app.resource", Fault::NotHttps),
         ("/origins/app/resource", json!("https://other.test/a"), "$.origins.app.resource", Fault::ForeignResource),
         ("/origins/app/resource", json!("https://edge.test:1/a"), "$.origins.app.resource", Fault::ForeignResource),
-        ("/origins/app/resource", json!("https://edge.test/a/../b"), "$.origins.app.resource", Fault::NotAResourcePath),
-        ("/origins/app/resource", json!("https://edge.test/."), "$.origins.app.resource", Fault::NotAResourcePath),
-        ("/origins/app/resource", json!("https://edge.test/a%2fb"), "$.origins.app.resource", Fault::NotAResourcePath),
-        ("/origins/app/resource", json!("https://edge.test//a"), "$.origins.app.resource", Fault::NotAResourcePath),
-        ("/origins/app/resource", json!("https://edge.test/a//"), "$.origins.app.resource", Fault::NotAResourcePath),
-        ("/origins/app/resource", json!("https://edge.test/{a}"), "$.origins.app.resource", Fault::NotAResourcePath),
-        ("/origins/app/resource", json!("https://EDGE.test/"), "$.origins.app.resource", Fault::ResourceOfEdge),
+        (
+            "/origins/app/resource",
+            json!("https://edge.test/a/../b"),
+            "$.origins.app.resource",
+            Fault::AmbiguousResource,
+        ),
+        ("/origins/app/resource", json!("https://edge.test/."), "$.origins.app.resource", Fault::AmbiguousResource),
+        ("/origins/app/resource", json!("https://edge.test/a%2fb"), "$.origins.app.resource", Fault::AmbiguousResource),
+        ("/origins/app/resource", json!("https://edge.test//a"), "$.origins.app.resource", Fault::AmbiguousResource),
+        ("/origins/app/resource", json!("https://edge.test/a//"), "$.origins.app.resource", Fault::AmbiguousResource),
+        ("/origins/app/resource", json!("https://edge.test/{a}"), "$.origins.app.resource", Fault::AmbiguousResource),
+        ("/origins/app/resource", json!("https://EDGE.test/a"), "$.origins.app.resource", Fault::AmbiguousResource),
+        ("/origins/app/resource", json!("https://edge.test:443/a"), "$.origins.app.resource", Fault::AmbiguousResource),
+        ("/origins/app/resource", json!("https://edge.test/"), "$.origins.app.resource", Fault::ResourceOfEdge),
         (
             "/origins",
-            json!({ "app": of_resource("https://edge.test/a"), "files": of_resource("https://Edge.test:443/a") }),
+            json!({ "app": of_resource("https://edge.test/a"), "files": files }),
             "$.origins.files.resource",
             Fault::TakenResource { other: "app".to_owned() },
         ),

@@ -51,7 +51,11 @@ pub(in crate::compute) fn problem(problem: &Problem) -> Response {
 
 /// A document that the edge publishes.
 pub(in crate::compute) fn published(publication: &Publication) -> Response {
-    Response::new(200, &publication.fields, BodyHandle::from(publication.body.as_str()))
+    let mut response = Response::new(200, &publication.fields, BodyHandle::from(publication.body.as_str()));
+    if publication.fields.all("content-length").next().is_some() {
+        response.handle.set_framing_headers_mode(FramingHeadersMode::ManuallyFromHeaders);
+    }
+    response
 }
 
 /// The response to a CORS preflight.

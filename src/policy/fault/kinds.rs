@@ -66,9 +66,9 @@ pub enum Fault {
     /// The resource of an origin is not on a host that requests may name.
     #[error("is not on one of \"edge.hosts\"")]
     ForeignResource,
-    /// The path of a resource has an encoded character, an empty segment or a dot segment.
-    #[error("has a path that can be written in another way")]
-    NotAResourcePath,
+    /// The host of a resource has capital letters or the default port, or its path an encoded or empty segment.
+    #[error("can be written in another way")]
+    AmbiguousResource,
     /// An origin has the resource of the edge.
     #[error("is the resource of the edge, too")]
     ResourceOfEdge,

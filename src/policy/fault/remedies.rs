@@ -39,7 +39,10 @@ impl Fault {
                 "give each application an audience of its own, or make the two one origin with one backend"
             }
             Self::ForeignResource => "write a URL on a host of the edge, or add its host to \"edge.hosts\"",
-            Self::NotAResourcePath => "write it without percent-encoded characters, empty segments and dot segments",
+            Self::AmbiguousResource => {
+                "write the host in lower case, without the default port, and the path without percent-encoded characters, \
+                 empty segments and dot segments"
+            }
             Self::ResourceOfEdge => "leave it out: the routes of an origin without it belong to the edge's resource",
             Self::TakenResource { .. } => "give each a path or a host of its own, or make the two one origin",
             Self::PrivateKey => NEW_ORIGIN_KEY,

@@ -12,8 +12,8 @@ pub(super) fn read(identifier: Option<String>, edge: &Edge, at: &str, faults: &m
         Some(Fault::NotHttps)
     } else if !is_served(&identifier, edge) {
         Some(Fault::ForeignResource)
-    } else if !is_unambiguous(path(&identifier)) {
-        Some(Fault::NotAResourcePath)
+    } else if !has_plain_authority(&identifier) || !is_unambiguous(path(&identifier)) {
+        Some(Fault::AmbiguousResource)
     } else if is_same_place(&identifier, &edge.resource) {
         Some(Fault::ResourceOfEdge)
     } else {
@@ -40,6 +40,13 @@ fn is_served(url: &str, edge: &Edge) -> bool {
     let default = if url.starts_with("http:") { 80 } else { 443 };
     let named = authority(url).and_then(split_port);
     named.is_some_and(|(name, port)| edge.hosts.find(name, port, default).is_some())
+}
+
+/// Whether the host is in lower case and without the default port of the scheme. Clients compare the identifier with
+/// the URL that they use (RFC 9728 §3.3), and write that in its normal form (RFC 3986 §6.2).
+fn has_plain_authority(url: &str) -> bool {
+    let default = if url.starts_with("http:") { ":80" } else { ":443" };
+    authority(url).is_some_and(|host| !host.ends_with(default) && !host.bytes().any(|byte| byte.is_ascii_uppercase()))
 }
 
 /// Whether each character is itself in every spelling of the path (unreserved, sub-delims, `:` and `@` of RFC 3986

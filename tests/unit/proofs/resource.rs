@@ -133,11 +133,32 @@ fn challenges_name_the_metadata_of_the_resource_of_the_route() {
 }
 
 #[test]
-fn only_get_and_only_the_whole_path_get_the_metadata() {
+fn no_other_method_and_no_other_path_get_the_metadata() {
     let gate = gate_with(&json!({}));
     assert_eq!(gate.verdict(request("POST", "/.well-known/oauth-protected-resource")), "no-route");
     for target in ["/.well-known/oauth-protected-resource/", "/.well-known/oauth-protected-resource/x"] {
         assert_eq!(gate.verdict(get(target)), "no-route", "{target}");
+    }
+}
+
+#[test]
+fn head_gets_the_fields_and_a_page_may_read_with_fields_of_its_own() {
+    let gate = gate_with(&json!({}));
+    for path in ["/.well-known/oauth-protected-resource", "/.well-known/fastgate/jwks.json"] {
+        let Decision::Publish(whole) = gate.send(get(path)).decision else { panic!("{path} is published") };
+        let Decision::Publish(head) = gate.send(request("HEAD", path)).decision else { panic!("{path} has fields") };
+        let length = whole.body.len().to_string();
+        assert_eq!(head.fields.all("content-length").collect::<Vec<_>>(), [length.as_bytes()]);
+        assert_eq!(head.body, "");
+        let preflight = request("OPTIONS", path).field("access-control-request-method", "GET");
+        let Decision::Preflight(fields) = gate.send(preflight).decision else { panic!("a page may read {path}") };
+        for (name, value) in [("origin", "*"), ("methods", "GET, HEAD"), ("headers", "*")] {
+            let name = format!("access-control-allow-{name}");
+            assert_eq!(fields.all(&name).collect::<Vec<_>>(), [value.as_bytes()], "{name}");
+        }
+        let other = request("OPTIONS", path).field("access-control-request-method", "PUT");
+        assert_eq!(gate.verdict(other), "no-route");
+        assert_eq!(gate.verdict(request("OPTIONS", path)), "no-route", "it is no preflight");
     }
 }
 
