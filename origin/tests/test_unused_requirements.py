@@ -404,6 +404,39 @@ def test_what_is_a_fault_has_no_note(
     assert "no route depends on it" not in capsys.readouterr().err
 
 
+TEXTS = """
+router = APIRouter()
+
+@router.get("/used")
+def used(caller: Annotated[Identity, Depends(requires(role="used"))]): ...
+
+# As if there were more annotations than `typing` keeps: older FastAPI reads this one again.
+import typing
+for clear in typing._cleanups:
+    clear()
+app.include_router(router)
+
+@app.get("/also-used")
+def also_used(caller: Annotated[Identity, Depends(requires(role="also used"))]): ...
+
+unused = APIRouter()
+
+@unused.get("/x")
+def x(caller: Annotated[Identity, Depends(requires(role="lost"))]): ...
+"""
+
+
+def test_annotations_that_are_strings_have_the_line_of_their_decorator(
+    tmp_path: Path, module: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / f"{module}.py"
+    file.write_text(source := "from __future__ import annotations" + HEAD + TEXTS)
+    assert main(["policy", f"{module}:app", "--app-dir", str(tmp_path)]) == 0
+    note, _ = capsys.readouterr().err.splitlines()
+    line = source.splitlines().index('@unused.get("/x")') + 1
+    assert note.startswith(f"{file}:{line}: requires(role='lost') has no effect")
+
+
 WRITTEN = """
 LOST = [
     requires(role="a", group="b", scope="c", bound=True, acr=["d", "e"], max_age=0),

@@ -43,14 +43,16 @@ def unused_requirements(app: object, written: Sequence[WrittenRequirement]) -> l
     """Return a sentence for each requirement that no route of `app` depends on, in order.
 
     Equal requirements of one line are one, as they are for FastAPI. One that nothing refers to any
-    more is in use if an equal one is: `typing` returns the same object for two annotations
-    `Annotated[Identity, Depends(requires(…))]` that are equal.
+    more is in use if an equal one is, because `typing` returns the same object for two annotations
+    `Annotated[Identity, Depends(requires(…))]` that are equal. So is one in the text of an
+    annotation, because FastAPI evaluates that again for each copy of a route.
     """
     kept = [each.dependency() for each in written]
     keys = [(each.where, each.requirement) for each in written]
     left = dict.fromkeys(keys)
     of_object = {id(each): key for each, key in zip(kept, keys, strict=True) if each is not None}
-    still_there = {*of_object.values()}
+    texts = {key for each, key in zip(written, keys, strict=True) if each.is_text}
+    compared_by_object = {*of_object.values()} - texts
     equal = dict[object, set[_Key]]()
     for key in keys:
         equal.setdefault(key[1], set()).add(key)
@@ -59,7 +61,7 @@ def unused_requirements(app: object, written: Sequence[WrittenRequirement]) -> l
         found = of_object.get(id(used))
         for key in equal.get(used.requirement, ()):
             # An unknown object is a copy, as of a router that was copied.
-            if found is None or key == found or key not in still_there:
+            if found is None or key == found or key not in compared_by_object:
                 left.pop(key, None)
     return [f"{where}: {each!r} has no effect: no route depends on it" for where, each in left]
 

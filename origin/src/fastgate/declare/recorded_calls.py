@@ -7,7 +7,7 @@ a running service keeps none of them.
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,11 @@ from weakref import ReferenceType, ref
 from fastgate.declare.static_access import is_a
 
 _PACKAGE = str(Path(__file__).parents[1]) + os.sep
+_READ_ANNOTATIONS = (
+    *("fastapi", "starlette", "pydantic"),
+    *("annotationlib", "inspect", "typing", "typing_extensions"),
+)
+"""The packages that evaluate annotations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,9 @@ class WrittenRequirement:
     """What it requires. Equal requirements are equal and have the same hash."""
     where: str
     """`file:line` of the call."""
+    is_text: bool
+    """Whether it is in an annotation that is a string. FastAPI evaluates it again for each copy of
+    the route, and `where` is the line that made FastAPI read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +78,7 @@ def record(target: object, members: Mapping[str, object], below: str | None = No
     """Record one call of `at_edge`."""
     if not _open:
         return
-    call = Call(target, dict(members), below, _place_of_the_call())
+    call = Call(target, dict(members), below, _place_of_the_call()[0])
     for each in _open:
         each.calls.append(call)
 
@@ -79,17 +87,35 @@ def record_requirement(dependency: object, requirement: object) -> None:
     """Record the dependency that a call of `requires` returns, and what it requires."""
     if not _open:
         return
-    written = WrittenRequirement(ref(dependency), requirement, _place_of_the_call())
+    written = WrittenRequirement(ref(dependency), requirement, *_place_of_the_call())
     for each in _open:
         each.requirements.append(written)
 
 
-def _place_of_the_call() -> str:
-    """Return `file:line` of the nearest caller outside of this package; empty if there is none."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+def _place_of_the_call() -> tuple[str, bool]:
+    """Return `file:line` of the nearest caller outside of this package; empty if there is none.
+
+    Also return whether it is the text of an annotation, which has no file.
+    """
+    nearest = _nearest(sys._getframe(1), lambda _: False)
+    if nearest is None:
+        return "", False
+    is_text = nearest.f_code.co_filename.startswith("<")
+    frame = (_nearest(nearest, _evaluates_text) or nearest) if is_text else nearest
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}", is_text
+
+
+def _nearest(frame: FrameType | None, is_skipped: Callable[[FrameType], bool]) -> FrameType | None:
+    while frame is not None and (
+        frame.f_code.co_filename.startswith(_PACKAGE) or is_skipped(frame)
+    ):
         frame = frame.f_back
-    return "" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    return frame
+
+
+def _evaluates_text(frame: FrameType) -> bool:
+    module = str(frame.f_globals.get("__name__")).partition(".")[0]
+    return frame.f_code.co_filename.startswith("<") or module in _READ_ANNOTATIONS
 
 
 def object_key(target: object) -> tuple[int, ...]:
