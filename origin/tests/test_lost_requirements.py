@@ -1,12 +1,14 @@
 """`requires(…)` where FastAPI runs no dependency: a fault, and the app serves no such endpoint."""
 
 import functools
+import logging
 from collections.abc import Callable
 from typing import Annotated, Any
 
 import pytest
 from fastapi import Depends, FastAPI, Security
 from fastapi.requests import HTTPConnection
+from fastapi.security import SecurityScopes
 from starlette.testclient import TestClient
 
 import fastgate as package
@@ -220,7 +222,77 @@ async def reads_claims(connection: HTTPConnection) -> object:
     return claim("tenant").name
 
 
-@pytest.mark.parametrize("dependency", [writes_dependencies, reads_attributes, reads_claims, ADMIN])
+def logs_names() -> object:
+    shown = (requires.__name__, ADMIN.requirement, package.role.__qualname__)
+    logging.getLogger("app").debug("%s %s %s", *shown)
+    return None
+
+
+async def runs(connection: HTTPConnection, scopes: SecurityScopes) -> Identity:
+    return await ADMIN(connection, scopes)
+
+
+async def runs_as_text(connection: "HTTPConnection", scopes: "SecurityScopes") -> Identity:
+    return await ADMIN(connection, scopes)
+
+
+async def runs_annotated(
+    connection: HTTPConnection, scopes: Annotated[SecurityScopes, "of the chain"]
+) -> Identity:
+    return await ADMIN(connection, scopes)
+
+
+async def runs_without_scopes(connection: HTTPConnection) -> Identity:
+    return await ADMIN(connection, SecurityScopes())
+
+
+async def helper(connection: HTTPConnection, scopes: Any) -> Identity:  # noqa: ANN401
+    return await ADMIN(connection, scopes)
+
+
+async def runs_by_helper(connection: HTTPConnection, scopes: SecurityScopes) -> Identity:
+    return await helper(connection, scopes)
+
+
+async def runs_by_another(connection: HTTPConnection) -> Identity:
+    return await runs_without_scopes(connection)
+
+
+class Runs:
+    """A dependency that runs the requirements in an attribute."""
+
+    def __init__(self, *needs: Requires) -> None:
+        self.needs = needs
+
+    async def __call__(self, connection: HTTPConnection, scopes: SecurityScopes) -> None:
+        for need in self.needs:
+            await need(connection, scopes)
+
+
+RUNNING = {
+    **{each.__name__: each for each in (runs, runs_as_text, runs_annotated, runs_without_scopes)},
+    **{each.__name__: each for each in (runs_by_helper, runs_by_another)},
+    "object": Runs(ADMIN, requires(role="auditor")),
+    "method": Runs(ADMIN).__call__,
+    "partial": functools.partial(runs),
+}
+
+
+@pytest.mark.parametrize("dependency", RUNNING.values(), ids=RUNNING)
+def test_a_dependency_that_runs_a_requirement_is_no_fault(
+    dependency: Callable[..., Any], edge: Edge
+) -> None:
+    compile_routes(app_with(dependency))
+    app = app_with(dependency)
+    put_behind_guard(app, edge.settings())
+    with TestClient(app) as client:
+        response = client.get("/x", headers=edge.headers("/x", "/x"))
+    assert response.status_code == 403
+
+
+@pytest.mark.parametrize(
+    "dependency", [writes_dependencies, reads_attributes, logs_names, reads_claims, ADMIN]
+)
 def test_other_uses_are_no_faults(dependency: Callable[..., Any], edge: Edge) -> None:
     compile_routes(app_with(dependency))
     app = app_with(dependency)

@@ -273,3 +273,30 @@ def test_marks_that_admit_no_fewer_callers_are_no_faults(iap: FakeGateway) -> No
     app = FastAPI(openapi_url=None)
     app.mount("/s", Wrapper(marked_endpoint({"access": "public", "limits": ["a"]})))
     assert get(app, iap, "/s/u") == 200
+
+
+def named(function: Callable[[], object]) -> Callable[[], object]:
+    def names() -> object:
+        return [function.__name__, (lambda: function.__qualname__)(), function.__doc__]
+
+    return names
+
+
+def named_and_called(function: Callable[[], object]) -> Callable[[], object]:
+    def calls() -> object:
+        return function.__name__, function()
+
+    return calls
+
+
+@pytest.mark.parametrize(("refer", "status"), [(named, 200), (named_and_called, 503)])
+@pytest.mark.parametrize("is_served", [False, True])
+def test_a_marked_function_that_is_only_named_is_not_called(
+    refer: Callable[..., Any], status: int, iap: FakeGateway, *, is_served: bool
+) -> None:
+    marked = at_edge(scopes=["a"])(lambda: "in")
+    app = FastAPI(openapi_url=None)
+    app.get("/u")(refer(marked))
+    if is_served:
+        app.get("/marked")(marked)
+    assert get(app, iap, "/u") == status

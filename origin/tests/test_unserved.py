@@ -173,7 +173,7 @@ def test_each_declaration_that_no_route_has_is_named_with_its_line(
 def test_declarations_outside_of_recording_are_not_kept() -> None:
     from fastgate import at_edge
 
-    with recording() as calls:
+    with recording() as recorded:
         pass
     at_edge(access="public")(lambda: None)
-    assert calls == []
+    assert recorded.calls == []

@@ -74,8 +74,9 @@ class Condition(ABC):
         """Refuse `role("a") and role("b")`, of which Python would keep only the last."""
         raise TypeError("a condition is not true or false: write all_of(…), any_of(…) or not_(…)")
 
+    @abstractmethod
     def __repr__(self) -> str:
-        return f"<condition {canonical(self.document())}>"
+        """Return the condition as an app writes it, in the words of `vocabulary`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -89,6 +90,9 @@ class Member(Condition):
     def is_scope(self) -> bool:
         """Whether it is a scope."""
         return self.kind == "scope"
+
+    def __repr__(self) -> str:
+        return f"{self.kind}({self.name!r})"
 
     def document(self) -> dict[str, JsonValue]:
         """Return the condition as the policy writes it."""
@@ -111,6 +115,9 @@ class Combined(Condition):
 
     kind: str
     conditions: tuple[Condition, ...]
+
+    def __repr__(self) -> str:
+        return f"{self.kind}_of({', '.join(map(repr, self.conditions))})"
 
     def document(self) -> dict[str, JsonValue]:
         """Return the condition as the policy writes it."""
@@ -138,6 +145,9 @@ class Negated(Condition):
 
     condition: Condition
 
+    def __repr__(self) -> str:
+        return f"not_({self.condition!r})"
+
     def document(self) -> dict[str, JsonValue]:
         """Return the condition as the policy writes it."""
         return {"not": self.condition.document()}
@@ -159,6 +169,13 @@ class ClaimTest(Condition):
     name: str | tuple[str, ...]
     test: str
     expected: Scalar | tuple[Scalar, ...]
+
+    def __repr__(self) -> str:
+        name, expected = (
+            [*each] if isinstance(each, tuple) else each for each in (self.name, self.expected)
+        )
+        method = "is_in" if self.test == "in" else self.test
+        return f"claim({name!r}).{method}({expected!r})"
 
     def document(self) -> dict[str, JsonValue]:
         """Return the condition as the policy writes it."""

@@ -16,6 +16,7 @@ from fastapi.security import SecurityScopes
 from fastgate import problem, vocabulary
 from fastgate.claims import SCOPE_KEY, EdgeClaims
 from fastgate.conditions import Condition, Facts, Member, conjuncts
+from fastgate.declare.recorded_calls import record_requirement
 from fastgate.dependencies import FastgateScheme, known_caller, knows_scopes, refuse, require_scopes
 from fastgate.edge_only import Handler, NeverRead
 from fastgate.errors import (
@@ -36,7 +37,7 @@ _WITHOUT_DEPENDS = NeverRead(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Requirement:
     """What one `requires(…)` requires of a known caller."""
 
@@ -49,6 +50,21 @@ class Requirement:
     """The accepted values of `acr`; all if empty."""
     max_age: int | None = None
     """The greatest time since the sign-in, in seconds."""
+
+    def __repr__(self) -> str:
+        """Return the requirement as a call of `requires`, with keywords where it takes them."""
+        members = (*self.conditions, *(vocabulary.scope(name) for name in self.scopes))
+        kinds = [each.kind for each in members if isinstance(each, Member)]
+        positional, keywords = list[str](), list[str]()
+        for each in members:
+            if isinstance(each, Member) and kinds.count(each.kind) == 1:
+                keywords.append(f"{each.kind}={each.name!r}")
+            else:
+                positional.append(repr(each))
+        keywords += ["bound=True"] if self.bound else []
+        keywords += [f"acr={[*self.acr]}"] if self.acr else []
+        keywords += [] if self.max_age is None else [f"max_age={self.max_age}"]
+        return f"requires({', '.join((*positional, *keywords))})"
 
 
 class Requires(FastgateScheme):
@@ -93,7 +109,7 @@ class Requires(FastgateScheme):
         return int(vars(self)["_hash"])
 
     def __repr__(self) -> str:
-        return f"requires({self.requirement})"
+        return repr(self.requirement)
 
     async def __call__(self, connection: HTTPConnection, required: SecurityScopes) -> Identity:
         """Return the caller, or refuse. The checks have the order of the edge's."""
@@ -173,7 +189,9 @@ def requires(
             'requires() requires nothing: write requires(role="…"), or `caller: Caller` for every '
             "known caller"
         )
-    return Requires(requirement)
+    dependency = Requires(requirement)
+    record_requirement(dependency, requirement)
+    return dependency
 
 
 def _conjuncts(conditions: tuple[Condition, ...]) -> Iterator[Condition]:

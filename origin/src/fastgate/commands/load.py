@@ -13,9 +13,11 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from fastgate.compile.cache import caching
 from fastgate.compile.drift import routes_of
 from fastgate.compile.ineffective.unserved import unserved
 from fastgate.compile.policy import RouteDocument
+from fastgate.compile.unused_requirements import unused_requirements
 from fastgate.declare.recorded_calls import recording
 from fastgate.routes.framework import routed_app
 
@@ -24,6 +26,10 @@ _PACKAGE = Path(__file__).parents[1]
 _SERVE = (
     "    → serve the object that this declaration is about, or declare it on the object that is "
     "served; nothing is wrong if the object is not in use"
+)
+_DEPEND = (
+    "    → write Depends(requires(…)) in the signature of an endpoint or of a dependency, or in "
+    "dependencies=[…]; nothing is wrong if the requirement is not in use"
 )
 
 
@@ -39,10 +45,13 @@ def app_of(options: argparse.Namespace) -> object:
 
     """
     # The app may print while it is imported or created. That must not end up in policy.json.
-    with contextlib.redirect_stdout(sys.stderr), recording() as calls:
+    with contextlib.redirect_stdout(sys.stderr), recording() as recorded:
         app = _imported(options)
-    if declarations := unserved(app, calls):
-        print(*declarations, _SERVE, sep="\n", file=sys.stderr)
+    with caching():
+        if declarations := unserved(app, recorded.calls):
+            print(*declarations, _SERVE, sep="\n", file=sys.stderr)
+        if requirements := unused_requirements(app, recorded.requirements):
+            print(*requirements, _DEPEND, sep="\n", file=sys.stderr)
     return app
 
 

@@ -97,7 +97,7 @@ def caller_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
             is_lost=True,
         )
     yield from lost_requirement_faults(endpoint)
-    yield from _unread_requirement_faults(endpoint)
+    yield from unread_requirement_faults(endpoint)
     if callers.unchecked:
         scopes = ", ".join(map(repr, callers.unchecked))
         yield CallerFault(
@@ -198,8 +198,8 @@ def _shown(override: object) -> str:
     return name_of(override) if callable(override) else repr(override)
 
 
-def _unread_requirement_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
-    """Find requirements in signatures that FastAPI does not read, if the edge is more open."""
+def unread_requirement_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
+    """Yield requirements in signatures that FastAPI does not read, if the edge is more open."""
     target = endpoint.source if endpoint.kind in (Kind.HTTP, Kind.WEBSOCKET) else None
     exempt = members_free_to_differ(endpoint.declared)
     is_open = access_of(endpoint) in OPEN and "access" not in exempt

@@ -1,19 +1,27 @@
-"""Record each call of `at_edge` while an app is loaded, to report the ones without effect.
+"""Record `at_edge` and `requires(…)` while an app is loaded, to report what has no effect.
 
-Input: the object and the members of a call. Output: the calls in order, each with its file and
-line. Calls outside of `recording()` are not recorded, so a running service keeps none of them.
+Input: the object and the members of a call of `at_edge`; the dependency that `requires` returns.
+Output: both in order, each with its file and line. Nothing is recorded outside of `recording()`, so
+a running service keeps none of them.
 """
 
+import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, MethodType
+from weakref import ReferenceType, ref
 
 from fastgate.declare.static_access import is_a
 
-_PACKAGE = str(Path(__file__).parents[1])
+_PACKAGE = str(Path(__file__).parents[1]) + os.sep
+_READ_ANNOTATIONS = (
+    *("fastapi", "starlette", "pydantic"),
+    *("annotationlib", "inspect", "typing", "typing_extensions"),
+)
+"""The packages that evaluate annotations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,30 +36,86 @@ class Call:
     """`file:line` of the statement or decorator."""
 
 
-_open: list[list[Call]] = []
+@dataclass(frozen=True, slots=True)
+class WrittenRequirement:
+    """One `requires(…)`."""
+
+    dependency: ReferenceType[object]
+    """The dependency that it returned, as long as anything else refers to it."""
+    requirement: object
+    """What it requires. Equal requirements are equal and have the same hash."""
+    where: str
+    """`file:line` of the call."""
+    is_text: bool
+    """Whether it is in an annotation that is a string. FastAPI evaluates it again for each copy of
+    the route, and `where` is the line that made FastAPI read it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What was recorded, in order."""
+
+    calls: list[Call] = field(default_factory=list)
+    requirements: list[WrittenRequirement] = field(default_factory=list)
+
+
+_open: list[Recorded] = []
 
 
 @contextmanager
-def recording() -> Iterator[list[Call]]:
-    """Record the calls within this block; the list grows with each call."""
-    calls: list[Call] = []
-    _open.append(calls)
+def recording() -> Iterator[Recorded]:
+    """Record within this block; the lists grow with each call."""
+    recorded = Recorded()
+    _open.append(recorded)
     try:
-        yield calls
+        yield recorded
     finally:
-        _open.remove(calls)
+        # By identity: two records with equal contents are equal.
+        _open[:] = [each for each in _open if each is not recorded]
 
 
 def record(target: object, members: Mapping[str, object], below: str | None = None) -> None:
-    """Record one call, unless this package made it."""
+    """Record one call of `at_edge`."""
     if not _open:
         return
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    call = Call(target, dict(members), below, _place_of_the_call()[0])
+    for each in _open:
+        each.calls.append(call)
+
+
+def record_requirement(dependency: object, requirement: object) -> None:
+    """Record the dependency that a call of `requires` returns, and what it requires."""
+    if not _open:
+        return
+    written = WrittenRequirement(ref(dependency), requirement, *_place_of_the_call())
+    for each in _open:
+        each.requirements.append(written)
+
+
+def _place_of_the_call() -> tuple[str, bool]:
+    """Return `file:line` of the nearest caller outside of this package; empty if there is none.
+
+    Also return whether it is the text of an annotation, which has no file.
+    """
+    nearest = _nearest(sys._getframe(1), lambda _: False)
+    if nearest is None:
+        return "", False
+    is_text = nearest.f_code.co_filename.startswith("<")
+    frame = (_nearest(nearest, _evaluates_text) or nearest) if is_text else nearest
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}", is_text
+
+
+def _nearest(frame: FrameType | None, is_skipped: Callable[[FrameType], bool]) -> FrameType | None:
+    while frame is not None and (
+        frame.f_code.co_filename.startswith(_PACKAGE) or is_skipped(frame)
+    ):
         frame = frame.f_back
-    where = "" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
-    for calls in _open:
-        calls.append(Call(target, dict(members), below, where))
+    return frame
+
+
+def _evaluates_text(frame: FrameType) -> bool:
+    module = str(frame.f_globals.get("__name__")).partition(".")[0]
+    return frame.f_code.co_filename.startswith("<") or module in _READ_ANNOTATIONS
 
 
 def object_key(target: object) -> tuple[int, ...]:

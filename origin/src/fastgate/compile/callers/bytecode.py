@@ -5,7 +5,7 @@ from that variable directly. None of the code is run.
 """
 
 import dis
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from types import CodeType
 from typing import TypeAlias
@@ -14,6 +14,7 @@ Chain: TypeAlias = tuple[str, ...]
 """Attributes that are read one from another: `("settings", "get")` for `x.settings.get`, `()` for
 `x` alone."""
 
+_ONLY_NAMED = ("__name__", "__qualname__", "__doc__", "__module__")
 _MAX_CHAIN = 3
 _READS_ATTRIBUTE = ("LOAD_ATTR", "LOAD_METHOD")
 _BETWEEN = ("CACHE", "COPY_FREE_VARS", "EXTENDED_ARG", "RESUME", "PRECALL", "NOP")
@@ -47,6 +48,11 @@ def reads_of(code: CodeType) -> Mapping[str, frozenset[Chain]]:
                 continue
             found.setdefault(str(name), set()).add(_chain(following))
     return {name: frozenset(chains) for name, chains in found.items()}
+
+
+def only_names_it(reads: Collection[Chain]) -> bool:
+    """Whether code does no more with a function than to read its names and its docstring."""
+    return bool(reads) and all(each and each[0] in _ONLY_NAMED for each in reads)
 
 
 def names_in(code: CodeType) -> set[str]:

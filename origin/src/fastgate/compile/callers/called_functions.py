@@ -12,11 +12,9 @@ from typing import Any
 
 from starlette.routing import BaseRoute
 
-from fastgate.compile.callers.bytecode import Chain, names_in, reads_of
+from fastgate.compile.callers.bytecode import Chain, names_in, only_names_it, reads_of
 from fastgate.declare.lookup import call_of, is_router, layers
 from fastgate.declare.static_access import attribute, is_a, own
-
-_ONLY_NAMED = ("__name__", "__qualname__", "__doc__", "__module__")
 
 
 def called_by(layer: object) -> Iterator[object]:
@@ -78,7 +76,7 @@ def _used_of_closure(function: object) -> Iterator[object]:
 def _used_of(value: object, chains: Collection[Chain]) -> Iterator[object]:
     """Yield a value, if more is done with it than to read attributes, and the attributes read."""
     is_function = is_a(value, FunctionType, MethodType, partial)
-    if () in chains or (is_function and any(each[0] not in _ONLY_NAMED for each in chains)):
+    if () in chains or (is_function and chains and not only_names_it(chains)):
         yield value
     if is_function or is_a(value, type, ModuleType, BaseRoute) or is_router(value):
         return

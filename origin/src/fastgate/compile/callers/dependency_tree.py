@@ -63,7 +63,7 @@ def callers_required_by(dependencies: Iterable[Dependant]) -> Callers:
             *(dependency.parent_oauth_scopes or ()),
             *(dependency.own_oauth_scopes or ()),
         )
-        called = _called(dependency.call)
+        called = called_objects(dependency.call)
         if any(each is any_caller for each in called):
             anybody = True
             unchecked |= dict.fromkeys(required)
@@ -78,10 +78,11 @@ def callers_required_by(dependencies: Iterable[Dependant]) -> Callers:
 
 def parameters_of(dependant: Dependant) -> Mapping[str, Parameter]:
     """Return the parameters of one function, as FastAPI reads its signature, by name."""
-    return cached(_parameters_of_call, dependant.call)
+    return cached(parameters_of_call, dependant.call)
 
 
-def _parameters_of_call(call: Any) -> Mapping[str, Parameter]:  # noqa: ANN401
+def parameters_of_call(call: Any) -> Mapping[str, Parameter]:  # noqa: ANN401
+    """Return the parameters of a function or another callable; empty without a signature."""
     try:
         return get_typed_signature(call).parameters
     except (TypeError, ValueError):
@@ -158,7 +159,7 @@ def dependencies_in(annotation: object, depth: int = 0) -> Iterator[Depends]:
 def _parameters_naming_a_caller(dependant: Dependant) -> Iterator[str]:
     """Yield the parameters by which FastAPI would read the caller's identity from a request."""
     for each in (dependant, *flatten(dependant)):
-        for called in _called(each.call):
+        for called in called_objects(each.call):
             if is_a(called, type) and issubclass(called, Identity):  # type: ignore[arg-type]
                 yield each.name or "Identity"  # FastAPI would read its fields
         for parameter in read_from_the_request(each):
@@ -172,7 +173,7 @@ def read_from_the_request(dependant: Dependant) -> Iterator[Any]:
         yield from getattr(dependant, f"{part}_params")
 
 
-def _called(dependency: object) -> tuple[object, ...]:
+def called_objects(dependency: object) -> tuple[object, ...]:
     """Return a dependency and what it calls as a partial function or a bound method."""
     return cached(_all_called, dependency)
 

@@ -6,24 +6,27 @@ as a function that returns it does: FastAPI runs what `Depends(…)` contains, n
 returns. None of the code is run.
 """
 
-import dis
 import sys
 from collections.abc import Iterator, Sequence
-from functools import partial
-from importlib.util import resolve_name
 from inspect import Parameter
-from types import CodeType, FunctionType, MethodType, ModuleType
-from typing import Annotated, Any, NamedTuple, get_args, get_origin
+from types import FunctionType, MethodType
+from typing import Annotated, NamedTuple, get_args, get_origin
 
 from fastapi import Depends, Security
+from fastapi.security import SecurityScopes
 
 from fastgate import vocabulary
 from fastgate.compile.cache import cached
-from fastgate.compile.callers.called_functions import defaults_of
-from fastgate.compile.callers.dependency_tree import Dependant, flatten, parameters_of
+from fastgate.compile.callers.dependency_tree import (
+    Dependant,
+    flatten,
+    parameters_of,
+    parameters_of_call,
+)
+from fastgate.compile.callers.used_values import objects_used_by, values_used_by
 from fastgate.conditions import Condition
 from fastgate.declare.lookup import layers
-from fastgate.declare.static_access import attribute, is_a, own
+from fastgate.declare.static_access import attribute, is_a
 from fastgate.dependencies import FastgateScheme
 from fastgate.requires import Requires, requires
 
@@ -36,8 +39,6 @@ _MAX_DEPTH = 20
 _MAX_FUNCTIONS = 50
 """The maximum number of functions to examine for one dependency."""
 _MAX_PARTS = 1000
-_UNKNOWN = object()
-_READS_ATTRIBUTE = ("LOAD_ATTR", "LOAD_METHOD")
 _PACKAGES = ("fastgate", "fastapi", "starlette", "pydantic")
 
 
@@ -95,124 +96,92 @@ def _metadata_in(annotation: object, depth: int = 0) -> Iterator[object]:
 def _handed_on(call: object) -> tuple[object, object]:
     """Return the first requirement that a dependency refers to, and the function that does.
 
-    Both are None if there is none. A function that also refers to `Depends` or `Security` is left
-    out: it writes dependencies.
+    Both are None if there is none. A function that runs requirements itself is left out, and so is
+    one that refers to `Depends` or `Security`: it writes dependencies.
     """
-    left, seen = [*layers(call, mounted=False)], dict[int, object]()
-    while left and len(seen) < _MAX_FUNCTIONS:
-        layer = left.pop(0)
-        if id(layer) in seen:
-            continue
-        seen[id(layer)] = layer
-        if _is_maker(layer):
-            return layer, layer
-        if is_a(layer, FastgateScheme) or _is_of_framework(layer):
-            continue
-        values = [*_used_by(layer)]
-        if any(each is Depends or each is Security for each in values):
-            continue
-        for each in values:
-            if (found := _requirement_in(each)) is not None:
-                return found, layer
-            if is_a(each, FunctionType, MethodType):
-                left += layers(each, mounted=False)
+    for layer, values, runs in cached(_functions_of, call):
+        if not runs:
+            for each in values:
+                if (found := _requirement_in(each)) is not None:
+                    return found, layer
     return None, None
 
 
-def _used_by(layer: object) -> Iterator[object]:
-    """Yield the values that a function, a method or a partial function refers to in its code."""
-    if is_a(layer, FunctionType):
-        yield from (default for _, default in defaults_of(layer))
-        yield from _used_in(attribute(layer, "__code__"), layer, _UNKNOWN)
-    elif is_a(layer, MethodType):
-        function = attribute(layer, "__func__")
-        if is_a(function, FunctionType):
-            yield from _used_in(attribute(function, "__code__"), function, layer.__self__)  # type: ignore[attr-defined]
-    elif is_a(layer, partial):
-        if attribute(layer, "func") is FastgateScheme.__call__:
-            return  # this runs the scheme among its arguments
-        yield from attribute(layer, "args")  # type: ignore[misc]
-        yield from (attribute(layer, "keywords") or {}).values()  # type: ignore[attr-defined]
-    elif not is_a(layer, type):
-        for kind in type(layer).__mro__:
-            function = own(kind).get("__call__")
-            if is_a(function, FunctionType):
-                yield from _used_in(attribute(function, "__code__"), function, layer)
-                return
+def requirements_referred_to(target: object, dependant: Dependant) -> Iterator[object]:
+    """Yield each requirement that `lost_requirements` examines, reported or not.
+
+    Args:
+        target: as for `lost_requirements`.
+        dependant: as for `lost_requirements`.
+
+    """
+    tree = () if dependant is None else (dependant, *flatten(dependant))
+    for dependency in tree:
+        for parameter in parameters_of(dependency).values():
+            yield from _written_on(parameter)
+        if dependency.call is not None and dependency.call is not target:
+            for _, values, _ in cached(_functions_of, dependency.call):
+                for each in values:
+                    yield from _requirements_in(each)
 
 
-def _used_in(code: Any, function: object, instance: object) -> Iterator[object]:  # noqa: ANN401
-    """Yield the values of the names that code loads, including the code of functions within it."""
-    if not is_a(code, CodeType):
-        return
-    names: Any = attribute(function, "__globals__") or {}
-    cells = _cells_of(function)
-    first = code.co_varnames[0] if code.co_argcount else None
-    steps = [*dis.get_instructions(code)]
-    module = ""
-    for number, step in enumerate(steps):
-        value = _UNKNOWN
-        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-            value = names.get(step.argval, _UNKNOWN)
-        elif "DEREF" in step.opname and step.opname.startswith("LOAD"):
-            value = cells.get(step.argval, _UNKNOWN)
-        elif step.opname.startswith("LOAD_FAST") and first in (loaded := _names_in(step.argval)):
-            value = instance
-            if loaded[-1] != first:  # an attribute that follows is of another variable
-                yield value
-                continue
-        elif step.opname == "IMPORT_NAME":
-            module = _absolute(str(step.argval), steps[:number], names)
-        elif step.opname == "IMPORT_FROM":
-            value = own(sys.modules.get(module)).get(step.argval, _UNKNOWN)
-        if value is not _UNKNOWN:
-            yield _followed(value, steps[number + 1 :])
-    for inner in code.co_consts:
-        if is_a(inner, CodeType):
-            yield from _used_in(inner, function, _UNKNOWN)
+def values_of_functions_that_run_requirements(call: object) -> Iterator[object]:
+    """Yield what an endpoint or a dependency refers to where it runs requirements itself."""
+    for _, values, runs in cached(_functions_of, call):
+        if runs:
+            yield from values
 
 
-def _followed(value: object, steps: Sequence[dis.Instruction]) -> object:
-    """Return the attribute that the steps read of a value, or the value if they read none."""
-    for step in steps:
-        if step.opname in ("CACHE", "PRECALL", "NOP", "EXTENDED_ARG"):
+def _functions_of(call: object) -> list[tuple[object, list[object], bool]]:
+    """Return the functions that a dependency uses, except those that write dependencies.
+
+    Each has the values that it refers to, and whether it runs requirements itself: if it refers to
+    `SecurityScopes`, which a requirement has to be called with, or is used by a function that does.
+    """
+    left = [(layer, False) for layer in layers(call, mounted=False)]
+    seen = dict[tuple[int, bool], object]()
+    found = list[tuple[object, list[object], bool]]()
+    while left and len(seen) < _MAX_FUNCTIONS:
+        layer, runs = left.pop(0)
+        if (id(layer), runs) in seen:
             continue
-        if step.opname not in _READS_ATTRIBUTE:
-            break
-        name = str(step.argval)
-        found = own(value).get(name) if is_a(value, ModuleType) else attribute(value, name)
-        if found is None:
-            return _UNKNOWN
-        value = found
-    return value
-
-
-def _names_in(names: object) -> tuple[object, ...]:
-    return names if isinstance(names, tuple) else (names,)
-
-
-def _absolute(name: str, before: Sequence[dis.Instruction], names: Any) -> str:  # noqa: ANN401
-    """Return the full name of an imported module; the level is loaded before the import."""
-    level = next((each.argval for each in before[-2:-1]), 0)
-    try:
-        return resolve_name("." * int(level or 0) + name, names.get("__package__") or None)
-    except ImportError:
-        return name
-
-
-def _cells_of(function: object) -> dict[str, object]:
-    code: Any = attribute(function, "__code__")
-    found = dict[str, object]()
-    for name, cell in zip(code.co_freevars, attribute(function, "__closure__") or (), strict=False):  # type: ignore[call-overload]
-        try:
-            found[name] = cell.cell_contents
-        except ValueError:
-            continue  # the variable has no value yet
+        seen[id(layer), runs] = layer
+        if _is_maker(layer):
+            found.append((layer, [layer], runs))
+            continue
+        if is_a(layer, FastgateScheme) or _is_of_framework(layer):
+            continue
+        values = [*values_used_by(layer)]
+        runs = runs or _refers_to_security_scopes(layer, values)
+        if runs:
+            values = [*objects_used_by(layer)]
+        elif any(each is Depends or each is Security for each in values):
+            continue
+        found.append((layer, values, runs))
+        for each in values:
+            if is_a(each, FunctionType, MethodType):
+                left += [(inner, runs) for inner in layers(each, mounted=False)]
     return found
 
 
+def _refers_to_security_scopes(layer: object, values: Sequence[object]) -> bool:
+    """Whether a function refers to `SecurityScopes` in its code or in its annotations."""
+    if any(each is SecurityScopes for each in values):
+        return True
+    if not values or is_a(layer, type):
+        return False
+    annotations = [each.annotation for each in cached(parameters_of_call, layer).values()]
+    parts = (part for each in annotations for part in (each, *get_args(each)))
+    return any(each is SecurityScopes for each in parts)
+
+
 def _requirement_in(value: object) -> object:
-    """Return a requirement, also one in a container or a partial function; None if there is none.
+    """Return the first requirement in a value, as `_requirements_in` does; None without one."""
+    return next(_requirements_in(value), None)
+
+
+def _requirements_in(value: object) -> Iterator[object]:
+    """Yield a value that is a requirement, and the requirements in a container.
 
     Apps, routes and other objects are not searched.
     """
@@ -220,15 +189,12 @@ def _requirement_in(value: object) -> object:
     while left and count < _MAX_PARTS:
         each = left.pop()
         count += 1
-        if is_a(each, FastgateScheme, Condition):
-            return each
-        if _is_maker(each):
-            return each
-        if type(each) in (list, tuple, set, frozenset):
+        if is_a(each, FastgateScheme, Condition) or _is_maker(each):
+            yield each
+        elif type(each) in (list, tuple, set, frozenset):
             left += each  # type: ignore[arg-type]
         elif type(each) is dict:
             left += each.values()
-    return None
 
 
 def _is_maker(value: object) -> bool:

@@ -23,10 +23,12 @@ from types import (
     ModuleType,
     TracebackType,
 )
+from typing import Any
 from uuid import UUID
 
 from starlette.routing import BaseRoute
 
+from fastgate.compile.callers.bytecode import only_names_it, reads_of
 from fastgate.declare.lookup import is_router, layers
 from fastgate.declare.static_access import attribute, is_a, own
 from fastgate.declare.stored_marks import MarkedWrapper
@@ -149,11 +151,16 @@ def _of_function(function: object) -> Iterator[object]:
     yield from attribute(function, "__defaults__") or ()  # type: ignore[misc]
     yield from (attribute(function, "__kwdefaults__") or {}).values()  # type: ignore[attr-defined]
     yield from list(own(function).values())
-    for cell in attribute(function, "__closure__") or ():  # type: ignore[attr-defined]
+    code: Any = attribute(function, "__code__")
+    for name, cell in zip(code.co_freevars, attribute(function, "__closure__") or (), strict=False):  # type: ignore[call-overload]
         try:
-            yield cell.cell_contents
+            value = cell.cell_contents
         except ValueError:
             continue  # the variable has no value yet
+        if not is_a(value, FunctionType, MethodType) or not only_names_it(
+            reads_of(code).get(name, ())
+        ):
+            yield value
 
 
 def methods_of_class(kind: object) -> Iterator[list[object]]:

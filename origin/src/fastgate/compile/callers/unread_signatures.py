@@ -52,6 +52,8 @@ class UnreadRequirement(NamedTuple):
     """Whether a function of the route refers to it, as opposed to being a wrapper of it."""
     unread: str = ""
     """An annotation that requires callers and cannot be read completely, as it is written."""
+    dependencies: tuple[Depends, ...] = ()
+    """The dependencies in its signature."""
 
 
 def unread_requirements(target: object, dependant: Dependant) -> Iterator[UnreadRequirement]:
@@ -84,7 +86,7 @@ def unread_requirements(target: object, dependant: Dependant) -> Iterator[Unread
             missing = callers.beyond(given)
             if missing.names():
                 missing = replace(missing, known=callers.known)
-                yield UnreadRequirement(layer, missing, is_referenced)
+                yield UnreadRequirement(layer, missing, is_referenced, dependencies=tuple(required))
 
 
 def _within(call: object, given: Callers) -> Iterator[tuple[object, bool]]:
