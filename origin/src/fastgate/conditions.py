@@ -37,6 +37,8 @@ class Facts(NamedTuple):
     """Whether a role that the identity lacks is one that the caller lacks."""
     knows_scopes: bool = True
     """The same for scopes."""
+    nests_claims: bool = False
+    """Whether a claim in nested objects is in them, as in a token, and not a member of its own."""
 
 
 class Condition(ABC):
@@ -187,8 +189,16 @@ class ClaimTest(Condition):
 
     def holds(self, facts: Facts) -> bool | None:
         """Whether it holds; None if the edge did not forward what that depends on."""
-        name, claims = name_in_app(self.name), facts.identity.claims
-        return _TESTS[self.test](claims[name], self, facts) if name in claims else None
+        found: object = facts.identity.claims
+        for step in self._steps(nested=facts.nests_claims):
+            if not isinstance(found, Mapping) or step not in found:
+                return None
+            found = found[step]
+        return _TESTS[self.test](found, self, facts)
+
+    def _steps(self, *, nested: bool) -> tuple[str, ...]:
+        """Return the names that lead to the claim, each within the object before it."""
+        return self.name if nested and isinstance(self.name, tuple) else (name_in_app(self.name),)
 
 
 def _members(claim: object) -> Sequence[object]:

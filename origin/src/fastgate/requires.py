@@ -119,12 +119,14 @@ class Requires(FastgateScheme):
         require_scopes(connection, identity, (*required.scopes, *wanted.scopes))
         claims = connection.scope.get(SCOPE_KEY)
         # Other gateways tell no roles and no sign-in, and most tell no scopes, so nothing that
-        # depends on them can be met.
+        # depends on them can be met. Their claims are those of the assertion, as it nests them.
+        is_from_the_edge = isinstance(claims, EdgeClaims)
         facts = Facts(
             identity,
             connection.path_params,
-            knows_roles=isinstance(claims, EdgeClaims),
+            knows_roles=is_from_the_edge,
             knows_scopes=knows_scopes(connection),
+            nests_claims=not is_from_the_edge,
         )
         for condition in wanted.conditions:
             if (holds := condition.holds(facts)) is not True:
