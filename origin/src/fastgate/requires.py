@@ -8,7 +8,7 @@ policy, so that the edge checks them first.
 # No `from __future__ import annotations`: FastAPI reads the annotations of `__call__` at run time.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NoReturn, Self
 
 from fastapi.requests import HTTPConnection
 from fastapi.security import SecurityScopes
@@ -16,7 +16,7 @@ from fastapi.security import SecurityScopes
 from fastgate import problem, vocabulary
 from fastgate.claims import SCOPE_KEY, EdgeClaims
 from fastgate.conditions import Condition, Facts, Member, conjuncts
-from fastgate.declare.recorded_calls import record_requirement
+from fastgate.declare.recorded_calls import record_equal, record_requirement
 from fastgate.dependencies import FastgateScheme, known_caller, knows_scopes, refuse, require_scopes
 from fastgate.edge_only import Handler, NeverRead
 from fastgate.errors import (
@@ -103,10 +103,18 @@ class Requires(FastgateScheme):
         # FastAPI runs only one of equal dependencies.
         if type(other) is not Requires:
             return NotImplemented
-        return self.requirement == other.requirement
+        if is_equal := self.requirement == other.requirement:
+            record_equal(self, other)
+        return is_equal
 
     def __hash__(self) -> int:
         return int(vars(self)["_hash"])
+
+    def __copy__(self) -> Self:
+        return self  # it cannot be changed
+
+    def __deepcopy__(self, known: object) -> Self:
+        return self
 
     def __repr__(self) -> str:
         return repr(self.requirement)

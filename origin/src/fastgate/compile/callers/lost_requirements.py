@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from inspect import Parameter
 from types import FunctionType, MethodType
-from typing import Annotated, NamedTuple, get_args, get_origin
+from typing import Annotated, NamedTuple, TypeAlias, get_args, get_origin
 
 from fastapi import Depends, Security
 from fastapi.security import SecurityScopes
@@ -39,6 +39,8 @@ _MAX_DEPTH = 20
 _MAX_FUNCTIONS = 50
 """The maximum number of functions to examine for one dependency."""
 _MAX_PARTS = 1000
+_Function: TypeAlias = tuple[object, list[object], bool]
+"""A function, the values that it refers to, and whether it runs requirements itself."""
 _PACKAGES = ("fastgate", "fastapi", "starlette", "pydantic")
 
 
@@ -126,13 +128,23 @@ def requirements_referred_to(target: object, dependant: Dependant) -> Iterator[o
 
 
 def values_of_functions_that_run_requirements(call: object) -> Iterator[object]:
-    """Yield what an endpoint or a dependency refers to where it runs requirements itself."""
-    for _, values, runs in cached(_functions_of, call):
-        if runs:
-            yield from values
+    """Yield what an endpoint or a dependency refers to where it runs requirements itself.
+
+    A function that refers to one that runs requirements may pass its own to that one.
+    """
+    left, running = cached(_functions_of, call), set[int]()
+    while left:
+        found, rest = list[_Function](), list[_Function]()
+        for each in left:
+            runs = each[2] or not running.isdisjoint(map(id, each[1]))
+            (found if runs else rest).append(each)
+        if not found:
+            return
+        left, running = rest, running | {id(layer) for layer, _, _ in found}
+        yield from (value for _, values, _ in found for value in values)
 
 
-def _functions_of(call: object) -> list[tuple[object, list[object], bool]]:
+def _functions_of(call: object) -> list[_Function]:
     """Return the functions that a dependency uses, except those that write dependencies.
 
     Each has the values that it refers to, and whether it runs requirements itself: if it refers to
@@ -140,7 +152,7 @@ def _functions_of(call: object) -> list[tuple[object, list[object], bool]]:
     """
     left = [(layer, False) for layer in layers(call, mounted=False)]
     seen = dict[tuple[int, bool], object]()
-    found = list[tuple[object, list[object], bool]]()
+    found = list[_Function]()
     while left and len(seen) < _MAX_FUNCTIONS:
         layer, runs = left.pop(0)
         if (id(layer), runs) in seen:
