@@ -402,6 +402,13 @@ def x(caller: Caller): ...
 @lambda function: lambda: function()
 def x(caller: Annotated[Identity, Depends(requires(role="lost"))]): ...
 """,
+    "field of a model": """
+class Form(BaseModel):
+    author: Annotated[Any, Depends(requires(role="lost"))]
+
+@app.post("/x")
+def x(caller: Caller, form: Form): ...
+""",
     "generic alias": """
 T = TypeVar("T")
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from fastapi import FastAPI
 
 from fastgate.compile.callers.lost_requirements import lost_requirements
+from fastgate.compile.callers.model_fields import dependencies_in_fields
 from fastgate.compile.callers.requirements import (
     A_KNOWN_CALLER,
     COMPARABLE,
@@ -28,6 +29,8 @@ from fastgate.compile.endpoints.route_ids import (
 from fastgate.compile.ineffective.comparison import members_free_to_differ, name_of
 from fastgate.declare.merge import OPEN
 from fastgate.declare.static_access import attribute, is_a
+from fastgate.dependencies import FastgateScheme
+from fastgate.requires import Requires
 
 _UNDECLARED = "does not declare who may call it"
 _DECLARE_CALLERS = (
@@ -124,13 +127,22 @@ def caller_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
 
 
 def lost_requirement_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
-    """Yield the requirements that are written without `Depends(…)`: neither side enforces them."""
+    """Yield the requirements that FastAPI does not run where they are written."""
     target = endpoint.source if endpoint.kind in (Kind.HTTP, Kind.WEBSOCKET) else None
     for each in dict.fromkeys(lost_requirements(target, endpoint.tree)):
         yield CallerFault(
             f"refers to {each.shown} in {each.where}, where it has no effect: FastAPI runs only "
             "what Depends(…) contains, and not what that returns",
             "write Depends(requires(…)): as a default, in Annotated, or in dependencies=[…]",
+            is_lost=True,
+        )
+    for model, name, tree in dependencies_in_fields(endpoint.tree):
+        depends = f"Depends({', '.join(_depended_on(each.call) for each in tree.dependencies)})"
+        yield CallerFault(
+            f"reads the field {name} of {name_of(model)} from the request, although it has "
+            f"{depends}: FastAPI runs dependencies of parameters, and none of fields",
+            f"remove the field from the model, and take it as a parameter: {name}: "
+            f"Annotated[…, {depends}]",
             is_lost=True,
         )
 
@@ -192,6 +204,13 @@ def _remedy_for_callers(endpoint: Endpoint) -> str:
     if is_mounted_library_object(endpoint):
         return _DECLARE_MOUNT.format(name=endpoint.name)
     return _DECLARE_CALLERS
+
+
+def _depended_on(call: object) -> str:
+    """Return a dependency as `Depends(…)` contains it."""
+    if is_a(call, Requires):
+        return repr(call)
+    return "fastgate" if is_a(call, FastgateScheme) else name_of(call)
 
 
 def _shown(override: object) -> str:

@@ -24,6 +24,7 @@ from fastgate.compile.callers.lost_requirements import (
     requirements_referred_to,
     values_of_functions_that_run_requirements,
 )
+from fastgate.compile.callers.model_fields import dependencies_in_fields
 from fastgate.compile.callers.object_graph import Graph, methods_of_class
 from fastgate.compile.callers.unread_signatures import unread_requirements
 from fastgate.compile.endpoints.endpoint import Endpoint, Kind
@@ -84,6 +85,8 @@ def _uses_in(app: object) -> Iterator[Requires]:
         yield from _called_in(chain(endpoint.dependencies, (call for call, _ in endpoint.listed)))
     for endpoint in served:
         yield from _of_this_type(requirements_referred_to(endpoint.source, endpoint.tree))
+        for field in dependencies_in_fields(endpoint.tree):
+            yield from _called_in(each.call for each in flatten(field.tree))
         yield from _unread_at(endpoint)
         for holder in (*endpoint.holders, *endpoint.routers):
             yield from cached(_listed_by, holder)
