@@ -9,7 +9,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeAlias
 
 from pydantic import JsonValue
 
@@ -73,8 +73,35 @@ class Condition(ABC):
         _WITHOUT_DEPENDS.__get_pydantic_core_schema__(source, handler)
 
     def __bool__(self) -> NoReturn:
-        """Refuse `role("a") and role("b")`, of which Python would keep only the last."""
-        raise TypeError("a condition is not true or false: write all_of(…), any_of(…) or not_(…)")
+        """Refuse `role("a") and role("b")`, of which Python would keep only the last.
+
+        FastAPI comes here for a parameter with `Depends(role("a"))`.
+        """
+        raise TypeError(
+            "a condition is not true or false: write all_of(…), any_of(…) or not_(…); as a "
+            f"dependency write Depends(requires({self!r}))"
+        )
+
+    # FastAPI's own errors would not tell what to write. For type checkers a condition has neither.
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Refuse `dependencies=[role("a")]`, of which FastAPI reads the `dependency`."""
+            if name == "dependency":
+                raise AttributeError(self._needs_depends())
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+        @property
+        def __signature__(self) -> NoReturn:
+            """Refuse `Depends(role("a"))`, of which FastAPI reads the parameters."""
+            raise TypeError(self._needs_depends())
+
+        def __call__(self, *_: object, **__: object) -> NoReturn:
+            """Refuse `role("a")` as a decorator."""
+            raise TypeError(self._needs_depends())
+
+    def _needs_depends(self) -> str:
+        return f"a condition is not a dependency: write Depends(requires({self!r}))"
 
     @abstractmethod
     def __repr__(self) -> str:

@@ -8,7 +8,7 @@ policy, so that the edge checks them first.
 # No `from __future__ import annotations`: FastAPI reads the annotations of `__call__` at run time.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NoReturn, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from fastapi.requests import HTTPConnection
 from fastapi.security import SecurityScopes
@@ -99,6 +99,16 @@ class Requires(FastgateScheme):
             raise AttributeError(f"{name}: a requirement cannot be changed")
         super().__setattr__(name, value)
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Refuse `dependencies=[requires(…)]`, of which FastAPI reads the `dependency`."""
+            if name == "dependency":
+                raise AttributeError(
+                    f"requires(…) has no effect without Depends: write Depends({self!r})"
+                )
+            raise AttributeError(f"'Requires' object has no attribute {name!r}")
+
     def __eq__(self, other: object) -> bool:
         # FastAPI runs only one of equal dependencies.
         if type(other) is not Requires:
@@ -145,6 +155,13 @@ class Requires(FastgateScheme):
             needed = problem.insufficient_authentication(wanted.acr, wanted.max_age)
             refuse(connection, AuthenticationInsufficient(), needed)
         return identity
+
+    # As a decorator it is called without `required`, and Python's error begins with this name. A
+    # function that is not `async` could tell more, but FastAPI would not await its result.
+    __call__.__qualname__ = (
+        "requires(…) is not a decorator: write dependencies=[Depends(requires(…))], or "
+        "`caller: Annotated[Identity, Depends(requires(…))]`. Requires.__call__"
+    )
 
 
 def requires(
