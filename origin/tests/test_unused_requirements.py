@@ -409,6 +409,12 @@ class Form(BaseModel):
 @app.post("/x")
 def x(caller: Caller, form: Form): ...
 """,
+    "optional": """
+Lost = Annotated[Identity, Depends(requires(role="lost"))]
+
+@app.get("/x")
+def x(caller: Caller, other: Lost | None = None): ...
+""",
     "generic alias": """
 T = TypeVar("T")
 

@@ -3,7 +3,7 @@
 Input: an `Endpoint`. Output: faults, each with what to do about it. Only declarations are read.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from fastapi import FastAPI
@@ -83,7 +83,7 @@ def caller_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
             f"requires {', '.join(dropped)} in an annotation without effect: of several "
             "dependencies "
             "FastAPI runs only the last one, and none that is inside another type",
-            "write all scopes in one: Annotated[Caller, Security(fastgate, scopes=[…])]",
+            _remedy_for_dropped(dropped),
             is_lost=True,
         )
     for text in (callers | endpoint.not_run).texts:
@@ -169,6 +169,15 @@ def weakening_override_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
             f"{original}, which requires {', '.join(each.missing)}",
             f"use overrides in tests only, or let {override} require the same",
         )
+
+
+def _remedy_for_dropped(dropped: Collection[str]) -> str:
+    if all(each == A_KNOWN_CALLER or each.startswith(("'", '"')) for each in dropped):  # scopes
+        return "write all scopes in one: Annotated[Caller, Security(fastgate, scopes=[…])]"
+    return (
+        "write all of it in one dependency, which must be the whole annotation and never optional: "
+        "Annotated[Identity, Depends(requires(…))]"
+    )
 
 
 def _at_edge_for(endpoint: Endpoint) -> str:

@@ -18,7 +18,9 @@ from fastgate.compile.callers.dependency_tree import (
     Dependant,
     called_objects,
     dependant_of_listed,
+    dependencies_in,
     flatten,
+    parameters_of,
 )
 from fastgate.compile.callers.lost_requirements import (
     requirements_referred_to,
@@ -87,6 +89,7 @@ def _uses_in(app: object) -> Iterator[Requires]:
         yield from _of_this_type(requirements_referred_to(endpoint.source, endpoint.tree))
         for field in dependencies_in_fields(endpoint.tree):
             yield from _called_in(each.call for each in flatten(field.tree))
+        yield from _dropped_at(endpoint)
         yield from _unread_at(endpoint)
         for holder in (*endpoint.holders, *endpoint.routers):
             yield from cached(_listed_by, holder)
@@ -102,6 +105,15 @@ def _uses_in(app: object) -> Iterator[Requires]:
 def _called_in(calls: Iterable[object]) -> Iterator[Requires]:
     for call in calls:
         yield from _of_this_type(called_objects(call))
+
+
+def _dropped_at(endpoint: Endpoint) -> Iterator[Requires]:
+    """Yield what is required in annotations that FastAPI does not read completely: a fault."""
+    for each in (endpoint.tree, *flatten(endpoint.tree)) if endpoint.callers.dropped else ():
+        for parameter in parameters_of(each).values():
+            written = dependencies_in(parameter.annotation)
+            tree = dependant_of_listed([it for it in written if it.dependency is not None], "/")
+            yield from _called_in(it.call for it in flatten(tree))
 
 
 def _unread_at(endpoint: Endpoint) -> Iterator[Requires]:
