@@ -150,7 +150,9 @@ pub(super) fn read(document: EdgeDocument, limits: &BTreeMap<String, Arc<Limit>>
         } else {
             (!is_normal(&resource)).then_some(Fault::AmbiguousResource)
         };
-        fault.into_iter().for_each(|fault| faults.add("$.edge.resource", fault));
+        if let Some(fault) = fault {
+            faults.add("$.edge.resource", fault);
+        }
     }
     Edge {
         hosts,
