@@ -2,10 +2,10 @@
 
 import dataclasses
 import re
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 
 import pytest
-from fastapi import Body, Depends, FastAPI
+from fastapi import Body, Depends, FastAPI, Query
 from pydantic import BaseModel
 from starlette.testclient import TestClient
 from typing_extensions import TypedDict
@@ -62,6 +62,10 @@ class _Typed(TypedDict):
     author: Subject
 
 
+class _Named(NamedTuple):
+    author: Subject
+
+
 @dataclasses.dataclass
 class _Data:
     author: Subject
@@ -76,6 +80,7 @@ class _DataWithDefault:
 MODELS = [
     *(_Form, _WithDefault, _OfAnyCaller, _OfRequirement, _Outer, _Page[_Form], _Typed, _Data),
     *(_DataWithDefault, list[_Form], _Form | None, Annotated[_Form, Body(embed=True)]),
+    *(Annotated[_Form, Query()], Annotated[_Named, Body()]),
 ]
 
 

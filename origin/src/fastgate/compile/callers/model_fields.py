@@ -24,6 +24,8 @@ from fastgate.compile.callers.dependency_tree import (
 )
 from fastgate.declare.static_access import attribute, is_a, own
 
+_NAMES_FIELDS = frozenset(("__required_keys__", "_field_defaults"))
+"""What the class of a `TypedDict` or a `NamedTuple` has."""
 _MAX_TYPES = 1000
 """The maximum number of types to examine for one endpoint."""
 
@@ -80,7 +82,7 @@ def _annotated_fields_of(model: Any) -> Iterator[tuple[str, object, tuple[object
     if issubclass(model, BaseModel):
         for name, field in model.model_fields.items():
             yield name, field.annotation, (*field.metadata, field.default)
-    elif "__required_keys__" in own(model) or dataclasses.is_dataclass(model):  # a TypedDict
+    elif dataclasses.is_dataclass(model) or not _NAMES_FIELDS.isdisjoint(own(model)):
         try:
             hints = get_type_hints(model, include_extras=True)
         except Exception:  # an annotation may contain an undefined name
