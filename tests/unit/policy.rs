@@ -8,7 +8,7 @@ mod tour;
 use std::collections::{BTreeMap, BTreeSet};
 
 use fastgate::policy::pattern::{PathTemplate, TemplateError};
-use fastgate::policy::{AlgorithmName, Fault, OriginKey, Policy, PolicyDocument};
+use fastgate::policy::{AlgorithmName, CacheFault, Fault, OriginKey, Policy, PolicyDocument, ResourceFault};
 use proptest::prelude::{Just, Strategy, prop};
 use proptest::prop_oneof;
 use serde_json::{Value, json};
@@ -68,27 +68,72 @@ fn table() -> Vec<(&'static str, Value, &'static str, Fault)> {
         ("/origins/app/resource", json!("edge.test/mcp"), "$.origins.app.resource", Fault::NotHttps),
         ("/origins/app/resource", json!("https://edge.test/a?b"), "$.origins.app.resource", Fault::NotHttps),
         ("/origins/app/resource", json!("https://edge.test/a#b"), "$.origins.app.resource", Fault::NotHttps),
-        ("/origins/app/resource", json!("https://other.test/a"), "$.origins.app.resource", Fault::ForeignResource),
-        ("/origins/app/resource", json!("https://edge.test:1/a"), "$.origins.app.resource", Fault::ForeignResource),
+        (
+            "/origins/app/resource",
+            json!("https://other.test/a"),
+            "$.origins.app.resource",
+            ResourceFault::Foreign.into(),
+        ),
+        (
+            "/origins/app/resource",
+            json!("https://edge.test:1/a"),
+            "$.origins.app.resource",
+            ResourceFault::Foreign.into(),
+        ),
         (
             "/origins/app/resource",
             json!("https://edge.test/a/../b"),
             "$.origins.app.resource",
-            Fault::AmbiguousResource,
+            ResourceFault::Ambiguous.into(),
         ),
-        ("/origins/app/resource", json!("https://edge.test/."), "$.origins.app.resource", Fault::AmbiguousResource),
-        ("/origins/app/resource", json!("https://edge.test/a%2fb"), "$.origins.app.resource", Fault::AmbiguousResource),
-        ("/origins/app/resource", json!("https://edge.test//a"), "$.origins.app.resource", Fault::AmbiguousResource),
-        ("/origins/app/resource", json!("https://edge.test/a//"), "$.origins.app.resource", Fault::AmbiguousResource),
-        ("/origins/app/resource", json!("https://edge.test/{a}"), "$.origins.app.resource", Fault::AmbiguousResource),
-        ("/origins/app/resource", json!("https://EDGE.test/a"), "$.origins.app.resource", Fault::AmbiguousResource),
-        ("/origins/app/resource", json!("https://edge.test:443/a"), "$.origins.app.resource", Fault::AmbiguousResource),
-        ("/origins/app/resource", json!("https://edge.test/"), "$.origins.app.resource", Fault::ResourceOfEdge),
+        (
+            "/origins/app/resource",
+            json!("https://edge.test/."),
+            "$.origins.app.resource",
+            ResourceFault::Ambiguous.into(),
+        ),
+        (
+            "/origins/app/resource",
+            json!("https://edge.test/a%2fb"),
+            "$.origins.app.resource",
+            ResourceFault::Ambiguous.into(),
+        ),
+        (
+            "/origins/app/resource",
+            json!("https://edge.test//a"),
+            "$.origins.app.resource",
+            ResourceFault::Ambiguous.into(),
+        ),
+        (
+            "/origins/app/resource",
+            json!("https://edge.test/a//"),
+            "$.origins.app.resource",
+            ResourceFault::Ambiguous.into(),
+        ),
+        (
+            "/origins/app/resource",
+            json!("https://edge.test/{a}"),
+            "$.origins.app.resource",
+            ResourceFault::Ambiguous.into(),
+        ),
+        (
+            "/origins/app/resource",
+            json!("https://EDGE.test/a"),
+            "$.origins.app.resource",
+            ResourceFault::Ambiguous.into(),
+        ),
+        (
+            "/origins/app/resource",
+            json!("https://edge.test:443/a"),
+            "$.origins.app.resource",
+            ResourceFault::Ambiguous.into(),
+        ),
+        ("/origins/app/resource", json!("https://edge.test/"), "$.origins.app.resource", ResourceFault::OfEdge.into()),
         (
             "/origins",
             json!({ "app": of_resource("https://edge.test/a"), "files": files }),
             "$.origins.files.resource",
-            Fault::TakenResource { other: "app".to_owned() },
+            ResourceFault::Taken { other: "app".to_owned() }.into(),
         ),
         ("/origins/zoo", zoo(json!({ "kty": "EC" })), "$.origins.zoo.key.kty", Fault::NotAnOriginKey),
         ("/origins/zoo", zoo(json!({ "crv": "Ed25519" })), "$.origins.zoo.key.crv", Fault::NotAnOriginKey),
@@ -164,6 +209,12 @@ fn table() -> Vec<(&'static str, Value, &'static str, Fault)> {
             pattern(TemplateError::TooManySegments(200_000)),
         ),
         ("/routes/2/path", json!("/{a}{b}"), "$.routes[2].path", pattern(TemplateError::Ambiguous)),
+        (
+            "/routes/2/cache",
+            json!({ "audience": "public", "ttl": 60 }),
+            "$.routes[2].cache.audience",
+            Fault::Cache(CacheFault::NotShared),
+        ),
     ]
 }
 
