@@ -54,8 +54,8 @@ struct Transaction<'request> {
     /// Whether this is the opening handshake of a WebSocket, as opposed to another GET of the path. Absent if not.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     websocket: bool,
-    /// What the callers that share the response have in common; nothing if it is for all. Absent if it is for this caller
-    /// alone. Nothing else about the caller is in the header.
+    /// What the callers that share the response have in common; empty if it is for all, or if the caller is anonymous.
+    /// Absent if responses are not shared. Nothing else about the caller is in the header.
     #[serde(skip_serializing_if = "Option::is_none")]
     shared: Option<Vec<Cow<'request, str>>>,
 }
@@ -149,7 +149,10 @@ impl<'request> EdgeClaims<'request> {
                 query: query_digest(target.received().query()),
                 content_digest: body.digest().map(ContentDigest::as_str),
                 websocket: route.websocket,
-                shared: rule.map(|rule| rule.audience.iter().map(SharedFact::name).collect()),
+                shared: rule.map(|rule| {
+                    let known = rule.audience.iter().filter(|_| identity.is_some());
+                    known.map(SharedFact::name).collect()
+                }),
             },
             rctx: Requester {
                 iss: identity.map(Identity::issuer),

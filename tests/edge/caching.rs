@@ -41,6 +41,8 @@ struct Told {
     sends: Option<usize>,
     /// Whether it closes the connection without a response.
     is_down: bool,
+    /// The bytes of the response, in place of the others.
+    bytes: &'static str,
 }
 
 impl Gate {
@@ -127,6 +129,10 @@ fn path(request: &Received) -> &str {
 fn behave(request: &Received, told: &Told, stream: &mut TcpStream) {
     sleep(told.takes);
     if told.is_down {
+        return;
+    }
+    if !told.bytes.is_empty() {
+        let _ = stream.write_all(told.bytes.as_bytes());
         return;
     }
     let status = if told.status.is_empty() { "200 OK" } else { told.status };

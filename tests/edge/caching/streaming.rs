@@ -21,6 +21,23 @@ fn a_response_that_breaks_off_leaves_nothing() {
 }
 
 #[test]
+fn a_response_without_a_length_is_stored_if_it_is_complete() {
+    let gate = Gate::public(60);
+    let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n4\r\nsome\r\n";
+    for (path, bytes) in [("/shared/a", "5\r\nwh"), ("/shared/b", "")] {
+        let bytes = format!("{chunked}{bytes}").leak();
+        gate.tell(path, Told { bytes, ..Told::default() });
+        gate.try_send(&format!("GET {path}"), "");
+        gate.responds(path, "whole", &[]);
+        assert!(!status(&gate.get(path)).contains("hit"), "{path}: the part was not stored");
+    }
+    gate.tell("/shared/c", Told { bytes: format!("{chunked}0\r\n\r\n").leak(), ..Told::default() });
+    assert_eq!(gate.get("/shared/c").text(), "some");
+    let stored = gate.send("GET /shared/c", "range: bytes=1-2\r\n");
+    assert_eq!((stored.status, stored.text().as_str()), (206, "om"), "its length is known by then");
+}
+
+#[test]
 fn a_long_response_is_stored_whole_and_its_ranges_are_exact() {
     let gate = Gate::public(60);
     let body: String = (0..200_000_u32).map(|number| char::from(b'a' + u8::try_from(number % 26).unwrap())).collect();

@@ -95,6 +95,7 @@ fn a_caller_without_the_claim_gets_nothing_and_leaves_nothing() {
     }
     let optional = caching("optional", &json!({ "audience": "caller", "ttl": 60 }));
     assert_eq!(exchange(&optional, get("/a"), 200, &[]), Outcome::Relayed("no-audience".to_owned()));
+    assert_eq!(optional.send(get("/a")).minted()["tctx"]["shared"], json!([]), "nobody is known");
     assert_eq!(exchange(&optional, caller(json!({})), 200, &[]), Outcome::Fetched);
     assert_eq!(exchange(&optional, get("/a"), 200, &[]), Outcome::Relayed("no-audience".to_owned()));
 }
