@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from fastgate.compile.endpoints.endpoint import Endpoint, Kind
+from fastgate.declare.edge_cache import CACHE
 from fastgate.declare.formerly import FORMERLY
 from fastgate.declare.members import ACCESS, METHODS, OPAQUE
 from fastgate.declare.merge import CALLER_REQUIREMENTS, merge_inherited, requires_known_caller
@@ -52,6 +53,8 @@ def members_of(endpoint: Endpoint) -> dict[str, object]:
     """Return the declared members of the route document, including inherited ones."""
     access = access_of(endpoint)
     dropped = ("methods",) if access == "authenticated" else ("methods", *CALLER_REQUIREMENTS)
+    if not has_cacheable_responses(endpoint):
+        dropped = (*dropped, CACHE)  # it has no effect there, and the edge refuses it
     inherited = {key: value for key, value in endpoint.inherited.items() if key not in dropped}
     listed = inherited.pop("scopes", ())
     required = (*(listed if isinstance(listed, (list, tuple)) else ()), *endpoint.callers.scopes)
@@ -59,8 +62,15 @@ def members_of(endpoint: Endpoint) -> dict[str, object]:
     members = {**scopes, **inherited, **endpoint.declared, "access": access}
     if access == "authenticated":
         members = endpoint.callers.added_to(members)
+    if members.get(CACHE, ...) is None:  # an endpoint does not store what its router does
+        del members[CACHE]
     # These members are for the app only: the edge has one name for a route, and no mounts.
     return {name: value for name, value in members.items() if name not in (FORMERLY, OPAQUE)}
+
+
+def has_cacheable_responses(endpoint: Endpoint) -> bool:
+    """Whether the edge can store responses of an endpoint: only those to GET and HEAD."""
+    return "GET" in requests_of(endpoint)
 
 
 def rewritten_path(path: str, rewrite: Mapping[str, object]) -> str:
