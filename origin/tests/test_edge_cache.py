@@ -23,6 +23,7 @@ from fastgate import (
     scope,
 )
 from fastgate.compile.drift import drift
+from fastgate.compile.endpoints.documentation import declare_docs
 from fastgate.compile.policy import CannotCompile, compile_routes
 from fastgate.declare.edge_cache import LONGEST_TIME, same_cache
 from tests.test_edge_agrees import DECIDE, decisions
@@ -190,6 +191,20 @@ def test_it_is_inherited_by_what_has_responses_to_get() -> None:
         "/not": "none",
         "/socket": "none",
     }
+
+
+def test_it_is_not_inherited_by_the_pages_of_fastapi() -> None:
+    app = at_edge(cache=TENANT, access="authenticated")(FastAPI())
+    app.get("/x")(endpoint)
+    declare_docs(app, "public")
+    cached = [route["path"] for route in compile_routes(app) if "cache" in route]
+    assert cached == ["/x"]
+
+
+def test_a_fault_of_an_inherited_cache_says_how_to_inherit_none() -> None:
+    app = at_edge(cache=TENANT)(FastAPI(openapi_url=None))
+    app.get("/x")(at_edge(access="public")(functools.partial(endpoint)))
+    assert faults(app).endswith("; or at_edge(cache=None) to inherit none")
 
 
 def policy_of(app: FastAPI) -> dict[str, object]:

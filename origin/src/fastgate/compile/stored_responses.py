@@ -47,10 +47,11 @@ def stored_response_faults(endpoint: Endpoint) -> Iterator[StoredResponseFault]:
         if members.get(name):
             yield StoredResponseFault(
                 f"declares cache and {name}: {why}",
-                f"remove one of the two from at_edge; cache=None if {CACHE} is inherited",
+                "remove one of the two from at_edge; cache=None if the cache is inherited",
             )
-    yield from _audience_faults(endpoint, cache)
-    yield from _requirement_faults(endpoint, audience_of(cache))
+    inherits = "" if CACHE in endpoint.declared else "; or at_edge(cache=None) to inherit none"
+    found = (*_audience_faults(endpoint, cache), *_requirement_faults(endpoint, audience_of(cache)))
+    yield from (each._replace(remedy=each.remedy + inherits) for each in found)
 
 
 _EXCLUDED = {
