@@ -5,7 +5,7 @@ Input: keys, from an endpoint or anything that it calls. Output: the response fi
 `ResponseKeys` for each request, and `request.sending` adds the fields.
 """
 
-from collections.abc import Generator, MutableMapping
+from collections.abc import Awaitable, Generator, MutableMapping
 from contextvars import ContextVar, Token
 from typing import Any
 
@@ -79,7 +79,7 @@ class _Done:
 _DONE = _Done()
 
 
-def purge(*keys: str) -> _Done:
+def purge(*keys: str) -> Awaitable[None]:
     """Purge the stored responses with one of these surrogate keys.
 
     Write `await purge("orders:7")`; in an endpoint without `async`, without `await`.
