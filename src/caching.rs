@@ -9,6 +9,7 @@
 //! `key.rs` derives the key, `directives.rs` reads `Cache-Control`, `freshness.rs` decides what is stored and for how long,
 //! `entry.rs` is the form in which it is stored, `conditions.rs` evaluates conditional requests and ranges, `choice.rs`
 //! decides what to do with what was found, `storage.rs` with the origin's response, and `served.rs` makes the client's.
+//! `tags.rs` derives the surrogate keys, and `invalidation.rs` names those that an unsafe request purges.
 
 mod choice;
 mod conditions;
@@ -17,6 +18,7 @@ mod entry;
 mod freshness;
 mod generations;
 mod http_date;
+mod invalidation;
 mod key;
 mod plan;
 mod served;
@@ -29,8 +31,9 @@ pub use conditions::Part;
 pub use entry::Entry;
 pub use freshness::NotStored;
 pub use generations::Generations;
+pub use invalidation::{Invalidation, REFERENCES};
 pub use key::CacheKey;
-pub use plan::{Plan, invalidates, shared_by};
+pub use plan::{Plan, shared_by};
 pub use served::Served;
 pub use storage::{FromOrigin, Insertion, Stale, Storage};
 pub use tags::{PURGE_FIELD, TAG_FIELD, Tags};

@@ -72,7 +72,10 @@ impl Gateway {
         let checked = match pipeline.find(&self.policy, &target) {
             Ok(checked) => checked,
             // A request for a path without a route is counted as well.
-            Err(refusal) => return pipeline.flood(None, &target).and(Err(refusal)),
+            Err(refusal) => {
+                let refusal = self.published.with_methods(&target, refusal);
+                return pipeline.flood(None, &target).and(Err(refusal));
+            }
         };
         let route = checked.route();
         let available = pipeline.availability(checked)?;

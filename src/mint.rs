@@ -105,7 +105,7 @@ impl Minter {
             max_body: route.accepts.longest_body().filter(|_| !route.sign_body),
             opens_websocket: route.websocket,
             tags: Tags::of(&route.origin),
-            invalidates: input.invalidates.then(|| Tags::of(&route.origin).url(target)),
+            invalidates: None,
             storage: None,
         })
     }

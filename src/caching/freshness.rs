@@ -148,12 +148,12 @@ fn date(fields: &Headers) -> Option<UnixTime> {
     fields.all("date").next().and_then(http_date::parse)
 }
 
-/// `Age`: the first value; one that is not a number is ignored (RFC 9111 §5.1).
+/// `Age` (RFC 9111 §5.1). A response with one that is not a single number is too old.
 fn age(fields: &Headers) -> Seconds {
-    let Some(value) = fields.all("age").next() else { return Seconds::new(0) };
-    let text = std::str::from_utf8(value).unwrap_or_default();
-    let first = text.split(',').next().unwrap_or_default().trim();
-    let is_number = !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_digit());
-    let greatest = u64::from(u32::MAX);
-    Seconds::new(if is_number { first.parse::<u64>().unwrap_or(greatest).min(greatest) } else { 0 })
+    const TOO_OLD: u64 = u32::MAX as u64;
+    let mut values = fields.all("age");
+    let Some(value) = values.next() else { return Seconds::new(0) };
+    let text = std::str::from_utf8(value).unwrap_or_default().trim();
+    let is_number = values.next().is_none() && !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    Seconds::new(if is_number { text.parse::<u64>().unwrap_or(TOO_OLD).min(TOO_OLD) } else { TOO_OLD })
 }

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use super::conditions::Conditions;
 use super::key::CacheKey;
 use super::tags::Tags;
-use crate::policy::{CacheRule, Policy, Route};
+use crate::policy::{CacheRule, Route};
 use crate::request::{Content, Target};
 use crate::rewrite::OriginTarget;
-use crate::route;
 use crate::throttle::Cleared;
 
 /// The plan for one GET or HEAD of a route whose responses are stored.
@@ -50,15 +49,6 @@ impl Plan {
 #[must_use]
 pub fn shared_by<'policy>(route: &'policy Route, target: &OriginTarget) -> Option<&'policy CacheRule> {
     route.cache.as_deref().filter(|_| is_retrieval(target.received()))
-}
-
-/// Whether a response to this request makes stored ones to its URL invalid: its method is unsafe (RFC 9111 §4.4), and
-/// responses to GET of this path are stored.
-#[must_use]
-pub fn invalidates(policy: &Policy, target: &OriginTarget) -> bool {
-    let received = target.received();
-    let is_safe = matches!(received.method(), "GET" | "HEAD" | "OPTIONS");
-    !is_safe && route::find_for(policy, received.path(), "GET").is_ok_and(|route| route.cache.is_some())
 }
 
 /// Whether the request retrieves a representation.

@@ -16,7 +16,7 @@ const NOT_STORED: Seconds = Seconds::new(10);
 /// How long a failure of the origin is remembered for requests that waited.
 const FAILED: Seconds = Seconds::new(1);
 /// The fields that a 304 does not change: they describe the content that is stored (RFC 9111 §3.2).
-const OF_CONTENT: [&str; 5] = ["content-encoding", "content-length", "content-md5", "content-range", "content-type"];
+const OF_CONTENT: [&str; 5] = ["content-encoding", "content-length", "content-md5", "content-range", "etag"];
 /// The longest entry without its content, in bytes.
 const MAX_ENTRY_BYTES: usize = 16 * 1024;
 

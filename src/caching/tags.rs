@@ -9,6 +9,7 @@ use super::key::CacheKey;
 use crate::digest::add_parts;
 use crate::headers::Headers;
 use crate::policy::Origin;
+use crate::request::CanonicalPath;
 use crate::rewrite::OriginTarget;
 
 /// The response field in which an origin names the surrogate keys of a response, with spaces between them.
@@ -35,10 +36,32 @@ impl Tags {
     }
 
     /// The key of all responses to requests for one URL, whoever gets them.
-    #[must_use]
-    pub fn url(&self, target: &OriginTarget) -> String {
+    pub(super) fn url(&self, target: &OriginTarget) -> String {
         let received = target.received();
         self.digest("url", &[received.scheme(), received.host(), target.path().encoded(), received.query()])
+    }
+
+    /// The key of the URL that a response to `target` refers to (RFC 3986 §5.2); `None` if it is on another host or
+    /// cannot be the URL of a stored response.
+    pub(super) fn linked(&self, (scheme, host): (&str, &str), base: &str, reference: &str) -> Option<String> {
+        let rest = match reference.split_once("://") {
+            Some((other, rest)) if other.eq_ignore_ascii_case(scheme) => Some(rest),
+            Some(_) => return None,
+            None => reference.strip_prefix("//"),
+        };
+        let reference = match rest {
+            Some(rest) => {
+                let (authority, _) = rest.split_once(['/', '?', '#']).unwrap_or((rest, ""));
+                let path = rest.get(authority.len()..).filter(|_| authority.eq_ignore_ascii_case(host))?;
+                if path.starts_with('/') { path.to_owned() } else { format!("/{path}") }
+            }
+            None if reference.starts_with('/') => reference.to_owned(),
+            None => format!("{}/{reference}", base.rsplit_once('/')?.0),
+        };
+        let (reference, _) = reference.split_once('#').unwrap_or((&reference, ""));
+        let (path, query) = reference.split_once('?').unwrap_or((reference, ""));
+        let path = CanonicalPath::parse(path.as_bytes()).ok()?;
+        Some(self.digest("url", &[scheme, host, path.encoded(), query]))
     }
 
     /// The key of one entry, by which it is removed if it cannot be completed.

@@ -65,7 +65,7 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
         let metadata = metadata.iter().map(|path| (path.as_str(), "the metadata of what it protects (RFC 9728)"));
         let mut published = [(KEYS_PATH, "its public keys")].into_iter().chain(metadata);
         if let Some((_, document)) = published.find(|(path, _)| is_at(route, path)) {
-            let what = format!("is served by the edge itself, for GET, with {document}");
+            let what = format!("is served by the edge itself, for GET and HEAD, with {document}");
             add(format!("{at}.path"), what, "choose another path");
         }
         if open(route) && matches!(route.template.segments(), [Segment::Rest(_)]) {

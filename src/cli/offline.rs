@@ -14,7 +14,7 @@ use fastgate::gateway::{Decision, Environment, Gateway};
 use fastgate::headers::Headers;
 use fastgate::identity::Sources;
 use fastgate::identity::keys::KeySet;
-use fastgate::identity::sample_token::{SampleIssuer, SampleToken};
+use fastgate::identity::sample_token::{SampleIssuer, SampleToken, accepted, put};
 use fastgate::identity::signature_cache::NoSignatureCache;
 use fastgate::mint::{SigningKeys, SigningKeysError, new_signing_keys};
 use fastgate::policy::Policy;
@@ -91,7 +91,7 @@ impl Offline {
     /// The credentials of the caller of `case`: its token, or a sample token that is made from its claims by the rules
     /// of this policy.
     pub(super) fn credentials(&mut self, case: &Case) -> Result<Credentials, String> {
-        let Some(claims) = &case.claims else {
+        let Some(mut claims) = case.claims.clone() else {
             return Ok(Credentials { token: case.token.clone(), ..Credentials::default() });
         };
         let mut issuers =
@@ -105,8 +105,13 @@ impl Offline {
                 slot.insert(SampleIssuer::new(issuer).ok_or("no key pair can be made for this issuer")?)
             }
         };
+        // Of the audiences of the issuer, the route may accept only some.
+        let audience = case.route(&self.policy).and_then(|route| route.audiences_of(issuer).first());
+        if let Some((path, audience)) = accepted(&issuer.shape.audience, issuer).next().zip(audience) {
+            put(&mut claims, path, audience.as_str().into());
+        }
         let SampleToken { token, certificate } =
-            signer.token(issuer, claims, self.now).ok_or("no token can be made from these claims")?;
+            signer.token(issuer, &claims, self.now).ok_or("no token can be made from these claims")?;
         Ok(Credentials { token: Some(token), certificate, keys: Some((issuer.id.to_string(), signer.keys())) })
     }
 

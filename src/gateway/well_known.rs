@@ -11,7 +11,9 @@ use crate::headers::Headers;
 use crate::identity::dpop;
 use crate::mint::{MintError, Minter};
 use crate::policy::{Access, Audience, Issuer, Policy, authority, split_port};
+use crate::refusal::Refusal;
 use crate::request::Target;
+use crate::route::RouteError;
 
 /// The path of the public halves of the edge's signing keys, a JWK Set.
 pub const KEYS_PATH: &str = "/.well-known/fastgate/jwks.json";
@@ -94,6 +96,23 @@ impl Published {
             _ => return None,
         };
         self.document(target.host(), path).map(|document| Requested { document, purpose })
+    }
+
+    /// The refusal of a request whose route was not found, or not for its method: a path with a document accepts the
+    /// document's methods as well.
+    pub(super) fn with_methods(&self, target: &Target, refusal: Refusal) -> Refusal {
+        let mut allowed = match refusal {
+            Refusal::Route(RouteError::NoRoute) => Vec::new(),
+            Refusal::Route(RouteError::MethodNotAllowed { ref allowed }) => allowed.clone(),
+            other => return other,
+        };
+        if self.document(target.host(), target.path().encoded()).is_none() {
+            return refusal;
+        }
+        allowed.extend(["GET", "HEAD"]);
+        allowed.sort_unstable();
+        allowed.dedup();
+        RouteError::MethodNotAllowed { allowed }.into()
     }
 
     fn document(&self, host: &str, path: &str) -> Option<Document<'_>> {

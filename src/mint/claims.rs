@@ -106,8 +106,6 @@ pub struct MintInput<'request> {
     pub now: UnixTime,
     /// The request id.
     pub request_id: &'request str,
-    /// Whether a response without an error makes stored responses to this URL invalid.
-    pub invalidates: bool,
 }
 
 impl<'request> EdgeClaims<'request> {
@@ -116,7 +114,7 @@ impl<'request> EdgeClaims<'request> {
     /// # Errors
     /// [`MintError::ClaimNotForwardable`] if a forwarded claim could not arrive unchanged.
     pub(super) fn of(input: &MintInput<'request>) -> Result<Self, MintError> {
-        let &MintInput { edge, cleared, target, body, client, now, request_id, .. } = input;
+        let &MintInput { edge, cleared, target, body, client, now, request_id } = input;
         let route = cleared.route();
         let rule = shared_by(route, target);
         let of_audience = |fact: &SharedFact| rule.is_none_or(|rule| rule.audience.contains(fact));

@@ -1,6 +1,6 @@
 //! The result of the pipeline for a request that is forwarded.
 
-use crate::caching::{Storage, Tags};
+use crate::caching::{Invalidation, Storage, Tags};
 use crate::headers::Headers;
 use crate::response::ResponseFields;
 
@@ -17,7 +17,7 @@ pub struct Grant {
     pub(super) max_body: Option<u64>,
     pub(super) opens_websocket: bool,
     pub(super) tags: Tags,
-    pub(super) invalidates: Option<String>,
+    pub(super) invalidates: Option<Box<Invalidation>>,
     pub(super) storage: Option<Box<Storage>>,
 }
 
@@ -75,10 +75,15 @@ impl Grant {
         &self.tags
     }
 
-    /// The surrogate key of the URL, if a response without an error makes stored ones invalid (RFC 9111 §4.4).
+    /// What its response makes invalid, if its method is unsafe.
     #[must_use]
-    pub fn invalidates(&self) -> Option<&str> {
+    pub fn invalidates(&self) -> Option<&Invalidation> {
         self.invalidates.as_deref()
+    }
+
+    pub(crate) fn with_invalidation(mut self, invalidation: Option<Invalidation>) -> Self {
+        self.invalidates = invalidation.map(Box::new);
+        self
     }
 
     /// What is to be done with the response, if those of the route are stored.

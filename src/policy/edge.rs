@@ -11,7 +11,8 @@ use super::fault::{Fault, Faults};
 use super::forward::{Forward, ForwardDocument};
 use super::limits::Limit;
 use super::names::is_bare_host;
-use super::url::is_https_url;
+use super::origin::resource::fault::ResourceFault;
+use super::url::{is_https_url, is_normal};
 use crate::json_form::objects;
 use crate::time::Seconds;
 pub use hosts::Hosts;
@@ -139,12 +140,23 @@ pub(super) fn read(document: EdgeDocument, limits: &BTreeMap<String, Arc<Limit>>
     faults.add_if(needs_caller, "$.edge.flood_limit", Fault::NeedsCaller);
     faults.range(document.dpop.max_age, 1, MAX_PROOF_AGE.as_u64(), "$.edge.dpop.max_age");
     faults.range(document.dpop.leeway, 0, MAX_PROOF_LEEWAY.as_u64(), "$.edge.dpop.leeway");
-    let is_invalid = document.resource.as_deref().is_some_and(|resource| !is_https_url(resource));
-    faults.add_if(is_invalid, "$.edge.resource", Fault::NotHttps);
-    let resource = document.resource.unwrap_or_else(|| document.issuer.clone());
+    let resource = document.resource.as_deref().unwrap_or(&document.issuer).to_owned();
     let hosts: Hosts = document.hosts.iter().collect();
+    let hosts = hosts.with_port_of(&document.issuer).with_port_of(&resource);
+    if document.resource.is_some() {
+        let fault = if !is_https_url(&resource) {
+            Some(Fault::NotHttps)
+        } else if !hosts.serves(&resource) {
+            Some(ResourceFault::Foreign.into())
+        } else {
+            (!is_normal(&resource)).then_some(ResourceFault::Ambiguous.into())
+        };
+        if let Some(fault) = fault {
+            faults.add("$.edge.resource", fault);
+        }
+    }
     Edge {
-        hosts: hosts.with_port_of(&document.issuer).with_port_of(&resource),
+        hosts,
         identity_lifetime: document.identity_lifetime,
         max_token: document.max_token,
         flood_limit: flood_limit.cloned(),

@@ -51,3 +51,27 @@ pub(crate) fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
     }
     Some((name, Some(port.parse().ok()?)))
 }
+
+/// Whether a URL is written in the only way that it can be: the host in lower case, the port as a plain number and only if
+/// it is not the default one (RFC 3986 §6.2), the path of characters that are themselves in every spelling.
+pub(super) fn is_normal(url: &str) -> bool {
+    let default = if url.starts_with("http:") { 80 } else { 443 };
+    let is_plain = |host: &str| {
+        let Some((name, port)) = split_port(host) else { return false };
+        let shortest = port.filter(|port| *port != default).map_or(name.to_owned(), |port| format!("{name}:{port}"));
+        host == shortest && !name.bytes().any(|byte| byte.is_ascii_uppercase())
+    };
+    authority(url).is_some_and(is_plain) && is_unambiguous(path(url))
+}
+
+/// Whether each character is itself in every spelling of the path (unreserved, sub-delims, `:` and `@` of RFC 3986
+/// §3.3, none percent-encoded), and no segment is empty or a dot segment. The last one may be empty.
+fn is_unambiguous(path: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(&byte);
+    let mut segments = path.split('/').skip(1).peekable();
+    let mut are_valid = true;
+    while let Some(segment) = segments.next() {
+        are_valid &= !matches!(segment, "." | "..") && (!segment.is_empty() || segments.peek().is_none());
+    }
+    are_valid && path.bytes().all(is_plain)
+}

@@ -279,7 +279,7 @@ fn the_edge_serves_its_public_keys_whatever_the_policy_says() {
         assert_eq!(keys["keys"].as_array().unwrap().len(), 4, "the next key is published before it signs");
         assert_eq!(outcome.trail.verdict, "published");
     }
-    assert_eq!(request("POST", "/.well-known/fastgate/jwks.json").decide().trail.verdict, "no-route");
+    assert_eq!(request("POST", "/.well-known/fastgate/jwks.json").decide().trail.verdict, "method-not-allowed");
     assert_eq!(get("/.well-known/fastgate/").decide().trail.verdict, "no-route");
 }
 

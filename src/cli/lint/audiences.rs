@@ -3,13 +3,24 @@
 
 use std::collections::BTreeSet;
 
-use fastgate::policy::{Access, Policy, Route};
+use fastgate::policy::{Access, Issuer, Policy, Route};
 
 use super::hint::Lint;
 
 /// The hints about `token_audiences` and the resources of origins.
 pub(super) fn audiences(policy: &Policy) -> impl Iterator<Item = Lint> {
-    unknown(policy).chain(unnamed(policy)).chain(shared(policy)).chain(resources(policy))
+    let own = policy.issuers().filter_map(wildcard);
+    own.chain(unknown(policy)).chain(unnamed(policy)).chain(shared(policy)).chain(resources(policy))
+}
+
+/// A list that looks as if it accepted every audience.
+fn wildcard(issuer: &Issuer) -> Option<Lint> {
+    let audience = issuer.audiences.iter().find(|audience| ["none", "any", "*"].contains(&audience.as_str()))?;
+    Some(Lint {
+        at: format!("$.issuers.{}.audiences", issuer.id),
+        what: format!("lists \"{audience}\", an audience like any other: a token must name exactly it"),
+        remedy: "list the audiences; for tokens without any write \"audiences\": \"none\", not a list",
+    })
 }
 
 /// Routes whose list no token of an accepted issuer meets, because its tokens name no audience.
@@ -64,22 +75,28 @@ fn resources(policy: &Policy) -> impl Iterator<Item = Lint> {
     with_resource.flat_map(|(name, resource)| {
         let routes: Vec<&Route> =
             policy.routes().iter().filter(|route| route.resource() == Some(resource.as_str())).collect();
-        let is_unchecked = |route: &&Route| {
-            let mut accepted = policy.issuers().filter(|issuer| route.access.accepts(issuer.id.as_str()));
-            route.access != Access::Public && accepted.any(|issuer| route.audiences_of(issuer).is_empty())
+        let accepts =
+            |route: &Route, issuer: &Issuer| route.access != Access::Public && route.access.accepts(issuer.id.as_str());
+        // Tokens without audiences have a hint of their own.
+        let mut naming = policy.issuers().filter(|issuer| !issuer.audiences.is_empty());
+        let lacks = |issuer: &&Issuer| {
+            routes.iter().any(|route| accepts(route, issuer) && route.audiences_of(issuer).is_empty())
         };
-        let unchecked = routes.iter().any(is_unchecked).then_some((
-            "is an audience that not every issuer of its routes lists: tokens of such an issuer need not name it",
-            "add it to \"audiences\" of the issuer; if tokens for this application name another audience, write that one \
-             as \"token_audiences\"",
-        ));
-        let elsewhere = (!routes.is_empty() && !routes.iter().any(|route| is_near(resource.as_str(), route))).then_some((
-            "has a path at which the origin has no route: clients compare it with the URL that they request",
-            "write the URL of the application as clients request it",
-        ));
+        let unchecked = naming.find(lacks).map(|issuer| {
+            let what =
+                format!("is an audience that the issuer \"{}\" does not list: its tokens need not name it", issuer.id);
+            let remedy = "add it to \"audiences\" of the issuer; if tokens for this application name another audience, \
+                          write that one as \"token_audiences\"";
+            (what, remedy)
+        });
+        let is_elsewhere = !routes.is_empty() && !routes.iter().any(|route| is_near(resource.as_str(), route));
+        let elsewhere = is_elsewhere.then(|| {
+            let what = "has a path at which the origin has no route: clients compare it with the URL that they request";
+            (what.to_owned(), "write the URL of the application as clients request it")
+        });
         let at = format!("$.origins.{name}.resource");
         let hints = unchecked.into_iter().chain(elsewhere);
-        hints.map(move |(what, remedy)| Lint { at: at.clone(), what: what.to_owned(), remedy })
+        hints.map(move |(what, remedy)| Lint { at: at.clone(), what, remedy })
     })
 }
 

@@ -5,6 +5,9 @@ use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use fastgate::client::{Anonymizer, Client, Connection, Continent, Fact, Proxy};
+use fastgate::policy::{Policy, Route};
+use fastgate::request::CanonicalPath;
+use fastgate::route::find_for;
 use fastgate::strict_json::parse_object;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -59,6 +62,13 @@ fn client<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Client>, 
 }
 
 impl Case {
+    /// The route of `policy` for the method and the path.
+    pub(super) fn route<'policy>(&self, policy: &'policy Policy) -> Option<&'policy Route> {
+        let path = self.target.split('?').next().unwrap_or_default();
+        let path = CanonicalPath::parse(path.as_bytes()).ok()?;
+        find_for(policy, &path, self.method.as_deref().unwrap_or("GET")).ok()
+    }
+
     /// Reads a description: a JSON object without repeated members.
     ///
     /// # Errors

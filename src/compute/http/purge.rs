@@ -1,7 +1,7 @@
 //! Purges that a response of the origin causes, before it is sent: a client that has changed something then reads what it
 //! changed.
 
-use fastgate::caching::PURGE_FIELD;
+use fastgate::caching::{PURGE_FIELD, REFERENCES};
 use fastgate::headers::Headers;
 use fastgate::mint::Grant;
 use fastgate::trail::Trail;
@@ -21,14 +21,23 @@ pub(super) fn obey(
     buffer: &mut Vec<u8>,
     trail: &mut Trail,
 ) {
-    let mut tags: Vec<String> = grant.invalidates().filter(|_| status < 400).map(str::to_owned).into_iter().collect();
-    if names.iter().any(|name| name == PURGE_FIELD) {
+    let mut read = |name: &str| {
         let mut fields = Headers::default();
-        let read = abi::values(response, PURGE_FIELD, buffer, |value| fields.append(PURGE_FIELD, value));
-        match read.ok().and_then(|()| grant.tags().named(&fields, PURGE_FIELD)) {
-            Some(of_origin) => tags.extend(of_origin),
-            None => trail.not_purged = Some(format!("{PURGE_FIELD} cannot be read")),
+        if !names.iter().any(|known| known == name) {
+            return Some(fields);
         }
+        abi::values(response, name, buffer, |value| fields.append(name, value)).ok().map(|()| fields)
+    };
+    let mut tags = Vec::new();
+    if let Some(invalidation) = grant.invalidates() {
+        let references = REFERENCES.iter().filter_map(|name| read(name));
+        let references: Vec<Headers> = references.collect();
+        let references = references.iter().flat_map(Headers::iter).collect();
+        tags.extend(invalidation.tags(status, &references));
+    }
+    match read(PURGE_FIELD).and_then(|fields| grant.tags().named(&fields, PURGE_FIELD)) {
+        Some(of_origin) => tags.extend(of_origin),
+        None => trail.not_purged = Some(format!("{PURGE_FIELD} cannot be read")),
     }
     if !tags.is_empty()
         && let Err(cause) = purge(&tags, now())

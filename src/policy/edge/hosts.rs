@@ -1,6 +1,6 @@
 //! The hosts that requests may name, and the ports at which they are served.
 
-use crate::policy::url::split_port;
+use crate::policy::url::{authority, split_port};
 
 /// The hosts that requests may name, in lower case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,6 +31,13 @@ impl Hosts {
         };
         let named = self.hosts.iter().filter(|host| host.name.eq_ignore_ascii_case(name));
         named.filter(served).map(|host| host.name.as_str()).next()
+    }
+
+    /// Whether requests may name the host of this URL.
+    pub(in crate::policy) fn serves(&self, url: &str) -> bool {
+        let default = if url.starts_with("http:") { 80 } else { 443 };
+        let named = authority(url).and_then(split_port);
+        named.is_some_and(|(name, port)| self.find(name, port, default).is_some())
     }
 
     /// The first host of the policy, with its port if the policy writes one.

@@ -32,7 +32,8 @@ pub(super) fn jwks_uri(
         faults.add_if(has_tenants && of_all.is_none(), format_args!("{at}.jwks_uri"), Fault::NoKeysOfTenants);
         return if has_tenants { of_all } else { preset.jwks_uri }.map(str::to_owned);
     };
-    faults.add_if(!is_https_url(uri), format_args!("{at}.jwks_uri"), Fault::NotHttps);
+    let is_url = is_https_url(uri) && !uri.contains(['{', '}']);
+    faults.add_if(!is_url, format_args!("{at}.jwks_uri"), Fault::NotHttps);
     // An issuer that is not a URL has no host.
     let is_known_host = !document.issuer.contains("://")
         || same_host(uri, &document.issuer)

@@ -118,10 +118,16 @@ fn the_origin_is_asked_whether_what_is_stored_is_valid() {
     assert_eq!(outcome.sent("if-none-match"), ["\"1\""], "the client's condition does not reach the origin");
     assert_eq!(outcome.sent("if-modified-since"), ["Sun, 06 Nov 1994 08:49:37 GMT"]);
     gate.fakes().responses.owed.clear();
-    assert_eq!(at(&gate, 100, 304, &[("x-a", "2"), ("content-type", "text/evil")]), Outcome::Validated);
+    assert_eq!(
+        at(&gate, 100, 304, &[("x-a", "2"), ("content-encoding", "gzip"), ("etag", "\"2\"")]),
+        Outcome::Validated
+    );
     let served = super::stored(&gate, get("/a"));
     let value = |name: &str| served.fields.all(name).map(crate::offline::text).collect::<Vec<_>>();
-    assert_eq!((value("x-a"), value("etag"), value("content-type")), (vec!["2".into()], vec!["\"1\"".into()], vec![]));
+    assert_eq!(
+        (value("x-a"), value("etag"), value("content-encoding")),
+        (vec!["2".into()], vec!["\"1\"".into()], vec![])
+    );
     assert_eq!((value("age"), value("cache-status")), (vec!["0".into()], vec!["fastgate; hit; ttl=60".into()]));
 }
 
@@ -167,9 +173,29 @@ fn only_get_is_stored_and_head_is_served_from_it() {
     assert_eq!((served.part, served.length), (fastgate::caching::Part::Nothing, Some(5)));
     let post = gate.send(request("POST", "/a"));
     assert!(post.grant().storage().is_none());
-    assert!(post.grant().invalidates().is_some(), "a response without an error purges the URL");
-    let tag = post.grant().invalidates().unwrap().to_owned();
-    gate.fakes().responses.purge(&tag);
+    let purged = |status, references: &[(&str, &str)]| {
+        post.grant().invalidates().unwrap().tags(status, &super::fields(references))
+    };
+    assert_eq!((purged(400, &[("location", "/b")]), purged(200, &[]).len()), (vec![], 1));
+    gate.fakes().responses.purge(&purged(303, &[])[0]);
     assert_eq!(exchange(&gate, get("/a"), 200, &[]), Outcome::Fetched);
     assert!(gate.send(get("/a?x")).grant().invalidates().is_none());
+    for (reference, is_this) in [
+        ("/a", true),
+        ("a", true),
+        ("https://edge.test/a", true),
+        ("HTTPS://EDGE.test/a#x", true),
+        ("//edge.test/a", true),
+        ("/%61", true),
+        ("http://edge.test/a", false),
+        ("https://other.test/a", false),
+        ("https://edge.test.other.test/a", false),
+        ("/a?x", false),
+        ("/../a", false),
+        ("", false),
+        ("https://", false),
+    ] {
+        let tags = purged(200, &[("content-location", reference)]);
+        assert_eq!(tags.get(1) == tags.first(), is_this, "{reference}");
+    }
 }

@@ -54,6 +54,13 @@ fn a_described_caller_has_a_token_by_an_algorithm_that_its_issuer_may_use() {
 }
 
 #[test]
+fn a_described_caller_has_a_token_for_an_audience_that_the_route_accepts() {
+    let policy = policy(&json!({ "audiences": ["api", "tools"] }), &json!({ "token_audiences": ["tools"] }));
+    assert_eq!(verdict(&policy, &["--claims", "{}"]), "forwarded");
+    assert_eq!(verdict(&policy, &["--claims", r#"{"aud":"api"}"#]), "token-audience");
+}
+
+#[test]
 fn a_described_caller_has_a_token_of_the_accepted_kind() {
     let mut of_presets = 0;
     for preset in ["auth0", "okta", "entra", "cognito", "google", "keycloak", "hydra"] {

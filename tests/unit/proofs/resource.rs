@@ -135,7 +135,9 @@ fn challenges_name_the_metadata_of_the_resource_of_the_route() {
 #[test]
 fn no_other_method_and_no_other_path_get_the_metadata() {
     let gate = gate_with(&json!({}));
-    assert_eq!(gate.verdict(request("POST", "/.well-known/oauth-protected-resource")), "no-route");
+    let post = gate.send(request("POST", "/.well-known/oauth-protected-resource"));
+    let allowed: Vec<_> = post.problem().headers().all("allow").map(crate::offline::text).collect();
+    assert_eq!((post.trail.verdict, allowed), ("method-not-allowed", vec!["GET, HEAD".to_owned()]));
     for target in ["/.well-known/oauth-protected-resource/", "/.well-known/oauth-protected-resource/x"] {
         assert_eq!(gate.verdict(get(target)), "no-route", "{target}");
     }
@@ -157,8 +159,8 @@ fn head_gets_the_fields_and_a_page_may_read_with_fields_of_its_own() {
             assert_eq!(fields.all(&name).collect::<Vec<_>>(), [value.as_bytes()], "{name}");
         }
         let other = request("OPTIONS", path).field("access-control-request-method", "PUT");
-        assert_eq!(gate.verdict(other), "no-route");
-        assert_eq!(gate.verdict(request("OPTIONS", path)), "no-route", "it is no preflight");
+        assert_eq!(gate.verdict(other), "method-not-allowed");
+        assert_eq!(gate.verdict(request("OPTIONS", path)), "method-not-allowed", "it is no preflight");
     }
 }
 

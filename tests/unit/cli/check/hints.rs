@@ -100,15 +100,15 @@ fn policies_with_hints() {
         ),
         (
             at("/.well-known/fastgate/jwks.json", &["POST", "GET"]),
-            "$.routes[0].path is served by the edge itself, for GET, with its public keys",
+            "$.routes[0].path is served by the edge itself, for GET and HEAD, with its public keys",
         ),
         (
             at("/.well-known/oauth-protected-resource", &["GET"]),
-            "$.routes[0].path is served by the edge itself, for GET, with the metadata of what it protects (RFC 9728)",
+            "$.routes[0].path is served by the edge itself, for GET and HEAD, with the metadata of what it protects (RFC 9728)",
         ),
         (
             resource("https://edge.test/v1/b"),
-            "$.routes[0].path is served by the edge itself, for GET, with the metadata of what it protects (RFC 9728)",
+            "$.routes[0].path is served by the edge itself, for GET and HEAD, with the metadata of what it protects (RFC 9728)",
         ),
         (
             issuer(
@@ -178,9 +178,11 @@ fn a_resource_that_no_token_has_to_name_gets_a_hint() {
     assert_eq!(hints(&policy(mcp, json!([mcp]), &none)), [""; 0]);
     assert_eq!(hints(&policy(mcp, json!(["m"]), &json!({ "token_audiences": ["m"] }))), [""; 0]);
     assert_eq!(hints(&policy("https://edge.test/t/1/mcp", json!(["https://edge.test/t/1/mcp"]), &none)), [""; 0]);
-    let unnamed = "$.origins.app.resource is an audience that not every issuer of its routes lists: tokens of such an \
-                   issuer need not name it";
+    let unnamed =
+        "$.origins.app.resource is an audience that the issuer \"a\" does not list: its tokens need not name it";
     assert_eq!(hints(&policy(mcp, json!(["m"]), &none)), [unnamed]);
+    let wildcard = "$.issuers.a.audiences lists \"*\", an audience like any other: a token must name exactly it";
+    assert_eq!(hints(&policy(mcp, json!(["*", mcp]), &none)), [wildcard]);
     let elsewhere = "$.origins.app.resource has a path at which the origin has no route: clients compare it with the \
                      URL that they request";
     let orders = "https://edge.test/orders";
@@ -190,7 +192,7 @@ fn a_resource_that_no_token_has_to_name_gets_a_hint() {
     let mut published = published["routes"][0].clone();
     published["id"] = json!("published");
     shadowed["routes"].as_array_mut().unwrap().push(published);
-    let served = "is served by the edge itself, for GET, with the metadata of what it protects (RFC 9728)";
+    let served = "is served by the edge itself, for GET and HEAD, with the metadata of what it protects (RFC 9728)";
     assert_eq!(hints(&shadowed), [format!("$.routes[2].path {served}")]);
 }
 
