@@ -13,7 +13,7 @@ from typing import Annotated, NamedTuple, Self
 from fastgate.base64url import SHA256
 from fastgate.edge_only import FROM_THE_EDGE
 from fastgate.errors import ClaimMalformed
-from fastgate.requester import LATEST, Requester, texts_of
+from fastgate.requester import LATEST, Requester, beyond, texts_of
 
 SCOPE_KEY = "fastgate"
 """The key of the ASGI scope under which the guard stores the `EdgeClaims` of a request."""
@@ -173,7 +173,7 @@ def _check_shared(
     is for all, and the header does not say whether the caller is known.
     """
     is_known = requester.issuer is not None
-    if (name := requester.beyond(shared)) is not None:
+    if (name := beyond(requester, shared)) is not None:
         raise ClaimMalformed("rctx." + name)
     if (subject is not None) != (is_known and "caller" in shared):
         raise ClaimMalformed("sub")

@@ -118,19 +118,6 @@ class Requester(NamedTuple):
             found[at] = parsed
         return tuple.__new__(cls, found)  # in half the time of `_make`
 
-    def beyond(self, shared: frozenset[str]) -> str | None:
-        """Return the first member of `rctx` that callers with `shared` in common need not share.
-
-        None if there is no such member: everything that is known is part of `shared`.
-        """
-        in_common = {*_OF_AUDIENCES & shared}
-        in_common |= {"iss"} if shared else set()
-        in_common |= {"claims"} if any(each.startswith("claim:") for each in shared) else set()
-        for name, (at, _, _) in _REQUESTER.items():
-            if name not in in_common and self[at] != _UNKNOWN[at]:
-                return name
-        return None
-
 
 # The readers of `rctx` return None for a malformed value.
 
@@ -208,3 +195,17 @@ _OF_AUDIENCES = frozenset(("roles", "groups", "tenant"))
 """The members that callers of an audience may have in common, by the same names."""
 _UNKNOWN: list[Any] = list(Requester(None, None, None))
 """The fields of a requester about whom nothing is known."""
+
+
+def beyond(requester: Requester, shared: frozenset[str]) -> str | None:
+    """Return the first member of `rctx` that callers with `shared` in common need not share.
+
+    None if there is no such member: everything that is known is part of `shared`.
+    """
+    in_common = {*_OF_AUDIENCES & shared}
+    in_common |= {"iss"} if shared else set()
+    in_common |= {"claims"} if any(each.startswith("claim:") for each in shared) else set()
+    for name, (at, _, _) in _REQUESTER.items():
+        if name not in in_common and requester[at] != _UNKNOWN[at]:
+            return name
+    return None
