@@ -32,6 +32,8 @@ async function startServer(numbers) {
     const [kind, ...rest] = new URL(request.url, "http://origin").pathname.slice(1).split("/");
     const number = numbers.get(rest[0]);
     if (kind === "test" && number !== undefined) request.headers["req-num"] = number;
+    // The edge also looks here for the keys of the issuer, which are in its store.
+    if (!(kind in handlers)) return response.writeHead(404).end();
     handlers[kind](rest, request, response);
   });
   // Node reads fewer fields, and closes connections that the suite keeps.

@@ -11,6 +11,8 @@ use crate::time::{Seconds, UnixTime};
 const DESCRIBING: [u16; 6] = [200, 203, 300, 301, 308, 410];
 /// The statuses of which the cache knows the requirements (RFC 9111 §3, `must-understand`).
 const UNDERSTOOD: [u16; 14] = [200, 203, 204, 300, 301, 302, 303, 307, 308, 404, 405, 410, 414, 501];
+/// The least status of an error (RFC 9110 §15.5).
+pub(super) const FIRST_ERROR: u16 = 400;
 /// The statuses of failures, for which a stale response may be sent (RFC 5861 §4).
 pub(super) const FAILURES: [u16; 4] = [500, 502, 503, 504];
 /// How long a response that can be validated is kept when it is too old to be sent.

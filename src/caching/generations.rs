@@ -20,6 +20,20 @@ impl Generations {
         members.into_iter().map(number).collect::<Option<_>>().map(Self)
     }
 
+    /// The record with the next generation for the origin with this audience.
+    #[must_use]
+    pub fn raised(mut self, audience: &str) -> Self {
+        let generation = self.0.entry(audience.to_owned()).or_default();
+        *generation = generation.saturating_add(1);
+        self
+    }
+
+    /// The record as JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::json!(self.0).to_string()
+    }
+
     /// The generation of `origin`; 0 if it has never been purged.
     #[must_use]
     pub fn of(&self, origin: &Origin) -> u64 {

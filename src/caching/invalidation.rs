@@ -1,5 +1,6 @@
 //! Stored responses that an unsafe request makes invalid (RFC 9111 §4.4).
 
+use super::freshness::FIRST_ERROR;
 use super::tags::Tags;
 use crate::headers::Headers;
 use crate::policy::{Policy, Route};
@@ -39,7 +40,7 @@ impl Invalidation {
     /// The surrogate keys of the responses that a response with this status and these [`REFERENCES`] makes invalid.
     #[must_use]
     pub fn tags(&self, status: u16, references: &Headers) -> Vec<String> {
-        if status >= 400 {
+        if status >= FIRST_ERROR {
             return Vec::new();
         }
         let texts = references.iter().filter_map(|(_, value)| std::str::from_utf8(value).ok());

@@ -1,11 +1,13 @@
 //! The plan for one request: what it may be answered with, and under which key.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 use super::conditions::Conditions;
 use super::key::CacheKey;
 use super::tags::Tags;
-use crate::policy::{CacheRule, Route};
+use crate::policy::{CacheRule, Route, SharedFact};
 use crate::request::{Content, Target};
 use crate::rewrite::OriginTarget;
 use crate::throttle::Cleared;
@@ -41,6 +43,25 @@ impl Plan {
             url: tags.url(target),
             tags,
         })
+    }
+}
+
+impl fmt::Display for Plan {
+    /// The parts of the key, for `fastgate explain`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let CacheRule { audience, vary, .. } = &*self.rule;
+        let parts = ["route", "origin", "host", "path", "query"].into_iter().map(Cow::from);
+        let fields = vary.iter().map(|name| format!("field {name}").into());
+        let parts: Vec<_> = parts.chain(fields).chain(audience.iter().map(SharedFact::name)).collect();
+        let shared = match audience.len() {
+            0 => "all callers",
+            _ => "callers with the same claims",
+        };
+        write!(formatter, "shared by {shared}: the key has {}", parts.join(", "))?;
+        match self.key {
+            Some(_) => Ok(()),
+            None => formatter.write_str("; the caller lacks one of them, or the request has a body"),
+        }
     }
 }
 

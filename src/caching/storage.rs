@@ -49,8 +49,6 @@ pub struct Insertion {
     pub tags: Vec<String>,
     /// The length of the content in bytes, if it is known.
     pub length: Option<u64>,
-    /// When the request was sent for the response.
-    pub sent: UnixTime,
 }
 
 /// What becomes of a response.
@@ -202,7 +200,7 @@ impl Storage {
 
     fn inserted(&self, key: &CacheKey, entry: &Entry, fresh: Seconds, kept: Seconds) -> Insertion {
         let tags = vec![self.plan.tags.entry(key), self.plan.url.clone()];
-        Insertion { entry: entry.to_bytes(), fresh, kept, tags, length: entry.length(), sent: self.sent }
+        Insertion { entry: entry.to_bytes(), fresh, kept, tags, length: entry.length() }
     }
 
     /// The plan for a response that comes whole from the origin.

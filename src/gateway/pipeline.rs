@@ -216,6 +216,7 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
     pub(super) fn cache(&mut self, cleared: &Cleared<'_>, target: &OriginTarget) -> Option<Choice> {
         let generation = self.outside.generations.map(|known| known.of(&cleared.route().origin));
         let plan = Plan::of(cleared, target, generation)?;
+        self.trail.note(Step::Cache, || plan.to_string());
         let choice = choose(plan, self.outside.responses, self.outside.now);
         self.trail.cache = Some(choice.outcome());
         self.trail.note(Step::Cache, || choice.to_string());

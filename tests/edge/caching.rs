@@ -1,6 +1,7 @@
 //! Stored responses through the guest: what the clients get, and what the origin sees.
 
 mod invalidation;
+mod isolation;
 mod outage;
 mod sharing;
 mod streaming;

@@ -7,7 +7,6 @@ use fastgate::mint::Grant;
 use fastgate::trail::Trail;
 use fastly::handle::ResponseHandle;
 
-use super::receive::now;
 use crate::compute::abi;
 use crate::compute::platform::responses::purge;
 
@@ -40,7 +39,7 @@ pub(super) fn obey(
         None => trail.not_purged = Some(format!("{PURGE_FIELD} cannot be read")),
     }
     if !tags.is_empty()
-        && let Err(cause) = purge(&tags, now())
+        && let Err(cause) = purge(&tags)
     {
         trail.not_purged = Some(cause);
     }

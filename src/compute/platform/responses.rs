@@ -1,9 +1,9 @@
 //! The stored responses of the POP, in the Core Cache: lookups with request collapsing, insertions, purges.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fastgate::caching::{CacheKey, Insertion, Part, ResponseCache, Selection};
-use fastgate::time::{Seconds, UnixTime};
+use fastgate::time::Seconds;
 use fastly::cache::core::{self, CacheError, Found, PendingTransaction, Transaction};
 use fastly::handle::BodyHandle;
 use fastly::http::body::StreamingBody;
@@ -13,6 +13,8 @@ use fastly::http::purge::purge_surrogate_key;
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// How long a purge is remembered: longer than an origin may take to respond.
 const PURGE_MEMORY: Duration = Duration::from_mins(5);
+/// By how many milliseconds the clocks within a POP may differ.
+const CLOCKS_DIFFER: u64 = 20;
 
 /// What one request found among the stored responses.
 #[derive(Default)]
@@ -21,10 +23,15 @@ pub(in crate::compute) struct StoredResponses {
     found: Vec<Option<Found>>,
     /// The obligation to store a response. It passes to another request when this one drops it.
     owed: Option<Transaction>,
+    /// When it looked a response up, in milliseconds since 1970: before the origin knows of the request.
+    began: u64,
 }
 
 impl ResponseCache for StoredResponses {
     fn look_up(&mut self, key: &CacheKey, collapses: bool) -> Selection {
+        if self.found.is_empty() {
+            self.began = milliseconds();
+        }
         let found = if collapses { self.collapsed(key) } else { core::lookup(key.bytes().into()).execute() };
         let found = found.unwrap_or_default();
         let selection = Selection {
@@ -57,10 +64,22 @@ impl StoredResponses {
         body.ok().map(fastly::Body::into_handle)
     }
 
+    /// Whether a surrogate key was purged since the response was looked up. If that is not known, it was.
+    fn was_purged(&self, insertion: &Insertion) -> bool {
+        insertion.tags.iter().any(|tag| match core::lookup(purge_key(tag).into()).execute() {
+            Ok(Some(found)) => {
+                let at = std::str::from_utf8(&found.user_metadata()).ok().and_then(|text| text.parse::<u64>().ok());
+                at.is_none_or(|at| at.saturating_add(CLOCKS_DIFFER) >= self.began)
+            }
+            Ok(None) => false,
+            Err(_) => true,
+        })
+    }
+
     /// Begins to store a response. `None` if this request does not owe one, or if one of its resources was purged while it
     /// was on its way; the obligation then passes to another request.
     pub(in crate::compute) fn insert(&mut self, insertion: &Insertion) -> Option<StreamingBody> {
-        let transaction = self.owed.take().filter(|_| !was_purged(insertion))?;
+        let transaction = self.owed.take().filter(|_| !self.was_purged(insertion))?;
         let insert = transaction
             .insert(duration(insertion.fresh))
             .stale_while_revalidate(duration(insertion.kept))
@@ -81,7 +100,7 @@ impl StoredResponses {
 
     /// Replaces the entry of the stored response, whose content stays. Returns whether it did.
     pub(in crate::compute) fn update(&mut self, insertion: &Insertion) -> bool {
-        let Some(transaction) = self.owed.take().filter(|_| !was_purged(insertion)) else { return false };
+        let Some(transaction) = self.owed.take().filter(|_| !self.was_purged(insertion)) else { return false };
         let update = transaction
             .update(duration(insertion.fresh))
             .stale_while_revalidate(duration(insertion.kept))
@@ -96,10 +115,11 @@ impl StoredResponses {
 ///
 /// # Errors
 /// The platform refused.
-pub(in crate::compute) fn purge(tags: &[String], now: UnixTime) -> Result<(), String> {
+pub(in crate::compute) fn purge(tags: &[String]) -> Result<(), String> {
     for tag in tags {
         // First the mark: a response that arrives between the two is purged.
-        let mark = core::insert(purge_key(tag).into(), PURGE_MEMORY).user_metadata(now.seconds().to_string().into());
+        let now = milliseconds().to_string();
+        let mark = core::insert(purge_key(tag).into(), PURGE_MEMORY).user_metadata(now.into());
         let marked = mark.execute().map_err(|error| error.to_string());
         marked.and_then(|body| body.finish().map_err(|error| error.to_string()))?;
         purge_surrogate_key(tag).map_err(|error| error.to_string())?;
@@ -114,25 +134,18 @@ pub(in crate::compute) fn discard(insertion: &Insertion) {
     }
 }
 
-/// Whether a surrogate key was purged since the request for this response was sent. If that is not known, it was.
-fn was_purged(insertion: &Insertion) -> bool {
-    let sent = insertion.sent.seconds();
-    insertion.tags.iter().any(|tag| match core::lookup(purge_key(tag).into()).execute() {
-        Ok(Some(found)) => {
-            let at = std::str::from_utf8(&found.user_metadata()).ok().and_then(|text| text.parse::<u64>().ok());
-            at.is_none_or(|at| at >= sent)
-        }
-        Ok(None) => false,
-        Err(_) => true,
-    })
-}
-
 fn purge_key(tag: &str) -> Vec<u8> {
     format!("fastgate/live/purged/{tag}").into_bytes()
 }
 
 fn waited(lookup: PendingTransaction) -> Result<Transaction, CacheError> {
     if lookup.pending()? { lookup.wait_for(LONGEST_WAIT) } else { lookup.wait() }
+}
+
+/// The platform's clock, in milliseconds since 1970.
+fn milliseconds() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 const fn duration(length: Seconds) -> Duration {
