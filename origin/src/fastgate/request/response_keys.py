@@ -91,15 +91,20 @@ def purge(*keys: str) -> Awaitable[None]:
     no exception handler of the app turns into a response.
 
     Raises:
-        RuntimeError: there is no current request of a guarded app (use the command `fastgate
-            purge`), its response has begun, or it is a WebSocket.
+        RuntimeError: there is no current request of a guarded app, its response has begun, or it
+            is a WebSocket. The command `fastgate purge` purges all responses of an app from outside
+            of requests.
         TypeError: a key is not a string.
         ValueError: a key is not 1 to 256 printable ASCII characters without spaces; there is no
             key; or the response would have more than 64.
 
     """
-    command = f"fastgate purge {' '.join(map(str, keys))}"
-    _name("purge", PURGE_FIELD, keys, f"purge them from outside of a request: `{command}`")
+    _name(
+        "purge",
+        PURGE_FIELD,
+        keys,
+        "the command `fastgate purge` purges all stored responses of the app from outside",
+    )
     return _DONE
 
 
@@ -116,7 +121,9 @@ def surrogate_keys(*keys: str) -> None:
             key; or the response would have more than 64.
 
     """
-    _name("surrogate_keys", TAG_FIELD, keys, "call it in an endpoint or a dependency")
+    _name(
+        "surrogate_keys", TAG_FIELD, keys, "call it in an endpoint or a dependency of a guarded app"
+    )
 
 
 def _name(function: str, field: bytes, keys: tuple[str, ...], instead: str) -> None:
@@ -135,12 +142,12 @@ def _name(function: str, field: bytes, keys: tuple[str, ...], instead: str) -> N
     if current is None:
         raise RuntimeError(
             f"{function}(…) adds to the response of a request, and there is none, or no guard let "
-            f"it in: {instead}"
+            f"it in; {instead}"
         )
     if not current.is_http:
-        raise RuntimeError(f"{function}(…) in a WebSocket, which has no response: {instead}")
+        raise RuntimeError(f"{function}(…) in a WebSocket, which has no response; {instead}")
     if current.has_begun:
         raise RuntimeError(
-            f"{function}(…) adds to the response, which has begun: call it earlier, or {instead}"
+            f"{function}(…) adds to the response, which has begun: call it earlier; {instead}"
         )
     current.add(field, keys)
