@@ -119,11 +119,11 @@ class Requires(FastgateScheme):
         require_scopes(connection, identity, (*required.scopes, *wanted.scopes))
         claims = connection.scope.get(SCOPE_KEY)
         # Other gateways tell no roles and no sign-in, and most tell no scopes, so nothing that
-        # depends on them can be met.
+        # depends on them can be met. The same holds for what is not shared.
         facts = Facts(
             identity,
             connection.path_params,
-            knows_roles=isinstance(claims, EdgeClaims),
+            knows_roles=isinstance(claims, EdgeClaims) and _has_roles(claims),
             knows_scopes=knows_scopes(connection),
         )
         for condition in wanted.conditions:
@@ -192,6 +192,12 @@ def requires(
     dependency = Requires(requirement)
     record_requirement(dependency, requirement)
     return dependency
+
+
+def _has_roles(claims: EdgeClaims) -> bool:
+    """Whether the header has the caller's roles: if the response is shared, only if they are."""
+    shared = claims.transaction.shared
+    return shared is None or "roles" in shared
 
 
 def _conjuncts(conditions: tuple[Condition, ...]) -> Iterator[Condition]:
