@@ -420,6 +420,10 @@ def test_a_requirement_that_another_dependency_in_the_annotation_replaces_is_a_f
     app.post("/x")(endpoint)
     with pytest.raises(CannotCompile, match=f"requires {dropped} in an annotation without effect"):
         compile_routes(app)
+    with pytest.raises(
+        CannotCompile, match=r"write all scopes in one: Annotated\[Caller, Security"
+    ):
+        compile_routes(app)
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,18 @@ def test_an_app_is_guarded_in_ten_lines(page: Path) -> None:
     assert len(lines) <= 10
 
 
+@pytest.mark.parametrize(
+    ("heading", "routes"),
+    [("Behind another gateway", ["/me"]), ("Both, while the traffic moves", [])],
+)
+def test_the_policy_of_an_app_that_migrates_can_be_compiled(
+    heading: str, routes: list[str]
+) -> None:
+    names: dict[str, object] = {}
+    exec(block(GUIDES / "migrate-from-another-gateway.md", heading), names)  # noqa: S102
+    assert [each["path"] for each in compile_routes(names["app"])] == routes
+
+
 def test_the_example_of_a_test_passes(app: FastAPI, as_caller: AsCaller) -> None:
     names: dict[str, object] = {"app": app}
     exec(block(GUIDES / "test-an-app.md", "Test"), names)  # noqa: S102

@@ -3,7 +3,7 @@
 import logging
 import socket
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -310,3 +310,9 @@ async def test_in_local_development_the_host_is_the_clients() -> None:
     app.add_api_route("/", lambda: "served")
     guard(app, settings(backend_host="orders.internal"))
     assert (await status_and_body(app, "/"))[0] == 200
+
+
+@pytest.mark.parametrize("bound", ["A" * 43, {"jkt": "A" * 43}, True])
+def test_a_confirmation_of_another_type_is_an_error(bound: Any) -> None:  # noqa: ANN401
+    with pytest.raises(ValueError, match=r"write confirmation=Confirmation\(jkt=…\)"):
+        LocalCaller("ada", confirmation=bound)

@@ -12,7 +12,18 @@ from fastapi.security import SecurityScopes
 from starlette.testclient import TestClient
 
 import fastgate as package
-from fastgate import Caller, Condition, Identity, claim, fastgate, requires, role
+from fastgate import (
+    Caller,
+    Condition,
+    Identity,
+    all_of,
+    any_of,
+    claim,
+    fastgate,
+    requires,
+    role,
+    scope,
+)
 from fastgate import guard as put_behind_guard
 from fastgate.compile.policy import CannotCompile, compile_routes
 from fastgate.requires import Requires
@@ -299,6 +310,80 @@ def test_other_uses_are_no_faults(dependency: Callable[..., Any], edge: Edge) ->
     put_behind_guard(app, edge.settings())
     with TestClient(app):
         pass
+
+
+def shows(need: Any) -> Callable[[], object]:  # noqa: ANN401
+    def dependency() -> object:
+        return {"need": str(need)}
+
+    return dependency
+
+
+def logs() -> None:
+    logging.getLogger("app").debug("%r and %r and %r", ADMIN, IS_ADMIN, NEEDS)
+
+
+def returns_through_a_variable() -> Requires:
+    need = ADMIN
+    return need  # noqa: RET504 - the variable is what is tested
+
+
+ENFORCED = requires(IS_ADMIN, scope="a", acr=["urn:mfa"])
+SHOWN = {
+    "itself": ENFORCED,
+    "less": ADMIN,
+    "condition": IS_ADMIN,
+    "scope": scope("a"),
+    "several": all_of(scope("a"), IS_ADMIN),
+    "list": [ADMIN, IS_ADMIN],
+}
+NOT_ENFORCED = {
+    "more": requires(IS_ADMIN, scope="b"),
+    "other condition": any_of(IS_ADMIN, role("b")),
+    "other scope": scope("b"),
+    "one of a list": [ADMIN, role("b")],
+    "fastgate": fastgate,
+}
+
+
+@pytest.mark.parametrize("shown", SHOWN.values(), ids=SHOWN)
+def test_a_dependency_may_show_what_the_endpoint_requires_anyway(shown: object, edge: Edge) -> None:
+    assert "in the function shows" in fault(app_with(shows(shown)))
+    app = FastAPI(openapi_url=None)
+    app.get("/x", dependencies=[Depends(shows(shown)), Depends(ENFORCED)])(lambda: "in")
+    compile_routes(app)
+    put_behind_guard(app, edge.settings())
+    with TestClient(app):
+        pass
+
+
+def test_a_dependency_may_log_what_it_requires_itself() -> None:
+    async def audit(caller: Annotated[Identity, Depends(ADMIN)]) -> None:
+        logging.getLogger("app").info("admitted by %r", ADMIN)
+
+    compile_routes(app_with(audit))
+    app = FastAPI(openapi_url=None, dependencies=[Depends(ADMIN)])
+    app.get("/x", dependencies=[Depends(logs)])(lambda: "in")
+    compile_routes(app)
+
+
+@pytest.mark.parametrize("shown", NOT_ENFORCED.values(), ids=NOT_ENFORCED)
+def test_a_dependency_must_not_show_more_than_the_endpoint_requires(shown: object) -> None:
+    app = FastAPI(openapi_url=None, dependencies=[Depends(ENFORCED)])
+    app.get("/x", dependencies=[Depends(shows(shown))])(lambda: "in")
+    assert "in the function shows" in fault(app)
+
+
+RETURNING = {**DEPENDENCIES, "variable": returns_through_a_variable}
+
+
+@pytest.mark.parametrize("dependency", RETURNING.values(), ids=RETURNING)
+def test_a_function_that_returns_what_is_required_anyway_is_a_fault(
+    dependency: Callable[..., Any],
+) -> None:
+    app = FastAPI(openapi_url=None, dependencies=[Depends(ADMIN)])
+    app.get("/x", dependencies=[Depends(dependency)])(lambda: "in")
+    assert "write Depends(requires(…))" in fault(app)
 
 
 def test_a_requirement_has_no_subclasses() -> None:

@@ -252,6 +252,32 @@ def test_a_scope_that_oathkeeper_does_not_list_is_lacking(
     assert TestClient(app).get("/x", headers=fields).status_code == status
 
 
+@pytest.mark.parametrize(
+    ("claims", "status"),
+    [
+        ({"org": {"id": "acme"}}, 200),
+        ({"org": {"id": "other"}, "/org/id": "acme"}, 403),
+        ({"/org/id": "acme"}, 403),
+        ({"org": {"/id": "acme"}, "/org": {"id": "acme"}}, 403),
+        ({"org": "acme"}, 403),
+        ({}, 403),
+    ],
+)
+def test_a_nested_claim_is_found_in_its_objects_and_never_by_a_joined_name(
+    key_server: JwksServer, claims: dict[str, object], status: int
+) -> None:
+    fake = FakeGateway("oathkeeper", key_server)
+    app = FastAPI()
+    nested = requires(claim(["org", "id"]).equals("acme"))
+    app.get("/nested", dependencies=[Depends(nested)])(lambda: "in")
+    named = requires(claim("/org/id").equals("acme"))
+    app.get("/named", dependencies=[Depends(named)])(lambda: "in")
+    guard(app, gateways=[fake.gateway])
+    client, fields = TestClient(app), dict(fake.fields(fake.mint(fake.claims(**claims))))
+    assert client.get("/nested", headers=fields).status_code == status
+    assert client.get("/named", headers=fields).status_code == (200 if "/org/id" in claims else 403)
+
+
 def test_an_endpoint_for_every_caller_gets_the_caller(iap: FakeGateway) -> None:
     app = FastAPI()
 

@@ -867,6 +867,14 @@ def test_a_wrong_call_has_its_own_exit_code(
         ("@app.get('/x')\ndef read(caller: Caller | None): ...", "Write `caller: AnyCaller`"),
         ("guard(app, Settings(edge='api.example.com', audience='shop'))", "has no scheme; write"),
         ("at_edge(access='all')", "access"),
+        (
+            "app.get('/x', dependencies=[requires(role='a')])(lambda: 1)",
+            "write Depends(requires(role='a'))",
+        ),
+        (
+            "import fastapi\napp.get('/x', dependencies=[fastapi.Depends(role('a'))])(print)",
+            "write Depends(requires(role('a')))",
+        ),
     ],
 )
 def test_an_error_of_this_package_is_one_line(

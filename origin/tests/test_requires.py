@@ -1,6 +1,7 @@
 """`requires(…)`: what an app may write, and the refusals of the app's own check."""
 
 import copy
+import re
 import time
 from collections.abc import Callable
 from enum import Enum
@@ -333,3 +334,61 @@ def test_it_stands_beside_a_caller(edge: Edge, as_caller: AsCaller) -> None:
     assert as_caller(app, "ada", claims=claims).get("/acme/007").json() is True
     assert as_caller(app, "ada", claims=claims).get("/acme/8").status_code == 403
     assert as_caller(app, "ada", claims=claims).get("/other/7").status_code == 403
+
+
+def in_list(app: FastAPI) -> None:
+    app.get("/x", dependencies=[requires(role="a")])(lambda: "in")  # type: ignore[list-item]
+
+
+def in_list_of_app(_: FastAPI) -> None:
+    app = FastAPI(dependencies=[requires(role="a")])  # type: ignore[list-item]
+    app.get("/x")(lambda: "in")
+
+
+def condition_in_list(app: FastAPI) -> None:
+    app.get("/x", dependencies=[role("a")])(lambda: "in")  # type: ignore[list-item]
+
+
+def condition_as_dependency(app: FastAPI) -> None:
+    app.get("/x", dependencies=[Depends(role("a"))])(lambda: "in")  # type: ignore[arg-type]
+
+
+def condition_of_parameter(app: FastAPI) -> None:
+    @app.get("/x")
+    async def read(caller: Annotated[Identity, Depends(role("a"))]) -> None: ...
+
+
+def condition_as_default(app: FastAPI) -> None:
+    @app.get("/x")
+    async def read(caller: Identity = Depends(role("a"))) -> None: ...  # type: ignore[arg-type]  # noqa: B008
+
+
+def condition_as_decorator(app: FastAPI) -> None:
+    app.get("/x")(role("a")(lambda: "in"))  # type: ignore[operator]
+
+
+MISTAKES = [
+    *(in_list, in_list_of_app, condition_in_list, condition_as_dependency),
+    *(condition_of_parameter, condition_as_default, condition_as_decorator),
+]
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda each: each.__name__)
+def test_the_error_of_a_common_mistake_tells_what_to_write(
+    mistake: Callable[[FastAPI], None],
+) -> None:
+    required = "requires(role('a'))" if "condition" in mistake.__name__ else "requires(role='a')"
+    with pytest.raises((AttributeError, TypeError), match=re.escape(f"write Depends({required})")):
+        mistake(FastAPI())
+
+
+def test_the_error_of_a_decorator_tells_what_to_write() -> None:
+    with pytest.raises(TypeError, match=r"write dependencies=\[Depends\(requires\(…\)\)\]"):
+        requires(role="a")(lambda: "in")  # type: ignore[call-arg,arg-type,unused-coroutine]
+
+
+def test_other_missing_attributes_are_plain_errors() -> None:
+    for each in (requires(role="a"), role("a")):
+        assert not hasattr(each, "missing")
+        with pytest.raises(AttributeError, match="object has no attribute 'missing'"):
+            each.missing  # type: ignore[union-attr]  # noqa: B018

@@ -338,7 +338,9 @@ def test_of_two_in_one_annotation_the_lost_one_is_a_fault() -> None:
         caller: Annotated[Identity, Depends(ADMIN), Depends(requires(role="b"))],
     ) -> None: ...
 
-    assert 'requires {"role":"admin"} in an annotation without effect' in faults(app)
+    said = faults(app)
+    assert 'requires {"role":"admin"} in an annotation without effect' in said
+    assert "whole annotation and never optional: Annotated[Identity, Depends(requires(…))]" in said
 
 
 def test_a_path_within_it_may_require_as_much_or_less() -> None:

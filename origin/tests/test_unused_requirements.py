@@ -18,6 +18,7 @@ from fastapi import APIRouter, Depends, FastAPI, Security, WebSocket
 from fastapi.requests import HTTPConnection
 from fastapi.security import SecurityScopes
 from pydantic import BaseModel
+from starlette.endpoints import HTTPEndpoint
 from fastgate import (
     Caller, Identity, all_of, any_of, at_edge, claim, group, not_, requires, role, scope
 )
@@ -165,12 +166,45 @@ async def override(caller: Caller, connection: HTTPConnection, scopes: SecurityS
 app.dependency_overrides[replaced] = override
 app.get("/replaced", dependencies=[Depends(replaced)])(lambda: 1)
 
+FIRST = requires(role="shared")
+SECOND = requires(role="shared")
+First = Annotated[Identity, Depends(FIRST)]
+Second = Annotated[Identity, Depends(SECOND)]
+
+@app.get("/shared")
+def shared(caller: First): ...
+
+@app.get("/shared-too")
+def shared_too(caller: Second): ...
+
+BY_METHOD = requires(role="by method")
+
+@at_edge(access="authenticated", require=role("by method"))
+class View(HTTPEndpoint):
+    async def get(self, request):
+        await BY_METHOD(request, SecurityScopes())
+
+app.add_route("/view", View)
+
+PASSED = requires(role="passed")
+
+async def check(request, need):
+    await need(request, SecurityScopes())
+
+async def check_for(request, need):
+    await check(request, need)
+
+@app.get("/passes")
+async def passes(connection: HTTPConnection, caller: Caller):
+    await check_for(connection, PASSED)
+
 moved = APIRouter(dependencies=[Depends(requires(role="moved"))])
 moved.mount("/moved", at_edge(**AT_EDGE, require={"role": "moved"})(closure(None)))
 app.router.routes.append(moved.routes[0])
 """
 
 DECLARED = 'at_edge(access="authenticated", methods=["GET"])'
+IN_USE = 'app.get("/x", dependencies=[Depends('
 LOST = {
     "decorator": """
 def needs(need):
@@ -310,6 +344,39 @@ def x(caller: Caller): ...
 app.get("/x", dependencies=[Depends(requires(role="lost"))])(lambda: 1)
 LOST = [requires(role="lost")]
 """,
+    "thrown away by a decorator": """
+app.get("/x", dependencies=[Depends(requires(role="lost"))])(lambda: 1)
+
+@app.get("/y")
+@(lambda need: lambda function: function)(requires(role="lost"))
+def y(caller: Caller): ...
+""",
+    "statement": """
+app.get("/x", dependencies=[Depends(requires(role="lost"))])(lambda: 1)
+requires(role="lost")
+""",
+    "router whose name is used again": """
+app.get("/x", dependencies=[Depends(requires(role="lost"))])(lambda: 1)
+router = APIRouter(dependencies=[Depends(requires(role="lost"))])
+router = APIRouter()
+app.include_router(router)
+""",
+    "list that is replaced": """
+app.get("/x", dependencies=[Depends(requires(role="lost"))])(lambda: 1)
+router = APIRouter(dependencies=[Depends(requires(role="lost"))])
+router.dependencies = []
+""",
+    "and, with an equal one in use": """
+app.get("/x", dependencies=[Depends(requires(role="lost"))])(lambda: 1)
+Both = Annotated[Identity, Depends(requires(role="lost") and requires(role="other"))]
+
+@app.get("/y")
+def y(caller: Both): ...
+""",
+    "equal to a copy in use": """
+app.get("/x", dependencies=[Depends(copy.copy(requires(role="lost")))])(lambda: 1)
+LOST = [requires(role="lost")]
+""",
     "twice in one line": """
 LOST = [
     requires(role="lost") for _ in range(2)
@@ -334,6 +401,19 @@ def x(caller: Caller): ...
 @app.get("/x")
 @lambda function: lambda: function()
 def x(caller: Annotated[Identity, Depends(requires(role="lost"))]): ...
+""",
+    "field of a model": """
+class Form(BaseModel):
+    author: Annotated[Any, Depends(requires(role="lost"))]
+
+@app.post("/x")
+def x(caller: Caller, form: Form): ...
+""",
+    "optional": """
+Lost = Annotated[Identity, Depends(requires(role="lost"))]
+
+@app.get("/x")
+def x(caller: Caller, other: Lost | None = None): ...
 """,
     "generic alias": """
 T = TypeVar("T")
@@ -386,6 +466,8 @@ def test_a_requirement_that_no_route_depends_on_is_named_with_its_line(
     said = capsys.readouterr()
     note, remedy = said.err.splitlines()
     expected = "requires(role='lost') has no effect: no route depends on it"
+    if used := [at for at, text in enumerate(source.splitlines(), 1) if text.startswith(IN_USE)]:
+        expected += f"; an equal one is in use at {file}:{used[0]}"
     assert note == f"{file}:{line}: {expected}"
     assert "write Depends(requires(…))" in remedy
     policy = tmp_path / "policy.json"

@@ -9,7 +9,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeAlias
 
 from pydantic import JsonValue
 
@@ -37,6 +37,8 @@ class Facts(NamedTuple):
     """Whether a role that the identity lacks is one that the caller lacks."""
     knows_scopes: bool = True
     """The same for scopes."""
+    nests_claims: bool = False
+    """Whether a claim in nested objects is in them, as in a token, and not a member of its own."""
 
 
 class Condition(ABC):
@@ -71,8 +73,35 @@ class Condition(ABC):
         _WITHOUT_DEPENDS.__get_pydantic_core_schema__(source, handler)
 
     def __bool__(self) -> NoReturn:
-        """Refuse `role("a") and role("b")`, of which Python would keep only the last."""
-        raise TypeError("a condition is not true or false: write all_of(…), any_of(…) or not_(…)")
+        """Refuse `role("a") and role("b")`, of which Python would keep only the last.
+
+        FastAPI comes here for a parameter with `Depends(role("a"))`.
+        """
+        raise TypeError(
+            "a condition is not true or false: write all_of(…), any_of(…) or not_(…); as a "
+            f"dependency write Depends(requires({self!r}))"
+        )
+
+    # FastAPI's own errors would not tell what to write. For type checkers a condition has neither.
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Refuse `dependencies=[role("a")]`, of which FastAPI reads the `dependency`."""
+            if name == "dependency":
+                raise AttributeError(self._needs_depends())
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+        @property
+        def __signature__(self) -> NoReturn:
+            """Refuse `Depends(role("a"))`, of which FastAPI reads the parameters."""
+            raise TypeError(self._needs_depends())
+
+        def __call__(self, *_: object, **__: object) -> NoReturn:
+            """Refuse `role("a")` as a decorator."""
+            raise TypeError(self._needs_depends())
+
+    def _needs_depends(self) -> str:
+        return f"a condition is not a dependency: write Depends(requires({self!r}))"
 
     @abstractmethod
     def __repr__(self) -> str:
@@ -187,8 +216,16 @@ class ClaimTest(Condition):
 
     def holds(self, facts: Facts) -> bool | None:
         """Whether it holds; None if the edge did not forward what that depends on."""
-        name, claims = name_in_app(self.name), facts.identity.claims
-        return _TESTS[self.test](claims[name], self, facts) if name in claims else None
+        found: object = facts.identity.claims
+        for step in self._steps(nested=facts.nests_claims):
+            if not isinstance(found, Mapping) or step not in found:
+                return None
+            found = found[step]
+        return _TESTS[self.test](found, self, facts)
+
+    def _steps(self, *, nested: bool) -> tuple[str, ...]:
+        """Return the names that lead to the claim, each within the object before it."""
+        return self.name if nested and isinstance(self.name, tuple) else (name_in_app(self.name),)
 
 
 def _members(claim: object) -> Sequence[object]:

@@ -41,7 +41,8 @@ class LocalCaller:
     """A caller for local development, without an identity provider.
 
     Raises:
-        ValueError: `scopes`, `roles` or `groups` is a string instead of a tuple.
+        ValueError: `scopes`, `roles` or `groups` is a string instead of a tuple, or `confirmation`
+            has another type.
 
     """
 
@@ -76,6 +77,10 @@ class LocalCaller:
         for name, value in several:
             if isinstance(value, str):
                 raise ValueError(f'{name}: is a string, not a tuple; write {name}=("{value}",)')
+        if not isinstance(self.confirmation, Confirmation | None):
+            raise ValueError(
+                f"confirmation: is {self.confirmation!r}; write confirmation=Confirmation(jkt=…)"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ policy, so that the edge checks them first.
 # No `from __future__ import annotations`: FastAPI reads the annotations of `__call__` at run time.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from fastapi.requests import HTTPConnection
 from fastapi.security import SecurityScopes
@@ -16,7 +16,7 @@ from fastapi.security import SecurityScopes
 from fastgate import problem, vocabulary
 from fastgate.claims import SCOPE_KEY, EdgeClaims
 from fastgate.conditions import Condition, Facts, Member, conjuncts
-from fastgate.declare.recorded_calls import record_requirement
+from fastgate.declare.recorded_calls import record_equal, record_requirement
 from fastgate.dependencies import FastgateScheme, known_caller, knows_scopes, refuse, require_scopes
 from fastgate.edge_only import Handler, NeverRead
 from fastgate.errors import (
@@ -99,14 +99,32 @@ class Requires(FastgateScheme):
             raise AttributeError(f"{name}: a requirement cannot be changed")
         super().__setattr__(name, value)
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Refuse `dependencies=[requires(…)]`, of which FastAPI reads the `dependency`."""
+            if name == "dependency":
+                raise AttributeError(
+                    f"requires(…) has no effect without Depends: write Depends({self!r})"
+                )
+            raise AttributeError(f"'Requires' object has no attribute {name!r}")
+
     def __eq__(self, other: object) -> bool:
         # FastAPI runs only one of equal dependencies.
         if type(other) is not Requires:
             return NotImplemented
-        return self.requirement == other.requirement
+        if is_equal := self.requirement == other.requirement:
+            record_equal(self, other)
+        return is_equal
 
     def __hash__(self) -> int:
         return int(vars(self)["_hash"])
+
+    def __copy__(self) -> Self:
+        return self  # it cannot be changed
+
+    def __deepcopy__(self, known: object) -> Self:
+        return self
 
     def __repr__(self) -> str:
         return repr(self.requirement)
@@ -119,12 +137,15 @@ class Requires(FastgateScheme):
         require_scopes(connection, identity, (*required.scopes, *wanted.scopes))
         claims = connection.scope.get(SCOPE_KEY)
         # Other gateways tell no roles and no sign-in, and most tell no scopes, so nothing that
-        # depends on them can be met. The same holds for what is not shared.
+        # depends on them can be met. Their claims are those of the assertion, as it nests them. The
+        # same holds for what is not shared.
+        is_from_the_edge = isinstance(claims, EdgeClaims)
         facts = Facts(
             identity,
             connection.path_params,
             knows_roles=isinstance(claims, EdgeClaims) and _has_roles(claims),
             knows_scopes=knows_scopes(connection),
+            nests_claims=not is_from_the_edge,
         )
         for condition in wanted.conditions:
             if (holds := condition.holds(facts)) is not True:
@@ -135,6 +156,13 @@ class Requires(FastgateScheme):
             needed = problem.insufficient_authentication(wanted.acr, wanted.max_age)
             refuse(connection, AuthenticationInsufficient(), needed)
         return identity
+
+    # As a decorator it is called without `required`, and Python's error begins with this name. A
+    # function that is not `async` could tell more, but FastAPI would not await its result.
+    __call__.__qualname__ = (
+        "requires(…) is not a decorator: write dependencies=[Depends(requires(…))], or "
+        "`caller: Annotated[Identity, Depends(requires(…))]`. Requires.__call__"
+    )
 
 
 def requires(

@@ -64,7 +64,7 @@ def _imported(options: argparse.Namespace) -> object:
         if error.name is None or not module.startswith(error.name):
             raise  # the fault is in the app: the traceback says more
         raise WrongCall(f"{error}; check --app-dir") from error
-    except (TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError) as error:
         if _is_raised_by_this_package(error):  # its message says all, and the traceback is long
             raise WrongCall(f"{_line_in(options.app_dir, error)}{error}") from error
         raise

@@ -3,12 +3,13 @@
 Input: an `Endpoint`. Output: faults, each with what to do about it. Only declarations are read.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from fastapi import FastAPI
 
 from fastgate.compile.callers.lost_requirements import lost_requirements
+from fastgate.compile.callers.model_fields import dependencies_in_fields
 from fastgate.compile.callers.requirements import (
     A_KNOWN_CALLER,
     COMPARABLE,
@@ -28,6 +29,8 @@ from fastgate.compile.endpoints.route_ids import (
 from fastgate.compile.ineffective.comparison import members_free_to_differ, name_of
 from fastgate.declare.merge import OPEN
 from fastgate.declare.static_access import attribute, is_a
+from fastgate.dependencies import FastgateScheme
+from fastgate.requires import Requires
 
 _UNDECLARED = "does not declare who may call it"
 _DECLARE_CALLERS = (
@@ -80,7 +83,7 @@ def caller_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
             f"requires {', '.join(dropped)} in an annotation without effect: of several "
             "dependencies "
             "FastAPI runs only the last one, and none that is inside another type",
-            "write all scopes in one: Annotated[Caller, Security(fastgate, scopes=[…])]",
+            _remedy_for_dropped(dropped),
             is_lost=True,
         )
     for text in (callers | endpoint.not_run).texts:
@@ -124,13 +127,22 @@ def caller_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
 
 
 def lost_requirement_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
-    """Yield the requirements that are written without `Depends(…)`: neither side enforces them."""
+    """Yield the requirements that FastAPI does not run where they are written."""
     target = endpoint.source if endpoint.kind in (Kind.HTTP, Kind.WEBSOCKET) else None
     for each in dict.fromkeys(lost_requirements(target, endpoint.tree)):
         yield CallerFault(
             f"refers to {each.shown} in {each.where}, where it has no effect: FastAPI runs only "
             "what Depends(…) contains, and not what that returns",
             "write Depends(requires(…)): as a default, in Annotated, or in dependencies=[…]",
+            is_lost=True,
+        )
+    for model, name, tree in dependencies_in_fields(endpoint.tree):
+        depends = f"Depends({', '.join(_depended_on(each.call) for each in tree.dependencies)})"
+        yield CallerFault(
+            f"reads the field {name} of {name_of(model)} from the request, although it has "
+            f"{depends}: FastAPI runs dependencies of parameters, and none of fields",
+            f"remove the field from the model, and take it as a parameter: {name}: "
+            f"Annotated[…, {depends}]",
             is_lost=True,
         )
 
@@ -157,6 +169,15 @@ def weakening_override_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
             f"{original}, which requires {', '.join(each.missing)}",
             f"use overrides in tests only, or let {override} require the same",
         )
+
+
+def _remedy_for_dropped(dropped: Collection[str]) -> str:
+    if all(each == A_KNOWN_CALLER or each.startswith(("'", '"')) for each in dropped):  # scopes
+        return "write all scopes in one: Annotated[Caller, Security(fastgate, scopes=[…])]"
+    return (
+        "write all of it in one dependency, which must be the whole annotation and never optional: "
+        "Annotated[Identity, Depends(requires(…))]"
+    )
 
 
 def _at_edge_for(endpoint: Endpoint) -> str:
@@ -192,6 +213,13 @@ def _remedy_for_callers(endpoint: Endpoint) -> str:
     if is_mounted_library_object(endpoint):
         return _DECLARE_MOUNT.format(name=endpoint.name)
     return _DECLARE_CALLERS
+
+
+def _depended_on(call: object) -> str:
+    """Return a dependency as `Depends(…)` contains it."""
+    if is_a(call, Requires):
+        return repr(call)
+    return "fastgate" if is_a(call, FastgateScheme) else name_of(call)
 
 
 def _shown(override: object) -> str:

@@ -18,13 +18,16 @@ from fastgate.compile.callers.dependency_tree import (
     Dependant,
     called_objects,
     dependant_of_listed,
+    dependencies_in,
     flatten,
+    parameters_of,
 )
 from fastgate.compile.callers.lost_requirements import (
     requirements_referred_to,
     values_of_functions_that_run_requirements,
 )
-from fastgate.compile.callers.object_graph import Graph
+from fastgate.compile.callers.model_fields import dependencies_in_fields
+from fastgate.compile.callers.object_graph import Graph, methods_of_class
 from fastgate.compile.callers.unread_signatures import unread_requirements
 from fastgate.compile.endpoints.endpoint import Endpoint, Kind
 from fastgate.compile.endpoints.listing import endpoints
@@ -42,8 +45,8 @@ _Key: TypeAlias = tuple[str, object]
 def unused_requirements(app: object, written: Sequence[WrittenRequirement]) -> list[str]:
     """Return a sentence for each requirement that no route of `app` depends on, in order.
 
-    Equal requirements of one line are one, as they are for FastAPI. One that nothing refers to any
-    more is in use if an equal one is, because `typing` returns the same object for two annotations
+    Equal requirements of one line are one, as they are for FastAPI. If one is in use, so is an
+    equal one that shares its annotation: `typing` returns the same object for two annotations
     `Annotated[Identity, Depends(requires(…))]` that are equal. So is one in the text of an
     annotation, because FastAPI evaluates that again for each copy of a route.
     """
@@ -51,19 +54,30 @@ def unused_requirements(app: object, written: Sequence[WrittenRequirement]) -> l
     keys = [(each.where, each.requirement) for each in written]
     left = dict.fromkeys(keys)
     of_object = {id(each): key for each, key in zip(kept, keys, strict=True) if each is not None}
-    texts = {key for each, key in zip(written, keys, strict=True) if each.is_text}
-    compared_by_object = {*of_object.values()} - texts
+    pairs = [*zip(written, keys, strict=True)]
+    texts = {key for each, key in pairs if each.is_text}
+    sharing = {key for each, key in pairs if each.shares_annotation}
     equal = dict[object, set[_Key]]()
     for key in keys:
         equal.setdefault(key[1], set()).add(key)
+    places = dict[object, str]()
     uses = _uses_in(app)
     while left and (used := next(uses, None)) is not None:
         found = of_object.get(id(used))
+        if found is not None:
+            places.setdefault(used.requirement, found[0])
         for key in equal.get(used.requirement, ()):
-            # An unknown object is a copy, as of a router that was copied.
-            if found is None or key == found or key not in compared_by_object:
+            # An unknown object is older than the record.
+            is_shared = key in sharing and (found is None or found in sharing)
+            if key == found or key in texts or is_shared:
                 left.pop(key, None)
-    return [f"{where}: {each!r} has no effect: no route depends on it" for where, each in left]
+    return [_sentence(key, places.get(key[1])) for key in left]
+
+
+def _sentence(key: _Key, place: str | None) -> str:
+    where, required = key
+    elsewhere = "" if place is None else f"; an equal one is in use at {place}"
+    return f"{where}: {required!r} has no effect: no route depends on it{elsewhere}"
 
 
 def _uses_in(app: object) -> Iterator[Requires]:
@@ -73,6 +87,9 @@ def _uses_in(app: object) -> Iterator[Requires]:
         yield from _called_in(chain(endpoint.dependencies, (call for call, _ in endpoint.listed)))
     for endpoint in served:
         yield from _of_this_type(requirements_referred_to(endpoint.source, endpoint.tree))
+        for field in dependencies_in_fields(endpoint.tree):
+            yield from _called_in(each.call for each in flatten(field.tree))
+        yield from _dropped_at(endpoint)
         yield from _unread_at(endpoint)
         for holder in (*endpoint.holders, *endpoint.routers):
             yield from cached(_listed_by, holder)
@@ -88,6 +105,15 @@ def _uses_in(app: object) -> Iterator[Requires]:
 def _called_in(calls: Iterable[object]) -> Iterator[Requires]:
     for call in calls:
         yield from _of_this_type(called_objects(call))
+
+
+def _dropped_at(endpoint: Endpoint) -> Iterator[Requires]:
+    """Yield what is required in annotations that FastAPI does not read completely: a fault."""
+    for each in (endpoint.tree, *flatten(endpoint.tree)) if endpoint.callers.dropped else ():
+        for parameter in parameters_of(each).values():
+            written = dependencies_in(parameter.annotation)
+            tree = dependant_of_listed([it for it in written if it.dependency is not None], "/")
+            yield from _called_in(it.call for it in flatten(tree))
 
 
 def _unread_at(endpoint: Endpoint) -> Iterator[Requires]:
@@ -113,7 +139,9 @@ def _run_by(target: object, dependant: Dependant) -> Iterator[Requires]:
 
 
 def _run_in(call: object) -> list[Requires]:
-    values = values_of_functions_that_run_requirements(call)
+    methods = methods_of_class(call) if is_a(call, type) else ()
+    functions = (call, *chain.from_iterable(methods))
+    values = chain.from_iterable(map(values_of_functions_that_run_requirements, functions))
     begin = [each for each in values if not is_a(each, ModuleType)]
     return [*_of_this_type(Graph(begin).objects.values())]
 

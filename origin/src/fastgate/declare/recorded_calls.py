@@ -36,7 +36,7 @@ class Call:
     """`file:line` of the statement or decorator."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class WrittenRequirement:
     """One `requires(…)`."""
 
@@ -49,6 +49,9 @@ class WrittenRequirement:
     is_text: bool
     """Whether it is in an annotation that is a string. FastAPI evaluates it again for each copy of
     the route, and `where` is the line that made FastAPI read it."""
+    shares_annotation: bool = False
+    """Whether `typing` has found an annotation that contains it equal to an annotation of another
+    requirement. It then uses one object for both, with only one of the requirements."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ class Recorded:
 
     calls: list[Call] = field(default_factory=list)
     requirements: list[WrittenRequirement] = field(default_factory=list)
+    latest: dict[int, WrittenRequirement] = field(default_factory=dict)
+    """The requirements by the `id` of their dependency. Python uses an `id` again."""
 
 
 _open: list[Recorded] = []
@@ -90,6 +95,21 @@ def record_requirement(dependency: object, requirement: object) -> None:
     written = WrittenRequirement(ref(dependency), requirement, *_place_of_the_call())
     for each in _open:
         each.requirements.append(written)
+        each.latest[id(dependency)] = written
+
+
+def record_equal(one: object, other: object) -> None:
+    """Record that the dependencies of two calls of `requires` were compared, and are equal."""
+    if not _open:
+        return
+    by = _nearest(sys._getframe(1), lambda frame: _evaluates_text(frame) and not _is_typing(frame))
+    if by is None or not _is_typing(by):
+        return
+    for recorded in _open:
+        for each in (one, other):
+            written = recorded.latest.get(id(each))
+            if written is not None and written.dependency() is each:
+                written.shares_annotation = True
 
 
 def _place_of_the_call() -> tuple[str, bool]:
@@ -116,6 +136,10 @@ def _nearest(frame: FrameType | None, is_skipped: Callable[[FrameType], bool]) -
 def _evaluates_text(frame: FrameType) -> bool:
     module = str(frame.f_globals.get("__name__")).partition(".")[0]
     return frame.f_code.co_filename.startswith("<") or module in _READ_ANNOTATIONS
+
+
+def _is_typing(frame: FrameType) -> bool:
+    return frame.f_globals.get("__name__") in ("typing", "typing_extensions")
 
 
 def object_key(target: object) -> tuple[int, ...]:

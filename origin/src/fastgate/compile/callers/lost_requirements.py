@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from inspect import Parameter
 from types import FunctionType, MethodType
-from typing import Annotated, NamedTuple, get_args, get_origin
+from typing import Annotated, NamedTuple, TypeAlias, get_args, get_origin
 
 from fastapi import Depends, Security
 from fastapi.security import SecurityScopes
@@ -19,16 +19,18 @@ from fastgate import vocabulary
 from fastgate.compile.cache import cached
 from fastgate.compile.callers.dependency_tree import (
     Dependant,
+    callers_required_by,
     flatten,
     parameters_of,
     parameters_of_call,
 )
-from fastgate.compile.callers.used_values import objects_used_by, values_used_by
-from fastgate.conditions import Condition
+from fastgate.compile.callers.requirements import Callers
+from fastgate.compile.callers.used_values import objects_used_by, values_returned_by, values_used_by
+from fastgate.conditions import Condition, Member, conjuncts
 from fastgate.declare.lookup import layers
 from fastgate.declare.static_access import attribute, is_a
 from fastgate.dependencies import FastgateScheme
-from fastgate.requires import Requires, requires
+from fastgate.requires import Requirement, Requires, requires
 
 _MAKERS = (
     *(requires, vocabulary.role, vocabulary.group, vocabulary.scope),
@@ -39,6 +41,8 @@ _MAX_DEPTH = 20
 _MAX_FUNCTIONS = 50
 """The maximum number of functions to examine for one dependency."""
 _MAX_PARTS = 1000
+_Function: TypeAlias = tuple[object, list[object], bool]
+"""A function, the values that it refers to, and whether it runs requirements itself."""
 _PACKAGES = ("fastgate", "fastapi", "starlette", "pydantic")
 
 
@@ -64,11 +68,13 @@ def lost_requirements(target: object, dependant: Dependant) -> Iterator[LostRequ
         for name, parameter in parameters_of(each).items():
             for found in _written_on(parameter):
                 yield LostRequirement(_shown(found), f"the parameter {name}")
+    given = callers_required_by(flatten(dependant))
     for each in tree:
         if each.call is not None and each.call is not target:
-            found, holder = cached(_handed_on, each.call)
-            if found is not None:
-                yield LostRequirement(_shown(found), f"the function {_name_of(holder)}")
+            for found, holder, is_returned in cached(_handed_on, each.call):
+                if is_returned or not _is_enforced(found, given):
+                    yield LostRequirement(_shown(found), f"the function {_name_of(holder)}")
+                    break
 
 
 def _written_on(parameter: Parameter) -> Iterator[object]:
@@ -93,18 +99,34 @@ def _metadata_in(annotation: object, depth: int = 0) -> Iterator[object]:
         yield from _metadata_in(part, depth + 1)
 
 
-def _handed_on(call: object) -> tuple[object, object]:
-    """Return the first requirement that a dependency refers to, and the function that does.
+def _handed_on(call: object) -> list[tuple[object, object, bool]]:
+    """Return each requirement that a dependency refers to, and the function that does.
 
-    Both are None if there is none. A function that runs requirements itself is left out, and so is
-    one that refers to `Depends` or `Security`: it writes dependencies.
+    Each has whether that function returns it. A function that runs requirements itself is left out,
+    and so is one that refers to `Depends` or `Security`: it writes dependencies.
     """
+    every = list[tuple[object, object, bool]]()
     for layer, values, runs in cached(_functions_of, call):
-        if not runs:
-            for each in values:
-                if (found := _requirement_in(each)) is not None:
-                    return found, layer
-    return None, None
+        found = () if runs else [each for value in values for each in _requirements_in(value)]
+        if found:
+            values_returned = values_returned_by(layer)
+            returned = {id(it) for value in values_returned for it in _requirements_in(value)}
+            every += ((each, layer, id(each) in returned) for each in found)
+    return every
+
+
+def _is_enforced(found: object, given: Callers) -> bool:
+    """Whether dependencies that require `given` require as much as a requirement or condition."""
+    if is_a(found, Condition):
+        every = [*conjuncts(found)]  # type: ignore[arg-type]
+        scopes = [each.name for each in every if isinstance(each, Member) and each.is_scope]
+        others = [each for each in every if not (isinstance(each, Member) and each.is_scope)]
+        required = Callers.of_requirement(Requirement(tuple(others), tuple(scopes)))
+    elif is_a(found, Requires):
+        required = Callers.of_requirement(attribute(found, "requirement"))  # type: ignore[arg-type]
+    else:
+        return False
+    return not required.beyond(given).names()
 
 
 def requirements_referred_to(target: object, dependant: Dependant) -> Iterator[object]:
@@ -126,13 +148,23 @@ def requirements_referred_to(target: object, dependant: Dependant) -> Iterator[o
 
 
 def values_of_functions_that_run_requirements(call: object) -> Iterator[object]:
-    """Yield what an endpoint or a dependency refers to where it runs requirements itself."""
-    for _, values, runs in cached(_functions_of, call):
-        if runs:
-            yield from values
+    """Yield what an endpoint or a dependency refers to where it runs requirements itself.
+
+    A function that refers to one that runs requirements may pass its own to that one.
+    """
+    left, running = cached(_functions_of, call), set[int]()
+    while left:
+        found, rest = list[_Function](), list[_Function]()
+        for each in left:
+            runs = each[2] or not running.isdisjoint(map(id, each[1]))
+            (found if runs else rest).append(each)
+        if not found:
+            return
+        left, running = rest, running | {id(layer) for layer, _, _ in found}
+        yield from (value for _, values, _ in found for value in values)
 
 
-def _functions_of(call: object) -> list[tuple[object, list[object], bool]]:
+def _functions_of(call: object) -> list[_Function]:
     """Return the functions that a dependency uses, except those that write dependencies.
 
     Each has the values that it refers to, and whether it runs requirements itself: if it refers to
@@ -140,7 +172,7 @@ def _functions_of(call: object) -> list[tuple[object, list[object], bool]]:
     """
     left = [(layer, False) for layer in layers(call, mounted=False)]
     seen = dict[tuple[int, bool], object]()
-    found = list[tuple[object, list[object], bool]]()
+    found = list[_Function]()
     while left and len(seen) < _MAX_FUNCTIONS:
         layer, runs = left.pop(0)
         if (id(layer), runs) in seen:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from importlib.util import resolve_name
 from types import CodeType, FunctionType, MethodType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastgate.compile.callers.called_functions import defaults_of
 from fastgate.declare.static_access import attribute, is_a, own
@@ -19,6 +19,10 @@ from fastgate.dependencies import FastgateScheme
 
 _UNKNOWN = object()
 _READS_ATTRIBUTE = ("LOAD_ATTR", "LOAD_METHOD")
+_SKIPPED = ("CACHE", "PRECALL", "NOP", "EXTENDED_ARG")
+_MAX_VARIABLES = 3
+"""The maximum number of variables to follow, one assigned to another."""
+_RETURNS = ("RETURN_VALUE", "YIELD_VALUE", "ASYNC_GEN_WRAP")
 
 
 def values_used_by(layer: object) -> Iterator[object]:
@@ -35,10 +39,27 @@ def objects_used_by(layer: object) -> Iterator[object]:
         yield from chain
 
 
+def values_returned_by(layer: object) -> Iterator[object]:
+    """Yield the same values, if the function may return or yield them, alone or in a container.
+
+    Defaults and the arguments of a partial function count: a parameter may be returned.
+    """
+    yield from (used.chain[-1] for used in _used_by(layer) if used.is_returned)
+
+
+class _Use(NamedTuple):
+    chain: list[object]
+    """A value, and the attributes that are read of it, one from another."""
+    is_returned: bool
+
+
 def _chains_used_by(layer: object) -> Iterator[list[object]]:
-    """Yield each value with the attributes that are read of it, one from another."""
+    yield from (used.chain for used in _used_by(layer))
+
+
+def _used_by(layer: object) -> Iterator[_Use]:
     if is_a(layer, FunctionType):
-        yield from ([default] for _, default in defaults_of(layer))
+        yield from (_Use([default], is_returned=True) for _, default in defaults_of(layer))
         yield from _used_in(attribute(layer, "__code__"), layer, _UNKNOWN)
     elif is_a(layer, MethodType):
         function = attribute(layer, "__func__")
@@ -48,7 +69,8 @@ def _chains_used_by(layer: object) -> Iterator[list[object]]:
         if attribute(layer, "func") is FastgateScheme.__call__:
             return  # this runs the scheme among its arguments
         arguments: Any = attribute(layer, "args"), attribute(layer, "keywords") or {}
-        yield from ([each] for each in (*arguments[0], *arguments[1].values()))
+        for each in (*arguments[0], *arguments[1].values()):
+            yield _Use([each], is_returned=True)
     elif not is_a(layer, type):
         for kind in type(layer).__mro__:
             function = own(kind).get("__call__")
@@ -57,7 +79,7 @@ def _chains_used_by(layer: object) -> Iterator[list[object]]:
                 return
 
 
-def _used_in(code: Any, function: object, instance: object) -> Iterator[list[object]]:  # noqa: ANN401
+def _used_in(code: Any, function: object, instance: object) -> Iterator[_Use]:  # noqa: ANN401
     """Yield what code loads by its names, including the code of functions within it."""
     if not is_a(code, CodeType):
         return
@@ -75,14 +97,15 @@ def _used_in(code: Any, function: object, instance: object) -> Iterator[list[obj
         elif step.opname.startswith("LOAD_FAST") and first in (loaded := _names_in(step.argval)):
             value = instance
             if loaded[-1] != first:  # an attribute that follows is of another variable
-                yield [value]
+                yield _Use([value], is_returned=False)
                 continue
         elif step.opname == "IMPORT_NAME":
             module = _absolute(str(step.argval), steps[:number], names)
         elif step.opname == "IMPORT_FROM":
             value = own(sys.modules.get(module)).get(step.argval, _UNKNOWN)
         if value is not _UNKNOWN:
-            yield [*_followed(value, steps[number + 1 :])]
+            chain = [*_followed(value, steps[number + 1 :])]
+            yield _Use(chain, _is_returned(steps, number + 1))
     for inner in code.co_consts:
         if is_a(inner, CodeType):
             yield from _used_in(inner, function, _UNKNOWN)
@@ -92,7 +115,7 @@ def _followed(value: object, steps: Sequence[dis.Instruction]) -> Iterator[objec
     """Yield a value, and the attributes that the steps read one from another."""
     yield value
     for step in steps:
-        if step.opname in ("CACHE", "PRECALL", "NOP", "EXTENDED_ARG"):
+        if step.opname in _SKIPPED:
             continue
         if step.opname not in _READS_ATTRIBUTE:
             break
@@ -102,6 +125,27 @@ def _followed(value: object, steps: Sequence[dis.Instruction]) -> Iterator[objec
         yield value
         if value is _UNKNOWN:
             break
+
+
+def _is_returned(steps: Sequence[dis.Instruction], begin: int, depth: int = 0) -> bool:
+    """Whether a value that has just been loaded is returned, also by way of a variable."""
+    variable = None
+    for step in steps[begin:]:
+        if step.opname in _RETURNS:
+            return True
+        if step.opname.startswith("STORE_FAST"):
+            variable = _names_in(step.argval)[0]
+        is_item = step.opname == "BINARY_SUBSCR" or step.argrepr == "[]"
+        if not (is_item or step.opname in _SKIPPED or step.opname.startswith(("LOAD_", "BUILD_"))):
+            break
+    if variable is None or depth == _MAX_VARIABLES:
+        return False
+    return any(
+        "LOAD_FAST" in step.opname
+        and variable in _names_in(step.argval)
+        and _is_returned(steps, after, depth + 1)
+        for after, step in enumerate(steps[begin:], begin + 1)
+    )
 
 
 def _names_in(names: object) -> tuple[object, ...]:
