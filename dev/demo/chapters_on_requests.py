@@ -93,7 +93,9 @@ STORED_RESPONSES = Chapter(
         Check("GET /price-lists/retail", 200, (MISSING, member("language", "de")), headers=GERMAN),
         Check("GET /price-lists/members", 401, (PROBLEM,)),
         Check("GET /price-lists/members", 200, (MISSING,), token="reader"),
-        Check("GET /price-lists/members", 200, (STORED,), (logged("cache", "hit"),), token="writer"),
+        Check(
+            "GET /price-lists/members", 200, (STORED,), (logged("cache", "hit"),), token="writer"
+        ),
         Check("GET /price-lists/negotiated", 200, (member("lantern", 38),), token="reader"),
         Check("GET /price-lists/negotiated", 200, (MISSING, member("lantern", 30)), token="staff"),
         Check("GET /price-lists/negotiated", 200, (STORED, member("lantern", 38)), token="guest"),
