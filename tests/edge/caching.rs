@@ -2,6 +2,7 @@
 
 mod invalidation;
 mod isolation;
+mod load;
 mod outage;
 mod sharing;
 mod streaming;
