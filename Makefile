@@ -9,13 +9,14 @@ EDGE := target/debug/fastgate-edge
 NATIVE := --locked --features edge
 VENV := .venv/.installed
 IDP := dev/idp/node_modules/.installed
+CACHE_TESTS := dev/cache-tests/node_modules/.installed
 LOCAL_KEYS := local/signing-keys.json
 CARGO_MUTANTS := target/tools/.cargo-mutants-27.1.0
 CARGO_DENY := target/tools/.cargo-deny-0.20.2
 CARGO_DENY_RUN := target/tools/bin/cargo-deny --locked
 COSMIC_RAY := target/tools/.cosmic-ray-8.7.0
 
-.PHONY: help demo smoke soak test bench guest-cost mutants mutants-python lint guest edge unit signatures opinions opinions-short fuzz fuzz-seeds fuzz-python edge-tests origin-tests doctor origin-bench origin-versions policy schema reference deny edge-path compute-build clean
+.PHONY: help demo smoke soak cache-tests isolation outage test bench guest-cost mutants mutants-python lint guest edge unit signatures opinions opinions-short fuzz fuzz-seeds fuzz-python edge-tests origin-tests doctor origin-bench origin-versions policy schema reference deny edge-path compute-build clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -29,6 +30,18 @@ smoke: parts ## Start the same programs, send the requests, print each verdict, 
 soak: guest edge $(VENV) $(LOCAL_KEYS) ## The gate under load for ten minutes while keys, policies and services change; SECONDS=60 for less
 	cargo build --locked --release --target wasm32-wasip1 --example store
 	@.venv/bin/python dev/soak --seconds $(or $(SECONDS),600) --rate $(or $(RATE),40)
+
+cache-tests: guest edge $(CACHE_TESTS) ## An independent suite of HTTP caching through the guest; writes docs/reference/cache-tests.md (three minutes)
+	@mkdir -p target/cache-tests
+	cd dev/cache-tests && for route in public caller; do \
+		node --no-warnings run.mjs $$route ../../target/cache-tests/$$route.json || exit 1; done
+	cd dev/cache-tests && node --no-warnings page.mjs ../../target/cache-tests/public.json ../../target/cache-tests/caller.json
+
+isolation: guest ## Two tenants, several callers and roles, one minute on the same URLs: no response reaches another audience
+	cargo test $(NATIVE) --test edge -- --ignored --nocapture isolation
+
+outage: guest ## The origin is down for a minute under load: stale responses for authorized callers, and no stampede afterwards
+	cargo test $(NATIVE) --test edge -- --ignored --nocapture an_origin_that_fails_for_a_minute
 
 test: lint unit signatures opinions-short edge-tests origin-tests ## Every test: lints, unit, signatures, opinions, edge, origin
 
@@ -156,6 +169,10 @@ $(VENV): origin/requirements-dev.txt origin/pyproject.toml
 
 $(IDP): dev/idp/package-lock.json
 	npm ci --omit=dev --no-fund --no-audit --prefix dev/idp
+	@touch $@
+
+$(CACHE_TESTS): dev/cache-tests/package-lock.json
+	npm ci --omit=dev --ignore-scripts --no-fund --no-audit --prefix dev/cache-tests
 	@touch $@
 
 # Keys of the first version of the identity header (on P-256) are replaced.

@@ -59,7 +59,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind(arguments.listen)?;
     listener.set_nonblocking(true)?;
     println!("listening on {}", listener.local_addr()?);
-    hyper::Server::from_tcp(listener)?.serve(ViceroyService::new(context)).await?;
+    // Head and content of a response are written apart: without this the second part of a short one waits for the
+    // client's delayed acknowledgement.
+    hyper::Server::from_tcp(listener)?.tcp_nodelay(true).serve(ViceroyService::new(context)).await?;
     Ok(())
 }
 

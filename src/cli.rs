@@ -11,6 +11,7 @@ mod lint;
 mod not_judged;
 mod offline;
 mod printer;
+mod purge;
 mod recorded;
 mod reference;
 mod revoke;
@@ -48,6 +49,9 @@ enum Command {
     /// Make keys of the edge.
     #[command(subcommand)]
     Keys(Keys),
+    /// Print the record that purges all stored responses of an origin, and the command that stores it. The command sends
+    /// nothing.
+    Purge(purge::Purge),
     /// Print the reference tables of this version as JSON: the pages in `docs/reference/` are made from them.
     #[command(hide = true)]
     Reference,
@@ -81,6 +85,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Diff(arguments) => diff::diff(&arguments),
         Command::Keys(Keys::New) => keys::new(),
         Command::Reference => reference::reference(&Arguments::command()),
+        Command::Purge(request) => purge::purge(&request),
         Command::Revoke(revocation) => revoke::revoke(&revocation),
     }
 }

@@ -40,6 +40,21 @@ pub struct Client {
     pub pop: Option<String>,
 }
 
+impl Client {
+    /// A client about which nothing is known.
+    pub const UNKNOWN: Self = Self {
+        address: None,
+        country: None,
+        subdivision: None,
+        continent: None,
+        asn: None,
+        connection: None,
+        proxy: None,
+        anonymizers: None,
+        pop: None,
+    };
+}
+
 /// The facts that a place rule can test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use fastgate::gateway::{Decision, refuse};
 use fastgate::mint::Grant;
-use fastgate::refusal::Refusal;
+use fastgate::problem::Problem;
+use fastgate::refusal::{OriginError, Refusal};
 use fastgate::sandbox::{LONGEST_WAIT, ReceivedRequest, Sandbox};
 use fastgate::trail::{Step, Trail};
 use fastly::handle::{BodyHandle, RequestHandle, client_request_and_body};
@@ -19,8 +20,9 @@ use http::body::ReceivedBody;
 use http::client::{Locator, anonymizers};
 use http::receive::RequestIds;
 use http::respond::Response;
-use http::{forward, receive, respond};
+use http::{cached, forward, receive, respond};
 use log::Log;
+use platform::responses::StoredResponses;
 use platform::{FASTLY, acls};
 
 /// The age at which a sandbox takes no further request, so that none outlasts a deployment by much.
@@ -74,6 +76,8 @@ impl Server {
         let head = receive::head(request, &mut self.buffer);
         let mut trail = Trail::new(receive::now(), request_id.as_deref().unwrap_or("none"), &head.method);
         let mut body = ReceivedBody::new(body, &head.headers);
+        let mut responses = StoredResponses::default();
+        let mut renews = None;
         let client = self.locator.client(request);
         trail.country.clone_from(&client.country);
         trail.pop.clone_from(&client.pop);
@@ -84,6 +88,7 @@ impl Server {
                 client,
                 anonymizers: &|| anonymizers(request),
                 body: &mut body,
+                responses: &mut responses,
                 acls: &mut acls::LinkedAcls,
                 elapsed: &elapsed,
                 uptime,
@@ -92,9 +97,13 @@ impl Server {
         });
         let response = match decided {
             Ok(Decision::Forward(grant)) => {
-                let response = self.forwarded(&grant, body, &mut trail);
+                let response = self.forwarded(&grant, body, &mut responses, &mut trail);
                 trail.step(Step::Forward, elapsed());
                 response
+            }
+            Ok(Decision::Send(served, renewal)) => {
+                renews = renewal;
+                Some(cached::stored(&served, &responses).unwrap_or_else(|| respond::problem(&lost(&mut trail))))
             }
             Ok(Decision::Preflight(fields)) => Some(respond::preflight(&fields)),
             Ok(Decision::Publish(publication)) => Some(respond::published(&publication)),
@@ -106,21 +115,38 @@ impl Server {
         if let Some(response) = response {
             response.send(&trail.request_id);
         }
+        if let Some(grant) = renews {
+            cached::renew(&grant, &mut responses, &mut self.buffer, &mut trail);
+        }
         // The time of the last step, for which the clock was read.
         self.sandbox.renew(&FASTLY, uptime.saturating_add(Duration::from_micros(trail.measured())));
         uptime
     }
 
-    /// The origin's response; `None` if the origin has taken the connection over.
-    fn forwarded(&mut self, grant: &Grant, body: ReceivedBody, trail: &mut Trail) -> Option<Response> {
+    /// The response for the client; `None` if the origin has taken the connection over.
+    fn forwarded(
+        &mut self,
+        grant: &Grant,
+        body: ReceivedBody,
+        responses: &mut StoredResponses,
+        trail: &mut Trail,
+    ) -> Option<Response> {
         let response = if grant.opens_websocket() {
             forward::hand_off(grant).map(|()| None)
+        } else if let Some(storage) = grant.storage() {
+            cached::fetched(grant, storage, body, responses, &mut self.buffer, trail).map(Some)
         } else {
-            let received = forward::forward(grant, body);
+            let received = forward::forward(grant, body, &mut self.buffer, trail);
             received.and_then(|origin| respond::from_origin(origin, grant.response(), &mut self.buffer)).map(Some)
         };
         response.unwrap_or_else(|error| {
             Some(respond::problem(&refuse(&error, trail).with_fields(grant.response().clone())))
         })
     }
+}
+
+/// The problem for a stored response whose content cannot be read.
+fn lost(trail: &mut Trail) -> Problem {
+    let cause = "the content of the stored response cannot be read".to_owned();
+    refuse(&OriginError::Unreachable(cause).into(), trail)
 }

@@ -18,10 +18,11 @@ pub(crate) fn okp_thumbprint(curve: &str, x: &[u8; 32]) -> [u8; 32] {
 
 /// Adds each part after its length in bytes (eight octets in network order), so that no byte can move from one part to
 /// another.
-pub(crate) fn add_parts<'part>(hash: &mut Sha256, parts: impl IntoIterator<Item = &'part str>) {
+pub(crate) fn add_parts<P: AsRef<[u8]>>(hash: &mut Sha256, parts: impl IntoIterator<Item = P>) {
     for part in parts {
+        let part = part.as_ref();
         hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-        hash.update(part.as_bytes());
+        hash.update(part);
     }
 }
 

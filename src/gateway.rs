@@ -4,8 +4,10 @@
 mod decision;
 mod environment;
 mod pipeline;
+mod record;
 mod well_known;
 
+use crate::caching::Choice;
 use crate::identity::dpop::Nonces;
 use crate::mint::{Minter, SigningKeys};
 use crate::policy::Policy;
@@ -87,6 +89,18 @@ impl Gateway {
         let cleared = pipeline.throttle(inspected, &target)?;
         let target = pipeline.rewrite(&cleared, target, &captures)?;
         let body = pipeline.content(&cleared)?;
-        Ok(Decision::Forward(pipeline.mint(&self.minter, &cleared, &target, &body)?))
+        let choice = pipeline.cache(&cleared, &target);
+        if let Some(Choice::Send(served)) = choice {
+            return Ok(Decision::Send(Box::new(served), None));
+        }
+        let grant = pipeline.mint(&self.policy, &self.minter, &cleared, &target, &body);
+        Ok(match choice {
+            Some(Choice::Fetch(storage)) => Decision::Forward(Box::new(grant?.with_storage(storage))),
+            Some(Choice::SendAndRenew(served, storage)) => {
+                let renews = grant.ok().map(|grant| Box::new(grant.with_storage(storage)));
+                Decision::Send(Box::new(served), renews)
+            }
+            Some(Choice::Send(_)) | None => Decision::Forward(Box::new(grant?)),
+        })
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A request passes through a pipeline of steps, in this order. Each step either refuses, with a named reason, or
 //! returns a value that a later step requires, so that no later step runs without it.
-//! [`Gateway::decide`](gateway::Gateway::decide), in `gateway.rs`, runs steps 2 to 13; the log names the steps as
+//! [`Gateway::decide`](gateway::Gateway::decide), in `gateway.rs`, runs steps 2 to 14; the log names the steps as
 //! [`Step`](trail::Step) does.
 //!
 //! 1. *configure* reads the policy, the signing keys and the kill switch: [`Sandbox`](sandbox::Sandbox)
@@ -20,8 +20,10 @@
 //! 10. *throttle* counts the request against the route's limits: [`Cleared`](throttle::Cleared)
 //! 11. *rewrite* gives the request the form that the origin receives: [`OriginTarget`](rewrite::OriginTarget)
 //! 12. *content* reads the body, if the route limits its length or signs it: [`CheckedBody`](content::CheckedBody)
-//! 13. *mint* signs the identity header: [`Grant`](mint::Grant), the request that is forwarded
-//! 14. *forward* sends it to the origin, in the binary's `compute` module
+//! 13. *cache* looks a stored response up, if those of the route are stored: [`Choice`](caching::Choice). One that may be
+//!     sent ends the pipeline.
+//! 14. *mint* signs the identity header: [`Grant`](mint::Grant), the request that is forwarded
+//! 15. *forward* sends it to the origin, in the binary's `compute` module
 //!
 //! The modules are in three groups.
 //!
@@ -41,6 +43,7 @@
 
 pub mod authorize;
 pub mod availability;
+pub mod caching;
 pub mod client;
 pub mod content;
 pub mod cors;

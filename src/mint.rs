@@ -22,6 +22,7 @@ pub use jws::{HEADER_VERSION, TOKEN_TYPE};
 use mac::MacKeys;
 pub use signing_keys::{SigningKeys, SigningKeysError, new_signing_keys};
 
+use crate::caching::{Tags, shared_by};
 use crate::content::CONTENT_DIGEST;
 use crate::headers::{Headers, IDENTITY, SUBPROTOCOL};
 use crate::identity::Caller;
@@ -103,6 +104,9 @@ impl Minter {
             // A signed body was measured when it was hashed.
             max_body: route.accepts.longest_body().filter(|_| !route.sign_body),
             opens_websocket: route.websocket,
+            tags: Tags::of(&route.origin),
+            invalidates: None,
+            storage: None,
         })
     }
 
@@ -123,14 +127,19 @@ impl Minter {
 fn forwarded_fields(input: &MintInput<'_>, token: String) -> Headers {
     let &MintInput { cleared, target, body, client, request_id, .. } = input;
     let received = target.received();
-    let mut headers = match body.digest() {
-        None => target.headers().clone(),
-        Some(_) => target.headers().iter().filter(|(name, _)| *name != CONTENT_DIGEST).collect(),
+    let shared = shared_by(cleared.route(), target);
+    let mut headers: Headers = match (body.digest(), shared) {
+        (_, Some(rule)) => {
+            let is_set = |name: &str| cleared.route().request_fields.set.all(name).next().is_some();
+            target.headers().iter().filter(|(name, _)| rule.forwards(name) || is_set(name)).collect()
+        }
+        (None, None) => target.headers().clone(),
+        (Some(_), None) => target.headers().iter().filter(|(name, _)| *name != CONTENT_DIGEST).collect(),
     };
     headers.append("host", received.host());
     headers.append("x-forwarded-host", received.host());
     headers.append("x-forwarded-proto", received.scheme());
-    if let Some(address) = client.address {
+    if let Some(address) = client.address.filter(|_| shared.is_none()) {
         headers.append("x-forwarded-for", address_text(address));
     }
     headers.append("x-request-id", request_id);

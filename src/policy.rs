@@ -7,6 +7,7 @@
 
 mod algorithm;
 mod authentication;
+mod cache;
 pub mod claim_path;
 pub mod conditions;
 mod document;
@@ -32,6 +33,8 @@ use std::sync::Arc;
 
 pub use algorithm::AlgorithmName;
 pub use authentication::Authentication;
+pub use cache::fault::CacheFault;
+pub use cache::{CacheRule, SharedFact};
 pub use claim_path::ClaimPath;
 use conditions::Rules;
 pub use document::PolicyDocument;
@@ -45,7 +48,7 @@ pub use issuer::{
     Introspection, Issuer, KeyLife, NamesClaim, NamesForm, PresetName, Templates, TokenKind, TokenRules, TokenShape,
 };
 pub(crate) use names::is_scope;
-pub use origin::{Origin, OriginKey};
+pub use origin::{Origin, OriginKey, ResourceFault};
 pub use pattern::captures::Captures;
 use route::read::Known;
 use route::tree::RouteTree;

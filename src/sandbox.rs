@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::availability::KillSwitch;
+use crate::caching::{Generations, NoResponses, ResponseCache};
 use crate::client::{Anonymizer, Client, Fact};
 use crate::content::Body;
 use crate::gateway::{Decision, Environment, Gateway};
@@ -18,13 +19,15 @@ use crate::ports::unread_body::UnreadBody;
 use crate::ports::{Ports, Role};
 use crate::refusal::ClosedError;
 use crate::request::{Content, RequestHead};
-use crate::store_keys::{POLICY_KEY, SHADOW_KEY, SIGNING_KEYS, STORE, SWITCH_KEY};
+use crate::store_keys::{POLICY_KEY, PURGE_KEY, SHADOW_KEY, SIGNING_KEYS, STORE, SWITCH_KEY};
 use crate::trail::{Step, Trail};
 
 /// The longest policy that is read, in bytes.
 const MAX_POLICY_BYTES: usize = 8 * 1024 * 1024;
 /// The longest kill switch that is read, in bytes.
 const MAX_SWITCH_BYTES: usize = 64 * 1024;
+/// The longest record of purge generations that is read, in bytes.
+const MAX_GENERATIONS_BYTES: usize = 64 * 1024;
 
 /// How long a sandbox waits for its next request at most. It ends then, so no request finds a value due that was read
 /// again so long ahead.
@@ -36,6 +39,7 @@ pub struct Sandbox {
     live: Polled<Result<Texts, ClosedError>, Result<LoadedPolicy, ClosedError>>,
     shadow: Polled<Option<Stored>, Option<Result<LoadedPolicy, String>>>,
     kill_switch: Polled<Option<Stored>, KillSwitch>,
+    generations: Polled<Option<Stored>, Option<Generations>>,
 }
 
 /// The texts from which the live policy is loaded.
@@ -51,6 +55,8 @@ struct LoadedPolicy {
     ports: Ports,
     /// Whether a route tests the client's anonymizers.
     tests_anonymizers: bool,
+    /// Whether responses of a route are stored.
+    stores_responses: bool,
 }
 
 /// One request, and the platform's facts about it.
@@ -63,6 +69,8 @@ pub struct ReceivedRequest<'request> {
     pub anonymizers: &'request dyn Fn() -> Option<Vec<Anonymizer>>,
     /// The body, which only the live policy may read.
     pub body: &'request mut dyn Body,
+    /// The stored responses, of which only the live policy knows.
+    pub responses: &'request mut dyn ResponseCache,
     /// The Compute ACLs.
     pub acls: &'request mut dyn Acls,
     /// Microseconds since the request received.
@@ -82,13 +90,18 @@ impl Sandbox {
         platform: &Platform<'_>,
         trail: &mut Trail,
     ) -> Result<Decision, ClosedError> {
-        let ReceivedRequest { head, mut client, anonymizers, body, acls, elapsed, uptime } = received;
+        let ReceivedRequest { head, mut client, anonymizers, body, responses, acls, elapsed, uptime } = received;
         let reads = self.live.is_due(uptime) || self.kill_switch.is_due(uptime) || self.shadow.is_due(uptime);
         let live = self.live.read(uptime, || live_texts(platform), load_live)?;
         let live = live.as_mut().map_err(|error| error.clone())?;
         let kill_switch = self.kill_switch.read(uptime, || switch_text(platform), |text| read_switch(text.as_ref()));
         let kill_switch = kill_switch.map_err(|error| ClosedError::KillSwitch(error.to_string()))?;
         trail.switch_unknown = kill_switch.unknown_to(live.gateway.policy());
+        let stores = live.stores_responses;
+        let generations = || generations_text(platform);
+        let generations =
+            stores.then(|| self.generations.read(uptime, generations, |text| read_generations(text.as_ref())));
+        let generations = generations.and_then(Result::ok).and_then(|read| read.as_ref());
         let shadow = self.shadow.read(uptime, || shadow_text(platform), |text| load_shadow(text.as_ref()));
         let shadow = shadow.ok().and_then(Option::as_mut).map(|loaded| (loaded, head.clone()));
         if reads {
@@ -99,11 +112,12 @@ impl Sandbox {
             client.anonymizers = anonymizers();
         }
         let LoadedPolicy { gateway, ports, .. } = live;
-        let mut outside = Outside { client: &client, kill_switch, elapsed, body, acls, nonces: gateway.nonces() };
+        let nonces = gateway.nonces();
+        let mut outside = Outside { client: &client, kill_switch, elapsed, body, responses, generations, acls, nonces };
         let decision = decide(gateway, ports, head, &mut outside, platform, trail);
         if let Some((loaded, head)) = shadow {
             let mut body = UnreadBody { announced: Content::of(&head.headers).length };
-            let mut outside = Outside { body: &mut body, ..outside };
+            let mut outside = Outside { body: &mut body, responses: &mut NoResponses, ..outside };
             trail.shadow_policy = Some(would_decide(loaded, head, &mut outside, platform, trail));
         }
         Ok(decision)
@@ -122,6 +136,8 @@ impl Sandbox {
         self.live.renew(uptime, LONGEST_WAIT, || live_texts(platform), load_live);
         self.kill_switch.renew(uptime, LONGEST_WAIT, || switch_text(platform), |text| read_switch(text.as_ref()));
         self.shadow.renew(uptime, LONGEST_WAIT, || shadow_text(platform), |text| load_shadow(text.as_ref()));
+        let generations = || generations_text(platform);
+        self.generations.renew(uptime, LONGEST_WAIT, generations, |text| read_generations(text.as_ref()));
     }
 }
 
@@ -131,6 +147,8 @@ struct Outside<'request> {
     kill_switch: &'request KillSwitch,
     elapsed: &'request dyn Fn() -> u64,
     body: &'request mut dyn Body,
+    responses: &'request mut dyn ResponseCache,
+    generations: Option<&'request Generations>,
     acls: &'request mut dyn Acls,
     /// The live policy's nonces. Clients get them from its responses, so a shadow policy checks proofs against the same
     /// ones.
@@ -140,7 +158,8 @@ struct Outside<'request> {
 impl LoadedPolicy {
     fn new(gateway: Gateway, role: Role) -> Self {
         let tests_anonymizers = gateway.policy().routes().iter().any(|route| route.tests(Fact::Anonymizer));
-        Self { gateway, ports: Ports::new(role), tests_anonymizers }
+        let stores_responses = gateway.policy().routes().iter().any(|route| route.cache.is_some());
+        Self { gateway, ports: Ports::new(role), tests_anonymizers, stores_responses }
     }
 }
 
@@ -163,6 +182,8 @@ fn decide(
         body: outside.body,
         acls: outside.acls,
         kill_switch: outside.kill_switch,
+        responses: outside.responses,
+        generations: outside.generations,
         counter,
         elapsed: outside.elapsed,
     };
@@ -225,7 +246,7 @@ fn would_decide(
     match decide(gateway, ports, head, outside, platform, &mut trail) {
         Decision::Refuse(_) => format!("would-refuse {}", trail.verdict),
         Decision::Forward(_) => "would-forward".to_owned(),
-        Decision::Publish(_) | Decision::Preflight(_) => "would-respond".to_owned(),
+        Decision::Send(..) | Decision::Publish(_) | Decision::Preflight(_) => "would-respond".to_owned(),
     }
 }
 
@@ -235,6 +256,15 @@ fn shadow_text(platform: &Platform<'_>) -> Result<Option<Stored>, StoreError> {
 
 fn switch_text(platform: &Platform<'_>) -> Result<Option<Stored>, StoreError> {
     platform.kv.lookup(SWITCH_KEY, MAX_SWITCH_BYTES)
+}
+
+/// The record of the purge generations, which is read only if responses are stored.
+fn generations_text(platform: &Platform<'_>) -> Result<Option<Stored>, StoreError> {
+    platform.kv.lookup(PURGE_KEY, MAX_GENERATIONS_BYTES)
+}
+
+fn read_generations(text: Option<&Stored>) -> Option<Generations> {
+    text.map_or_else(|| Some(Generations::default()), |text| Generations::parse(&text.value))
 }
 
 fn read_switch(text: Option<&Stored>) -> KillSwitch {

@@ -10,6 +10,8 @@ pub const POLICY_KEY: &str = "policy";
 pub const SHADOW_KEY: &str = "policy.shadow";
 /// KV: the kill switch.
 pub const SWITCH_KEY: &str = "switch";
+/// KV: the purge generations.
+pub const PURGE_KEY: &str = "purge";
 /// Secret: the signing keys of the edge.
 pub const SIGNING_KEYS: &str = "signing-keys";
 

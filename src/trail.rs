@@ -42,6 +42,8 @@ pub enum Step {
     Rewrite,
     /// Reads the body, if the route bounds or signs it.
     Content,
+    /// Looks a stored response up, if those of the route are stored.
+    Cache,
     /// Signs the identity header.
     Mint,
     /// Forwards the request to the origin.
@@ -50,7 +52,7 @@ pub enum Step {
 
 impl Step {
     /// Every step, in order.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Configure,
         Self::Normalize,
         Self::Cors,
@@ -63,6 +65,7 @@ impl Step {
         Self::Throttle,
         Self::Rewrite,
         Self::Content,
+        Self::Cache,
         Self::Mint,
         Self::Forward,
     ];
@@ -87,6 +90,7 @@ impl Step {
             Self::Throttle => "throttle",
             Self::Rewrite => "rewrite",
             Self::Content => "content",
+            Self::Cache => "cache",
             Self::Mint => "mint",
             Self::Forward => "forward",
         }
@@ -108,6 +112,15 @@ pub struct Trail {
     pub route: Option<RouteId>,
     /// `forwarded`, `published`, `preflight` or the code of the refusal.
     pub verdict: &'static str,
+    /// On a route with `cache`: `hit`, `stale` (sent and renewed), or why it was forwarded: `uri-miss`, `stale`, `bypass`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<&'static str>,
+    /// Why the origin's response was not stored, on such a route.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_stored: Option<String>,
+    /// Why responses that the origin named were not purged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_purged: Option<String>,
     /// The exact cause, for the operator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
@@ -177,6 +190,9 @@ impl Trail {
             method: NAMED.into_iter().find(|name| *name == method).unwrap_or("OTHER"),
             route: None,
             verdict: "unfinished",
+            cache: None,
+            not_stored: None,
+            not_purged: None,
             cause: None,
             credentials_ignored: None,
             uncounted: Vec::new(),

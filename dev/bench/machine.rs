@@ -174,16 +174,26 @@ fn origin() -> SocketAddr {
     address
 }
 
+/// What is to be validated has an entity tag, which never changes.
 fn serve(mut stream: TcpStream) {
-    let response = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+    const PLAIN: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+    const VALIDATED: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncache-control: no-cache\r\n\
+                             etag: \"1\"\r\ncontent-length: 2\r\n\r\n{}";
+    const VALID: &str = "HTTP/1.1 304 Not Modified\r\ncache-control: no-cache\r\netag: \"1\"\r\n\r\n";
     let mut seen = Vec::new();
     let mut buffer = [0; 16_384];
     while let Ok(count @ 1..) = stream.read(&mut buffer) {
         seen.extend_from_slice(&buffer[..count]);
         // The requests that are measured have no bodies: each ends with an empty line or a chunk of length 0.
         if seen.ends_with(b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&seen).to_ascii_lowercase();
+            let response = match head.starts_with("get /validated/") {
+                true if head.contains("if-none-match:") => VALID,
+                true => VALIDATED,
+                false => PLAIN,
+            };
             seen.clear();
-            if stream.write_all(response).is_err() {
+            if stream.write_all(response.as_bytes()).is_err() {
                 return;
             }
         }

@@ -9,6 +9,11 @@ pub(crate) fn policy(issuer: &str) -> Value {
         let scopes: &[&str] = if access == "public" { &[] } else { &["read"] };
         json!({ "id": id, "origin": origin, "path": path, "methods": ["GET"], "access": access, "scopes": scopes })
     };
+    let stored = |id: &str, path: &str| {
+        let mut route = route(id, "shared", path, "authenticated");
+        route["cache"] = json!({ "audience": "caller", "ttl": 3600 });
+        route
+    };
     json!({
         "edge": { "issuer": "https://api.bench.example", "hosts": ["api.bench.example"] },
         "origins": {
@@ -26,6 +31,8 @@ pub(crate) fn policy(issuer: &str) -> Value {
             route("open", "app", "/open/{path:path}", "public"),
             route("read_shared", "shared", "/shared/orders/{order_id:int}", "authenticated"),
             route("open_shared", "shared", "/shared/open/{path:path}", "public"),
+            stored("read_stored", "/stored/orders/{order_id:int}"),
+            stored("read_validated", "/validated/orders/{order_id:int}"),
         ],
     })
 }

@@ -25,6 +25,12 @@ pub(crate) enum Kind {
     ColdRs256,
     /// An ES256 token that was not seen before.
     ColdEs256,
+    /// A token that was seen before, and a stored response.
+    Stored,
+    /// The same for a response that is not stored yet.
+    Missing,
+    /// The same for a stored response that the origin has to validate.
+    Validated,
     /// A text that is not a token.
     Garbage,
     /// An expired token.
@@ -38,6 +44,7 @@ impl Kind {
     pub(crate) const fn repeated(self) -> Self {
         match self {
             Self::ColdRs256 | Self::ColdEs256 => Self::Warm,
+            Self::Missing => Self::Stored,
             other => other,
         }
     }
@@ -100,20 +107,28 @@ impl Requests {
             Kind::Public => "/open/orders/7",
             Kind::PublicMac => "/shared/open/orders/7",
             Kind::WarmMac => "/shared/orders/7",
+            Kind::Stored | Kind::Missing => "/stored/orders/",
+            Kind::Validated => "/validated/orders/7",
             _ => "/orders/7",
         };
         let request = |number: usize| {
+            let order = match kind {
+                Kind::Stored => "0".to_owned(),
+                Kind::Missing => (number + 1).to_string(),
+                _ => String::new(),
+            };
             let token = match kind {
                 Kind::PassThrough | Kind::Public | Kind::PublicMac | Kind::Warm | Kind::WarmMac => {
                     self.rsa.last().unwrap()
                 }
+                Kind::Stored | Kind::Missing | Kind::Validated => self.rsa.last().unwrap(),
                 Kind::ColdRs256 => &self.rsa[number],
                 Kind::ColdEs256 => &self.ec[number],
                 Kind::Garbage => &garbage,
                 Kind::Expired => &self.expired,
                 Kind::OtherAudience => &self.other_audience,
             };
-            format!("GET {path} HTTP/1.1\r\nhost: api.bench.example\r\nauthorization: Bearer {token}\r\naccept: application/json\r\nuser-agent: bench/1\r\n\r\n").into_bytes()
+            format!("GET {path}{order} HTTP/1.1\r\nhost: api.bench.example\r\nauthorization: Bearer {token}\r\naccept: application/json\r\nuser-agent: bench/1\r\n\r\n").into_bytes()
         };
         (first..first + count).map(request).collect()
     }

@@ -3,6 +3,7 @@
 use std::hint::black_box;
 use std::time::Duration;
 
+use fastgate::caching::NoResponses;
 use fastgate::client::Client;
 use fastgate::content::{Body, ContentError};
 use fastgate::gateway::Decision;
@@ -140,6 +141,7 @@ fn decide(sandbox: &mut Sandbox, stores: &Stores, path: &str, token: &str) -> St
         client: Client { address: Some([192, 0, 2, 7].into()), country: Some("DE".to_owned()), ..Client::default() },
         anonymizers: &|| None,
         body: &mut NoBody,
+        responses: &mut NoResponses,
         acls: &mut NoAcls,
         elapsed: &|| 0,
         uptime: Duration::ZERO,

@@ -105,7 +105,7 @@ fn run(arguments: &Explain) -> Result<ExitCode, String> {
     Ok(match outcome.decision {
         _ if outcome.missing.is_some() => ExitCode::from(2),
         Decision::Refuse(_) => ExitCode::FAILURE,
-        Decision::Forward(_) | Decision::Publish(_) | Decision::Preflight(_) => ExitCode::SUCCESS,
+        Decision::Forward(_) | Decision::Send(..) | Decision::Publish(_) | Decision::Preflight(_) => ExitCode::SUCCESS,
     })
 }
 
@@ -202,6 +202,7 @@ fn to_json(outcome: &Outcome) -> Value {
         Decision::Forward(grant) => {
             ("forward", json!({ "backend": grant.backend(), "method": grant.method(), "path": grant.path_and_query() }))
         }
+        Decision::Send(served, _) => ("status", json!(served.status)),
         Decision::Publish(_) => ("status", json!(200)),
         Decision::Preflight(_) => ("status", json!(204)),
     };
@@ -230,7 +231,7 @@ fn print(outcome: &Outcome) {
         Decision::Refuse(problem) => {
             printer::line(format_args!("refused: {} ({})", outcome.trail.verdict, problem.status()));
         }
-        Decision::Publish(_) | Decision::Preflight(_) => {
+        Decision::Send(..) | Decision::Publish(_) | Decision::Preflight(_) => {
             printer::line(format_args!("the edge responds: {}", outcome.trail.verdict));
         }
     }

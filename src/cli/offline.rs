@@ -9,6 +9,7 @@ use std::collections::btree_map::Entry as Slot;
 use std::sync::Arc;
 
 use fastgate::availability::KillSwitch;
+use fastgate::caching::{Generations, NoResponses};
 use fastgate::gateway::{Decision, Environment, Gateway};
 use fastgate::headers::Headers;
 use fastgate::identity::Sources;
@@ -137,6 +138,8 @@ impl Offline {
             acls: &mut DescribedAcls(&case.acls),
             body: &mut DeclaredBody::of(&headers),
             kill_switch: &KillSwitch::default(),
+            responses: &mut NoResponses,
+            generations: Some(&Generations::default()),
             counter: &mut self.counts,
             sources: Sources {
                 keys: &mut keys,

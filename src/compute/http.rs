@@ -2,8 +2,11 @@
 //! responses are sent with the fields that the library decided on.
 
 pub(super) mod body;
+pub(super) mod cached;
 pub(super) mod client;
+mod copy;
 pub(super) mod forward;
+mod purge;
 pub(super) mod receive;
 pub(super) mod respond;
 mod send_error;

@@ -7,6 +7,7 @@ pub(super) mod bounded;
 mod erl;
 mod kv;
 mod pop_cache;
+pub(super) mod responses;
 mod secrets;
 
 use fastgate::ports::storage::{Clock, Platform};

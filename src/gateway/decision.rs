@@ -1,5 +1,6 @@
 //! The outcome of a request.
 
+use crate::caching::Served;
 use crate::headers::Headers;
 use crate::mint::Grant;
 use crate::problem::Problem;
@@ -10,13 +11,15 @@ use crate::trail::Trail;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// It is forwarded, in this form.
-    Forward(Grant),
+    Forward(Box<Grant>),
+    /// A stored response is sent. Afterwards this request is forwarded, to renew it.
+    Send(Box<Served>, Option<Box<Grant>>),
     /// The edge responds with a document that it publishes.
     Publish(Publication),
     /// The edge responds to a CORS preflight with these fields.
     Preflight(Headers),
     /// It is refused.
-    Refuse(Problem),
+    Refuse(Box<Problem>),
 }
 
 /// A document that the edge publishes about itself. It is public.

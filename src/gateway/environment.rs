@@ -1,6 +1,7 @@
 //! The effects and facts from outside that a decision needs.
 
 use crate::availability::KillSwitch;
+use crate::caching::{Generations, ResponseCache};
 use crate::client::Client;
 use crate::content::Body;
 use crate::identity::Sources;
@@ -24,6 +25,10 @@ pub struct Environment<'outside> {
     pub acls: &'outside mut dyn Acls,
     /// The kill switch: what an operator has switched off.
     pub kill_switch: &'outside KillSwitch,
+    /// The stored responses.
+    pub responses: &'outside mut dyn ResponseCache,
+    /// The purge generations; `None` if they cannot be read: then no stored response is used.
+    pub generations: Option<&'outside Generations>,
     /// The counts of limits.
     pub counter: &'outside mut dyn Counter,
     /// Microseconds since the request arrived. Only the trail uses them.

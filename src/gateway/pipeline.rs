@@ -3,9 +3,11 @@
 
 use super::decision::{Decision, Publication, refuse};
 use super::environment::Environment;
+use super::record::{record_count, would_refuse};
 use super::well_known::metadata_url;
 use crate::authorize::{Permit, authorize, check_shadow};
 use crate::availability::{self, Available};
+use crate::caching::{Choice, Invalidation, Plan, choose};
 use crate::client::Fact;
 use crate::content::{self, CheckedBody};
 use crate::cors::{self, OriginChecked};
@@ -15,14 +17,13 @@ use crate::identity::{Caller, Seen, identify};
 use crate::inspect::{Inspected, inspect};
 use crate::mint::{Grant, MintInput, Minter};
 use crate::place::{self, Admitted};
-use crate::policy::limits::Limit;
 use crate::policy::{Access, Captures, Edge, Policy, Route};
 use crate::refusal::Refusal;
 use crate::request::{RequestHead, Target, normalize};
 use crate::response::ResponseFields;
 use crate::rewrite::{OriginTarget, rewrite};
 use crate::route;
-use crate::throttle::{self, Cleared, KeyParts, Outcome, Quota, ThrottleError, ratelimit_fields};
+use crate::throttle::{self, Cleared, KeyParts, ratelimit_fields};
 use crate::trail::{Recorded, Step, Trail, excerpt};
 
 /// The time after which a request that is about to be signed for is late, in microseconds: the header is then signed with
@@ -211,8 +212,21 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
         Ok(body)
     }
 
+    /// The choice between a stored response and the origin, if responses are stored.
+    pub(super) fn cache(&mut self, cleared: &Cleared<'_>, target: &OriginTarget) -> Option<Choice> {
+        let generation = self.outside.generations.map(|known| known.of(&cleared.route().origin));
+        let plan = Plan::of(cleared, target, generation)?;
+        self.trail.note(Step::Cache, || plan.to_string());
+        let choice = choose(plan, self.outside.responses, self.outside.now);
+        self.trail.cache = Some(choice.outcome());
+        self.trail.note(Step::Cache, || choice.to_string());
+        self.timed(Step::Cache);
+        Some(choice)
+    }
+
     pub(super) fn mint(
         &mut self,
+        policy: &Policy,
         minter: &Minter,
         cleared: &Cleared<'_>,
         target: &OriginTarget,
@@ -222,6 +236,7 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
         let now = if self.trail.measured() < LATE { self.outside.now } else { (self.outside.clock)() };
         let request_id = &self.trail.request_id;
         let grant = minter.mint(&MintInput { edge: self.edge, cleared, target, body, client, now, request_id })?;
+        let grant = grant.with_invalidation(Invalidation::of(policy, cleared.route(), target));
         let audience = &cleared.route().origin.audience;
         self.trail.note(Step::Mint, || format!("for audience \"{audience}\": {}", grant.path_and_query()));
         self.timed(Step::Mint);
@@ -232,6 +247,10 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
     pub(super) fn decided(self, decision: Decision) -> Decision {
         let (verdict, decision) = match decision {
             Decision::Forward(grant) => ("forwarded", Decision::Forward(grant.with_response(self.response))),
+            Decision::Send(mut served, renews) => {
+                served.fields = self.response.apply_to_origin(&served.fields);
+                ("served", Decision::Send(served, renews))
+            }
             Decision::Preflight(fields) => ("preflight", Decision::Preflight(self.response.apply(&fields))),
             Decision::Publish(Publication { fields, body }) => {
                 ("published", Decision::Publish(Publication { fields: self.response.apply(&fields), body }))
@@ -246,7 +265,7 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
     pub(super) fn refused(mut self, refusal: &Refusal) -> Decision {
         self.timed(refusal.step());
         let problem = refuse(refusal, self.trail).asking_for(self.scheme, self.scopes, &metadata_url(self.resource));
-        Decision::Refuse(problem.with_fields(self.response))
+        Decision::Refuse(Box::new(problem.with_fields(self.response)))
     }
 
     fn done(&mut self, step: Step, found: impl FnOnce() -> String) {
@@ -265,22 +284,4 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
     fn timed(&mut self, step: Step) {
         self.trail.step(step, (self.outside.elapsed)());
     }
-}
-
-/// Records the outcome of a limit; returns the quota for the response, if any.
-fn record_count(trail: &mut Trail, limit: &Limit, outcome: Result<Outcome, ThrottleError>) -> Option<Quota> {
-    match outcome {
-        Ok(Outcome::Counted(quota)) => {
-            trail.note(Step::Throttle, || quota.to_string());
-            return Some(quota).filter(|_| !limit.shadow);
-        }
-        Ok(Outcome::Uncounted { cause }) => trail.uncounted.push(format!("{}: {cause}", limit.name)),
-        Err(error) => would_refuse(trail, error),
-    }
-    None
-}
-
-/// Records what a rule in shadow would have refused.
-fn would_refuse(trail: &mut Trail, error: impl Into<Refusal>) {
-    trail.shadow.push(format!("would-refuse {}", error.into().code()));
 }

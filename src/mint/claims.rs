@@ -1,17 +1,20 @@
 //! The claims of the identity header: `docs/concepts/identity-header.md` as Rust types.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
 use super::error::MintError;
 use super::forwarded::Forwarded;
+use crate::caching::shared_by;
 use crate::client::{Client, Connection, Continent, Fact, Proxy};
 use crate::content::{CheckedBody, ContentDigest};
 use crate::digest::sha256;
 use crate::identity::binding::Binding;
 use crate::identity::{Caller, Identity};
-use crate::policy::Edge;
+use crate::policy::{Access, Edge, SharedFact};
 use crate::rewrite::OriginTarget;
 use crate::throttle::Cleared;
 use crate::time::UnixTime;
@@ -51,6 +54,10 @@ struct Transaction<'request> {
     /// Whether this is the opening handshake of a WebSocket, as opposed to another GET of the path. Absent if not.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     websocket: bool,
+    /// What the callers that share the response have in common; empty if it is for all, or if the caller is anonymous.
+    /// Absent if responses are not shared. Nothing else about the caller is in the header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shared: Option<Vec<Cow<'request, str>>>,
 }
 
 /// The requester context: the caller and the client.
@@ -109,11 +116,18 @@ impl<'request> EdgeClaims<'request> {
     pub(super) fn of(input: &MintInput<'request>) -> Result<Self, MintError> {
         let &MintInput { edge, cleared, target, body, client, now, request_id } = input;
         let route = cleared.route();
+        let rule = shared_by(route, target);
+        let of_audience = |fact: &SharedFact| rule.is_none_or(|rule| rule.audience.contains(fact));
         let identity = match cleared.caller() {
-            Caller::Anonymous => None,
-            Caller::Known(identity) => Some(identity),
+            Caller::Known(identity) if rule.is_none_or(|rule| !rule.audience.is_empty()) => Some(identity),
+            Caller::Anonymous | Caller::Known(_) => None,
         };
-        let token = identity.map(|identity| Forwarded::of(identity, edge, route)).transpose()?.unwrap_or_default();
+        // What the response must not depend on.
+        let (of_token, client) = match rule {
+            None => (identity, client),
+            Some(_) => (None, &Client::UNKNOWN),
+        };
+        let token = identity.map(|identity| Forwarded::of(identity, edge, route, rule)).transpose()?;
         Ok(Self {
             iss: &edge.issuer,
             aud: route.origin.audience.as_str(),
@@ -121,8 +135,11 @@ impl<'request> EdgeClaims<'request> {
             exp: now.plus(edge.identity_lifetime),
             txn: request_id,
             req_wl: &edge.issuer,
-            sub: identity.map(Identity::subject),
-            scope: identity.map(|identity| identity.scopes().join(" ")).unwrap_or_default(),
+            sub: identity.filter(|_| of_audience(&SharedFact::Caller)).map(Identity::subject),
+            scope: match rule {
+                None => identity.map(|identity| identity.scopes().join(" ")).unwrap_or_default(),
+                Some(_) => required_scopes(&route.access),
+            },
             tctx: Transaction {
                 route: route.id.as_str(),
                 template: route.template_at_origin().as_str(),
@@ -132,13 +149,17 @@ impl<'request> EdgeClaims<'request> {
                 query: query_digest(target.received().query()),
                 content_digest: body.digest().map(ContentDigest::as_str),
                 websocket: route.websocket,
+                shared: rule.map(|rule| {
+                    let known = rule.audience.iter().filter(|_| identity.is_some());
+                    known.map(SharedFact::name).collect()
+                }),
             },
             rctx: Requester {
                 iss: identity.map(Identity::issuer),
-                client_id: identity.and_then(Identity::client_id),
-                token_exp: identity.and_then(Identity::expires),
-                cnf: identity.and_then(Identity::binding),
-                token,
+                client_id: of_token.and_then(Identity::client_id),
+                token_exp: of_token.and_then(Identity::expires),
+                cnf: of_token.and_then(Identity::binding),
+                token: token.unwrap_or_default(),
                 country: client.country.as_deref(),
                 subdivision: client.subdivision.as_deref().filter(|_| route.tests(Fact::Subdivision)),
                 continent: client.continent.filter(|_| route.tests(Fact::Continent)),
@@ -160,6 +181,14 @@ impl<'request> EdgeClaims<'request> {
             self.rctx.token.longest(),
         ];
         parts.into_iter().max_by_key(|(_, length)| *length).unwrap_or_default()
+    }
+}
+
+/// The scopes that every caller of the route has.
+fn required_scopes(access: &Access) -> String {
+    match access {
+        Access::Authenticated { all_callers, .. } => all_callers.scopes.join(" "),
+        Access::Public | Access::Optional => String::new(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the origin learns of the caller's token besides subject, client and scopes: members of `rctx`. Input: the
 //! [`Identity`], and the [`Forward`] lists of edge, issuer, group and route, which add up. Output: [`Forwarded`].
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -8,7 +9,7 @@ use serde_json::Value;
 
 use super::error::MintError;
 use crate::identity::Identity;
-use crate::policy::{Edge, Forward, Route};
+use crate::policy::{CacheRule, Edge, Forward, Route, SharedFact};
 use crate::time::UnixTime;
 
 /// The deepest nesting of a forwarded claim.
@@ -29,7 +30,7 @@ pub(super) struct Forwarded<'request> {
     /// The forwarded claims by the name that the application uses. `null` stands for a claim that the token lacks, so the
     /// application can tell it from a claim that is not forwarded.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    claims: BTreeMap<&'request str, &'request Value>,
+    claims: BTreeMap<Cow<'request, str>, &'request Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     auth_time: Option<UnixTime>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,8 +39,11 @@ pub(super) struct Forwarded<'request> {
     sid: Option<&'request str>,
 }
 
+/// The value that stands for a claim that the token lacks.
+static ABSENT: Value = Value::Null;
+
 impl<'request> Forwarded<'request> {
-    /// What the origin of `route` learns of `identity`.
+    /// What the origin of `route` learns of `identity`; if the response is `shared`, only what its audience has in common.
     ///
     /// # Errors
     /// [`MintError::ClaimNotForwardable`] if a forwarded claim could not arrive unchanged.
@@ -47,26 +51,34 @@ impl<'request> Forwarded<'request> {
         identity: &'request Identity,
         edge: &'request Edge,
         route: &'request Route,
+        shared: Option<&'request CacheRule>,
     ) -> Result<Self, MintError> {
-        static ABSENT: Value = Value::Null;
+        let has = |fact: &SharedFact| shared.is_none_or(|rule| rule.audience.contains(fact));
         let group = route.group.as_ref().map(|group| &group.forward);
         let mut lists = Forward::added_up(&edge.forward, identity.forward(), group, &route.forward);
         let mut claims = BTreeMap::new();
-        for (name, path) in lists.clone().flat_map(|list| &list.claims) {
+        let listed = lists.clone().flat_map(|list| &list.claims).map(|(name, path)| (Cow::from(name), path));
+        let listed = listed.filter(|(_, path)| shared.is_none_or(|rule| rule.names_claim(path)));
+        let of_audience = shared.into_iter().flat_map(CacheRule::claims).map(|path| (path.name_in_app(), path));
+        for (name, path) in of_audience.chain(listed) {
             let claim = identity.claim(path).unwrap_or(&ABSENT);
             if !is_faithful(claim, MAX_DEPTH) {
-                return Err(MintError::ClaimNotForwardable { claim: name.clone() });
+                return Err(MintError::ClaimNotForwardable { claim: name.into_owned() });
             }
-            claims.insert(name.as_str(), claim);
+            claims.insert(name, claim);
         }
         Ok(Self {
-            roles: identity.roles(),
-            groups: lists.any(|list| list.groups).then(|| identity.groups()),
-            tenant: identity.tenant(),
+            roles: if has(&SharedFact::Roles) { identity.roles() } else { &[] },
+            groups: match shared {
+                None => lists.any(|list| list.groups),
+                Some(_) => has(&SharedFact::Groups),
+            }
+            .then(|| identity.groups()),
+            tenant: identity.tenant().filter(|_| has(&SharedFact::Tenant)),
             claims,
-            auth_time: identity.authenticated(),
-            acr: identity.acr(),
-            sid: identity.session(),
+            auth_time: identity.authenticated().filter(|_| shared.is_none()),
+            acr: identity.acr().filter(|_| shared.is_none()),
+            sid: identity.session().filter(|_| shared.is_none()),
         })
     }
 
@@ -78,7 +90,7 @@ impl<'request> Forwarded<'request> {
         let groups = self.groups.map_or(0, |groups| length(&groups));
         let texts = [("tenant", self.tenant), ("acr", self.acr), ("sid", self.sid)];
         let texts = texts.map(|(name, text)| (name, text.map_or(0, |text| length(&text))));
-        let claims = self.claims.iter().map(|(name, claim)| (*name, length(claim)));
+        let claims = self.claims.iter().map(|(name, claim)| (name.as_ref(), length(claim)));
         [("roles", length(&self.roles)), ("groups", groups)]
             .into_iter()
             .chain(texts)

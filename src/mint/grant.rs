@@ -1,5 +1,6 @@
 //! The result of the pipeline for a request that is forwarded.
 
+use crate::caching::{Invalidation, Storage, Tags};
 use crate::headers::Headers;
 use crate::response::ResponseFields;
 
@@ -15,6 +16,9 @@ pub struct Grant {
     pub(super) response: ResponseFields,
     pub(super) max_body: Option<u64>,
     pub(super) opens_websocket: bool,
+    pub(super) tags: Tags,
+    pub(super) invalidates: Option<Box<Invalidation>>,
+    pub(super) storage: Option<Box<Storage>>,
 }
 
 impl Grant {
@@ -48,7 +52,7 @@ impl Grant {
         &self.response
     }
 
-    pub(crate) fn with_response(mut self, response: ResponseFields) -> Self {
+    pub(crate) fn with_response(mut self: Box<Self>, response: ResponseFields) -> Box<Self> {
         self.response = response;
         self
     }
@@ -63,6 +67,38 @@ impl Grant {
     #[must_use]
     pub const fn opens_websocket(&self) -> bool {
         self.opens_websocket
+    }
+
+    /// The surrogate keys of the origin.
+    #[must_use]
+    pub const fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    /// What its response makes invalid, if its method is unsafe.
+    #[must_use]
+    pub fn invalidates(&self) -> Option<&Invalidation> {
+        self.invalidates.as_deref()
+    }
+
+    pub(crate) fn with_invalidation(mut self, invalidation: Option<Invalidation>) -> Self {
+        self.invalidates = invalidation.map(Box::new);
+        self
+    }
+
+    /// What is to be done with the response, if those of the route are stored.
+    #[must_use]
+    pub fn storage(&self) -> Option<&Storage> {
+        self.storage.as_deref()
+    }
+
+    /// This request, with the fields by which the origin can validate what is stored.
+    pub(crate) fn with_storage(mut self, storage: Box<Storage>) -> Self {
+        for (name, value) in storage.validators().iter() {
+            self.headers.append(name, value);
+        }
+        self.storage = Some(storage);
+        self
     }
 
     /// Every field that the origin receives, including `Host`. The platform adds the fields that frame the body.

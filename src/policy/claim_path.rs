@@ -1,6 +1,7 @@
 //! Paths to claims, in the document ([`ClaimName`]) and in the policy ([`ClaimPath`]), and the values that claims can
 //! be compared with.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
@@ -33,13 +34,26 @@ pub enum Scalar {
 }
 
 /// The path to a claim: the names of the members, from the outermost to the innermost; never empty.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ClaimPath(Vec<String>);
 
 impl ClaimPath {
     /// The names of the members, from the outermost to the innermost.
     pub fn steps(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
+    }
+
+    /// The name by which the application reads the claim, if the policy gives it none: that of a claim at the top level, and
+    /// the JSON Pointer (RFC 6901) to one in nested objects.
+    #[must_use]
+    pub fn name_in_app(&self) -> Cow<'_, str> {
+        match self.0.as_slice() {
+            [only] => only.into(),
+            steps => {
+                let escaped = |step: &String| format!("/{}", step.replace('~', "~0").replace('/', "~1"));
+                steps.iter().map(escaped).collect::<String>().into()
+            }
+        }
     }
 
     /// Reads the path at `at`.

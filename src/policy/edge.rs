@@ -11,6 +11,7 @@ use super::fault::{Fault, Faults};
 use super::forward::{Forward, ForwardDocument};
 use super::limits::Limit;
 use super::names::is_bare_host;
+use super::origin::resource::fault::ResourceFault;
 use super::url::{is_https_url, is_normal};
 use crate::json_form::objects;
 use crate::time::Seconds;
@@ -146,9 +147,9 @@ pub(super) fn read(document: EdgeDocument, limits: &BTreeMap<String, Arc<Limit>>
         let fault = if !is_https_url(&resource) {
             Some(Fault::NotHttps)
         } else if !hosts.serves(&resource) {
-            Some(Fault::ForeignResource)
+            Some(ResourceFault::Foreign.into())
         } else {
-            (!is_normal(&resource)).then_some(Fault::AmbiguousResource)
+            (!is_normal(&resource)).then_some(ResourceFault::Ambiguous.into())
         };
         if let Some(fault) = fault {
             faults.add("$.edge.resource", fault);

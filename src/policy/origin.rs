@@ -1,13 +1,14 @@
 //! `origins`: the applications behind the edge. Input: an [`OriginDocument`]. Output: an [`Origin`].
 
 mod key;
-mod resource;
+pub(in crate::policy) mod resource;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use key::OriginKey;
 use key::OriginKeyDocument;
+pub use resource::ResourceFault;
 use serde::Deserialize;
 
 use super::edge::Edge;
@@ -86,7 +87,7 @@ pub(super) fn read(
             faults.add(format!("$.origins.{name}.key"), Fault::TakenKey { other });
         }
         if let Some(other) = earlier(same_resource) {
-            faults.add(format!("$.origins.{name}.resource"), Fault::TakenResource { other });
+            faults.add(format!("$.origins.{name}.resource"), ResourceFault::Taken { other }.into());
         }
     }
     let resources: Vec<_> = origins.values().filter_map(|origin| origin.resource.clone()).collect();

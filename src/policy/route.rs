@@ -3,6 +3,7 @@
 
 pub(super) mod document;
 pub(super) mod read;
+mod shared_responses;
 pub(super) mod tree;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::authentication::Authentication;
+use super::cache::CacheRule;
 use super::conditions::Condition;
 use super::fields::{Accepts, FieldEdits};
 use super::forward::Forward;
@@ -73,6 +75,8 @@ pub struct Route {
     pub forward_token: bool,
     /// Whether the signed header covers the body, too.
     pub sign_body: bool,
+    /// Which callers share a stored response, and for how long; `None` if responses are not stored.
+    pub cache: Option<Arc<CacheRule>>,
 }
 
 impl Route {

@@ -97,6 +97,9 @@ const ending = (at) => ({ iss: 'https://idp.example', client_id: 'shop', token_e
 // `rctx` of a caller. `raw` puts numbers into JSON as they are written: JavaScript rounds them.
 const known = (members) => payload({ rctx: without({ iss: 'https://idp.example', client_id: 'shop', ...members }) })
 const raw = (claims, digits) => JSON.stringify(claims).replace('"NUMBER"', digits)
+// A header for a response that several callers share: `callers` have this in common, and nothing else is in it.
+const shared = (callers, rctx = {}, changes = {}) => payload({ sub: undefined, scope: '', tctx: tctx({ shared: callers }), rctx, ...changes })
+const ofIdp = (members = {}) => ({ iss: 'https://idp.example', ...members })
 const CERTIFICATE = base64url(sha256('a client certificate'))
 const EVERY_TYPE = {
   text: 'Ada Løvelace 🦊', empty: '', small: -7, real: 1.5, large: 9007199254740991, yes: true, no: false, absent: null, list: ['a', 1, [], null],
@@ -146,7 +149,17 @@ function accepted() {
     ['how and when the caller signed in', known({ auth_time: NOW - 90, acr: 'urn:example:mfa', sid: '08a5019c-17e1-4977-8f42-65a12843ea02' })],
     ['everything that is known of a client', known(CLIENT)],
     ['an anonymous caller and everything that is known of the client', { ...anonymous(), rctx: CLIENT }],
-    ['an unknown member of rctx', known({ shoe_size: null })]
+    ['an unknown member of rctx', known({ shoe_size: null })],
+    ['a response for all callers', shared([])],
+    ['a response for all callers with a scope', shared([], {}, { scope: 'orders:read' })],
+    ['a response for the callers of one tenant', shared(['tenant'], ofIdp({ tenant: 'acme' }), { scope: 'orders:read' })],
+    ['a response for an anonymous caller, who has no tenant', shared(['tenant'])],
+    ['a response for one caller', shared(['caller'], ofIdp(), { sub: 'ada' })],
+    ['a response for callers with the same roles, groups and claims', shared(
+      ['roles', 'groups', 'claim:plan', 'claim:/org/id'], ofIdp({ roles: ['admin'], groups: [], claims: { plan: 'gold', '/org/id': null } })
+    )],
+    ['a response for callers with something unknown in common', shared(['shoe_size'], ofIdp())],
+    ['a shared response to HEAD', shared([], {}, { tctx: tctx({ method: 'HEAD', shared: [] }) }), { method: 'HEAD' }]
   ]
   return [
     ...rows.map(([name, claims, request, header]) => vector(name, bySignature(claims, header), request)),
@@ -219,6 +232,20 @@ const REFUSED_CLAIMS = {
       roles: ['admin'], groups: [], tenant: 'acme', claims: { shop: null }, cnf: { jkt: EDGE.signing.kid }, auth_time: NOW, acr: 'mfa',
       sid: 'x', token_exp: NOW
     }).map(([member, value]) => [`rctx.${member} of an anonymous caller`, { ...anonymous(), rctx: { [member]: value } }]),
+    ...Object.entries({ text: 'tenant', null: null, 'an object': {}, 'a number in a list': [1], 'an empty text in a list': [''], true: true })
+      .map(([what, value]) => [`tctx.shared is ${what}`, shared(value)]),
+    ['a shared response to a POST', shared([], {}, { tctx: tctx({ ...POST, shared: [] }) })],
+    ['a shared response to a WebSocket', shared([], {}, { tctx: tctx({ websocket: true, shared: [] }) })],
+    ['a known caller of a response for all callers', shared([], ofIdp())],
+    ['a subject of a response for all callers', shared([], {}, { sub: 'ada' })],
+    ['a subject of a response for a tenant', shared(['tenant'], ofIdp({ tenant: 'acme' }), { sub: 'ada' })],
+    ['no subject of a response for one caller', shared(['caller'], ofIdp())],
+    ['a subject without an issuer, of a response for one caller', shared(['caller'], {}, { sub: 'ada' })],
+    ['scopes of an anonymous caller of a response for a tenant', shared(['tenant'], {}, { scope: 'a' })],
+    ...Object.entries({
+      roles: ['admin'], groups: [], claims: { plan: 1 }, cnf: { jkt: EDGE.signing.kid }, auth_time: NOW, acr: 'mfa', sid: 'x',
+      token_exp: NOW, ...CLIENT
+    }).map(([member, value]) => [`rctx.${member} is not what the callers share`, shared(['tenant'], ofIdp({ [member]: value }))]),
     ['a WebSocket that is false', payload({ tctx: tctx({ websocket: false }) })],
     ['a WebSocket in quotes', payload({ tctx: tctx({ websocket: 'true' }) })],
     ['a WebSocket as a number', payload({ tctx: tctx({ websocket: 1 }) })],

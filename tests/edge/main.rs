@@ -20,6 +20,7 @@
 mod support;
 
 mod bound;
+mod caching;
 mod closed;
 mod codes;
 mod credentials;

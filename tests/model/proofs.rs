@@ -5,6 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_compact::{KeyPair, Seed};
+use fastgate::caching::NoResponses;
 use fastgate::client::Client;
 use fastgate::content::NoBody;
 use fastgate::gateway::Decision;
@@ -105,6 +106,7 @@ impl Caller {
             head,
             client: Client { address: Some([192, 0, 2, 7].into()), ..Client::default() },
             anonymizers: &|| None,
+            responses: &mut NoResponses,
             body: &mut NoBody,
             acls: &mut NoAcls,
             elapsed: &|| 0,

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use fastgate::caching::NoResponses;
 use fastgate::client::Client;
 use fastgate::gateway::Decision;
 use fastgate::headers::Headers;
@@ -117,6 +118,7 @@ impl Run {
             head,
             client: Client { address: Some([192, 0, 2, 7].into()), ..Client::default() },
             anonymizers: &|| None,
+            responses: &mut NoResponses,
             body: &mut body,
             acls: &mut NoAcls,
             elapsed: &|| 0,

@@ -84,8 +84,9 @@ impl Edge {
         let address = listener.address();
         listener.0.set_nonblocking(true).unwrap();
         let service = ViceroyService::new(Arc::clone(&viceroy));
-        let server =
-            RUNTIME.spawn(async move { hyper::Server::from_tcp(listener.0).unwrap().serve(service).await.unwrap() });
+        let server = RUNTIME.spawn(async move {
+            hyper::Server::from_tcp(listener.0).unwrap().tcp_nodelay(true).serve(service).await.unwrap();
+        });
         Self { address, viceroy, log, server }
     }
 

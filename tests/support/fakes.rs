@@ -1,9 +1,10 @@
 //! One fake for each port. It records its calls, and it can be broken.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use fastgate::caching::{CacheKey, Insertion, ResponseCache, Selection};
 use fastgate::content::{Body, ContentError};
 use fastgate::identity::deny_list::{DenyList, DenyListUnavailable, Entry, RevocationKey};
 use fastgate::identity::dpop::Nonces;
@@ -28,6 +29,7 @@ pub(crate) struct Fakes {
     pub(crate) acls: FakeAcls,
     pub(crate) counter: FakeCounter,
     pub(crate) body: FakeBody,
+    pub(crate) responses: FakeResponses,
     signatures: NoSignatureCache,
 }
 
@@ -42,6 +44,7 @@ impl Fakes {
             acls: FakeAcls::default(),
             counter: FakeCounter::default(),
             body: FakeBody::of(b""),
+            responses: FakeResponses::default(),
             signatures: NoSignatureCache,
         }
     }
@@ -61,7 +64,8 @@ impl Fakes {
             used_proofs: &mut self.used_proofs,
             nonces,
         };
-        (sources, Others { acls: &mut self.acls, counter: &mut self.counter, body: &mut self.body })
+        let Self { acls, counter, body, responses, .. } = self;
+        (sources, Others { acls, counter, body, responses })
     }
 }
 
@@ -70,6 +74,64 @@ pub(crate) struct Others<'fakes> {
     pub(super) acls: &'fakes mut FakeAcls,
     pub(super) counter: &'fakes mut FakeCounter,
     pub(super) body: &'fakes mut FakeBody,
+    pub(super) responses: &'fakes mut FakeResponses,
+}
+
+/// Stored responses. The clock of the cache is set by the tests.
+#[derive(Default)]
+pub(crate) struct FakeResponses {
+    stored: BTreeMap<Vec<u8>, FakeResponse>,
+    pub(crate) now: u64,
+    /// The keys that were looked up last, and whether requests for them are collapsed.
+    pub(crate) looked_up: Vec<(Vec<u8>, bool)>,
+    /// The keys that a request fetches at present.
+    pub(crate) owed: BTreeSet<Vec<u8>>,
+}
+
+struct FakeResponse {
+    entry: Vec<u8>,
+    length: Option<u64>,
+    fresh_until: u64,
+    kept_until: u64,
+    tags: Vec<String>,
+}
+
+impl FakeResponses {
+    /// Stores a response under the key that was looked up last.
+    pub(crate) fn store(&mut self, insertion: &Insertion) {
+        let (key, _) = self.looked_up.last().unwrap().clone();
+        let fresh_until = self.now + insertion.fresh.as_u64();
+        let stored = FakeResponse {
+            entry: insertion.entry.clone(),
+            length: insertion.length,
+            fresh_until,
+            kept_until: fresh_until + insertion.kept.as_u64(),
+            tags: insertion.tags.clone(),
+        };
+        self.owed.remove(&key);
+        self.stored.insert(key, stored);
+    }
+
+    /// Removes the responses with a surrogate key.
+    pub(crate) fn purge(&mut self, tag: &str) {
+        self.stored.retain(|_, stored| stored.tags.iter().all(|known| known != tag));
+    }
+}
+
+impl ResponseCache for FakeResponses {
+    fn look_up(&mut self, key: &CacheKey, collapses: bool) -> Selection {
+        let (key, now) = (key.bytes(), self.now);
+        self.looked_up.push((key.clone(), collapses));
+        self.stored.retain(|_, stored| now < stored.kept_until || now < stored.fresh_until);
+        let found = self.stored.get(&key);
+        let is_due = found.is_none_or(|stored| now >= stored.fresh_until);
+        let must_fetch = collapses && is_due && self.owed.insert(key);
+        Selection {
+            entry: found.map(|stored| stored.entry.clone()),
+            length: found.and_then(|stored| stored.length),
+            must_fetch,
+        }
+    }
 }
 
 /// The key sets of issuers, by their ids in the policy; an issuer without a key set does not respond.

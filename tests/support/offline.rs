@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fakes::{FakeKeys, Fakes};
 use fastgate::availability::KillSwitch;
+use fastgate::caching::Generations;
 use fastgate::client::Client;
 use fastgate::gateway::{Decision, Environment, Gateway};
 use fastgate::mint::{Grant, SigningKeys, new_signing_keys};
@@ -36,6 +37,7 @@ pub(crate) struct Gate {
     /// Seconds since the epoch.
     pub(crate) now: Cell<u64>,
     pub(crate) kill_switch: KillSwitch,
+    pub(crate) generations: Option<Generations>,
     fakes: RefCell<Fakes>,
 }
 
@@ -50,6 +52,7 @@ impl Gate {
             gateway: Gateway::new(policy, SigningKeys::parse(signing_keys.as_bytes()).unwrap()),
             now: Cell::new(NOW),
             kill_switch: KillSwitch::default(),
+            generations: Some(Generations::default()),
             fakes: RefCell::new(Fakes::with(keys)),
         }
     }
@@ -66,6 +69,7 @@ impl Gate {
         let elapsed = Cell::new(0);
         let mut fakes = self.fakes();
         fakes.keys.requested.clear();
+        fakes.responses.now = self.now.get();
         let (sources, others) = fakes.split(self.gateway.nonces());
         let mut environment = Environment {
             now,
@@ -75,6 +79,8 @@ impl Gate {
             body: others.body,
             acls: others.acls,
             kill_switch: &self.kill_switch,
+            responses: others.responses,
+            generations: self.generations.as_ref(),
             counter: others.counter,
             elapsed: &|| elapsed.replace(elapsed.get() + 10) + 10,
         };

@@ -3,5 +3,6 @@
 mod check;
 mod diff;
 mod explain;
+mod purge;
 mod revoke;
 mod terminal;

@@ -15,6 +15,7 @@
 
 mod architecture;
 mod attacks;
+mod caching;
 mod cli;
 mod content;
 mod import_cycles;

@@ -8,7 +8,7 @@ mod tour;
 use std::collections::{BTreeMap, BTreeSet};
 
 use fastgate::policy::pattern::{PathTemplate, TemplateError};
-use fastgate::policy::{AlgorithmName, Fault, OriginKey, Policy, PolicyDocument};
+use fastgate::policy::{AlgorithmName, CacheFault, Fault, OriginKey, Policy, PolicyDocument, ResourceFault};
 use proptest::prelude::{Just, Strategy, prop};
 use proptest::prop_oneof;
 use serde_json::{Value, json};
@@ -50,14 +50,14 @@ fn table() -> Vec<(&'static str, Value, &'static str, Fault)> {
         ("/edge/hosts/2", json!("[::g]"), "$.edge.hosts[2]", Fault::NotAHost),
         ("/edge/resource", json!("http://edge.test"), "$.edge.resource", Fault::NotHttps),
         ("/edge/resource", json!("https://edge.test/\"x"), "$.edge.resource", Fault::NotHttps),
-        ("/edge/resource", json!("https://other.test/"), "$.edge.resource", Fault::ForeignResource),
-        ("/edge/resource", json!("https://edge.test/.."), "$.edge.resource", Fault::AmbiguousResource),
-        ("/edge/resource", json!("https://edge.test:0443/"), "$.edge.resource", Fault::AmbiguousResource),
+        ("/edge/resource", json!("https://other.test/"), "$.edge.resource", ResourceFault::Foreign.into()),
+        ("/edge/resource", json!("https://edge.test/.."), "$.edge.resource", ResourceFault::Ambiguous.into()),
+        ("/edge/resource", json!("https://edge.test:0443/"), "$.edge.resource", ResourceFault::Ambiguous.into()),
         (
             "/origins/app/resource",
             json!("https://edge.test:0443/a"),
             "$.origins.app.resource",
-            Fault::AmbiguousResource,
+            ResourceFault::Ambiguous.into(),
         ),
         ("/edge/dpop", json!({ "max_age": 0 }), "$.edge.dpop.max_age", out_of_range(0, 1, 600)),
         ("/edge/dpop", json!({ "max_age": 601 }), "$.edge.dpop.max_age", out_of_range(601, 1, 600)),
@@ -77,27 +77,72 @@ fn table() -> Vec<(&'static str, Value, &'static str, Fault)> {
         ("/origins/app/resource", json!("edge.test/mcp"), "$.origins.app.resource", Fault::NotHttps),
         ("/origins/app/resource", json!("https://edge.test/a?b"), "$.origins.app.resource", Fault::NotHttps),
         ("/origins/app/resource", json!("https://edge.test/a#b"), "$.origins.app.resource", Fault::NotHttps),
-        ("/origins/app/resource", json!("https://other.test/a"), "$.origins.app.resource", Fault::ForeignResource),
-        ("/origins/app/resource", json!("https://edge.test:1/a"), "$.origins.app.resource", Fault::ForeignResource),
+        (
+            "/origins/app/resource",
+            json!("https://other.test/a"),
+            "$.origins.app.resource",
+            ResourceFault::Foreign.into(),
+        ),
+        (
+            "/origins/app/resource",
+            json!("https://edge.test:1/a"),
+            "$.origins.app.resource",
+            ResourceFault::Foreign.into(),
+        ),
         (
             "/origins/app/resource",
             json!("https://edge.test/a/../b"),
             "$.origins.app.resource",
-            Fault::AmbiguousResource,
+            ResourceFault::Ambiguous.into(),
         ),
-        ("/origins/app/resource", json!("https://edge.test/."), "$.origins.app.resource", Fault::AmbiguousResource),
-        ("/origins/app/resource", json!("https://edge.test/a%2fb"), "$.origins.app.resource", Fault::AmbiguousResource),
-        ("/origins/app/resource", json!("https://edge.test//a"), "$.origins.app.resource", Fault::AmbiguousResource),
-        ("/origins/app/resource", json!("https://edge.test/a//"), "$.origins.app.resource", Fault::AmbiguousResource),
-        ("/origins/app/resource", json!("https://edge.test/{a}"), "$.origins.app.resource", Fault::AmbiguousResource),
-        ("/origins/app/resource", json!("https://EDGE.test/a"), "$.origins.app.resource", Fault::AmbiguousResource),
-        ("/origins/app/resource", json!("https://edge.test:443/a"), "$.origins.app.resource", Fault::AmbiguousResource),
-        ("/origins/app/resource", json!("https://edge.test/"), "$.origins.app.resource", Fault::ResourceOfEdge),
+        (
+            "/origins/app/resource",
+            json!("https://edge.test/."),
+            "$.origins.app.resource",
+            ResourceFault::Ambiguous.into(),
+        ),
+        (
+            "/origins/app/resource",
+            json!("https://edge.test/a%2fb"),
+            "$.origins.app.resource",
+            ResourceFault::Ambiguous.into(),
+        ),
+        (
+            "/origins/app/resource",
+            json!("https://edge.test//a"),
+            "$.origins.app.resource",
+            ResourceFault::Ambiguous.into(),
+        ),
+        (
+            "/origins/app/resource",
+            json!("https://edge.test/a//"),
+            "$.origins.app.resource",
+            ResourceFault::Ambiguous.into(),
+        ),
+        (
+            "/origins/app/resource",
+            json!("https://edge.test/{a}"),
+            "$.origins.app.resource",
+            ResourceFault::Ambiguous.into(),
+        ),
+        (
+            "/origins/app/resource",
+            json!("https://EDGE.test/a"),
+            "$.origins.app.resource",
+            ResourceFault::Ambiguous.into(),
+        ),
+        (
+            "/origins/app/resource",
+            json!("https://edge.test:443/a"),
+            "$.origins.app.resource",
+            ResourceFault::Ambiguous.into(),
+        ),
+        ("/origins/app/resource", json!("https://edge.test/"), "$.origins.app.resource", ResourceFault::OfEdge.into()),
         (
             "/origins",
             json!({ "app": of_resource("https://edge.test/a"), "files": files }),
             "$.origins.files.resource",
-            Fault::TakenResource { other: "app".to_owned() },
+            ResourceFault::Taken { other: "app".to_owned() }.into(),
         ),
         ("/origins/zoo", zoo(json!({ "kty": "EC" })), "$.origins.zoo.key.kty", Fault::NotAnOriginKey),
         ("/origins/zoo", zoo(json!({ "crv": "Ed25519" })), "$.origins.zoo.key.crv", Fault::NotAnOriginKey),
@@ -179,6 +224,12 @@ fn table() -> Vec<(&'static str, Value, &'static str, Fault)> {
             pattern(TemplateError::TooManySegments(200_000)),
         ),
         ("/routes/2/path", json!("/{a}{b}"), "$.routes[2].path", pattern(TemplateError::Ambiguous)),
+        (
+            "/routes/2/cache",
+            json!({ "audience": "public", "ttl": 60 }),
+            "$.routes[2].cache.audience",
+            Fault::Cache(CacheFault::NotShared),
+        ),
     ]
 }
 

@@ -30,15 +30,17 @@ from fastgate.claims import EdgeClaims, Transaction
 from fastgate.conditions import Condition
 from fastgate.declare import router_methods as _patched  # noqa: F401 - the import replaces their methods
 from fastgate.declare.at_edge import at_edge
+from fastgate.declare.edge_cache import EdgeCache
 from fastgate.dependencies import AnyCaller, Caller, CallerRefused, any_caller, fastgate
 from fastgate.errors import FastgateError, KeysUnavailable, Refused
-from fastgate.forwarded import ForwardedClaims, NotForwarded
+from fastgate.forwarded import ForwardedClaims, NotForwarded, NotShared
 from fastgate.gateways.choose import from_gateway
 from fastgate.gateways.gateway import Gateway
 from fastgate.guard import guard, refusal_response
 from fastgate.identity import Client, Identity
 from fastgate.local_rules import LocalCaller
 from fastgate.middleware import FastgateMiddleware
+from fastgate.request.response_keys import purge, surrogate_keys
 from fastgate.requester import Confirmation, Requester
 from fastgate.requires import requires
 from fastgate.settings import Settings
@@ -52,6 +54,7 @@ __all__ = [
     "Client",
     "Condition",
     "Confirmation",
+    "EdgeCache",
     "EdgeClaims",
     "FastgateError",
     "FastgateMiddleware",
@@ -61,6 +64,7 @@ __all__ = [
     "KeysUnavailable",
     "LocalCaller",
     "NotForwarded",
+    "NotShared",
     "Refused",
     "Requester",
     "Settings",
@@ -75,8 +79,10 @@ __all__ = [
     "group",
     "guard",
     "not_",
+    "purge",
     "refusal_response",
     "requires",
     "role",
     "scope",
+    "surrogate_keys",
 ]

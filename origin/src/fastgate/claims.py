@@ -13,7 +13,7 @@ from typing import Annotated, NamedTuple, Self
 from fastgate.base64url import SHA256
 from fastgate.edge_only import FROM_THE_EDGE
 from fastgate.errors import ClaimMalformed
-from fastgate.requester import LATEST, Requester
+from fastgate.requester import LATEST, Requester, beyond, texts_of
 
 SCOPE_KEY = "fastgate"
 """The key of the ASGI scope under which the guard stores the `EdgeClaims` of a request."""
@@ -46,6 +46,10 @@ class Transaction(NamedTuple):
     """The body's `Content-Digest` (RFC 9530); None if the route does not require a signed body."""
     websocket: bool = False
     """Whether this is the opening handshake of a WebSocket, and not another GET."""
+    shared: frozenset[str] | None = None
+    """What the callers that share the response have in common: `tenant`, `roles`, `groups`,
+    `caller`, `claim:` and a claim's name in the app; empty if it is for all. None if the response
+    is for this caller alone."""
 
     @classmethod
     def parse(cls, tctx: Mapping[str, object]) -> Self:
@@ -66,7 +70,7 @@ class Transaction(NamedTuple):
             and path
         ):
             raise _malformed(tctx, "tctx.", "route", "template", "method", "host", "path")
-        query = content = None
+        query = content = shared = None
         websocket = False
         if len(tctx) > _ALWAYS_IN_TCTX:
             query = _optional(tctx, "tctx.", "query")
@@ -78,7 +82,12 @@ class Transaction(NamedTuple):
             websocket = "websocket" in tctx
             if websocket and tctx["websocket"] is not True:
                 raise ClaimMalformed("tctx.websocket")
-        return _tuple(cls, (route, template, method, host, path, query, content, websocket))
+            if "shared" in tctx:
+                shared = texts_of(tctx["shared"])
+                is_retrieval = method in ("GET", "HEAD") and not websocket
+                if shared is None or "" in shared or not is_retrieval:
+                    raise ClaimMalformed("tctx.shared")
+        return _tuple(cls, (route, template, method, host, path, query, content, websocket, shared))
 
 
 class EdgeClaims(NamedTuple):
@@ -95,7 +104,8 @@ class EdgeClaims(NamedTuple):
     request_id: str
     """`txn`: the request id, as in `X-Request-ID` and in the edge's log line."""
     subject: str | None
-    """The caller, unique within `requester.issuer`; None for an anonymous caller."""
+    """The caller, unique within `requester.issuer`; None for an anonymous caller, and if the
+    response is shared by several callers (`transaction.shared`)."""
     scopes: frozenset[str]
     transaction: Transaction
     requester: Requester
@@ -107,7 +117,8 @@ class EdgeClaims(NamedTuple):
         Raises:
             ClaimMalformed: a claim is missing, has the wrong type, or contradicts another: a
                 subject without its issuer or the reverse, scopes without a subject, another
-                requesting workload than the edge.
+                requesting workload than the edge, or something of the caller that those who share
+                the response do not have in common.
 
         """
         get = payload.get
@@ -124,14 +135,12 @@ class EdgeClaims(NamedTuple):
         if get("req_wl") != issuer:
             raise ClaimMalformed("req_wl")
         subject, scope = _optional(payload, "", "sub"), get("scope")
-        if not isinstance(scope, str) or (scope and subject is None):
+        if not isinstance(scope, str):
             raise ClaimMalformed("scope")
         rctx, tctx = get("rctx", _NOTHING), get("tctx")
         if not isinstance(rctx, dict):
             raise ClaimMalformed("rctx")
         requester = Requester.parse(rctx)
-        if (subject is None) != (requester.issuer is None):
-            raise ClaimMalformed("rctx.iss")
         issued_at, expires_at = get("iat"), get("exp")
         # In Python a bool is an int. In the contract it is not.
         if type(issued_at) is not int or not -LATEST <= issued_at <= LATEST:
@@ -142,11 +151,34 @@ class EdgeClaims(NamedTuple):
             raise ClaimMalformed("tctx")
         scopes = _scopes(scope) if scope else _NO_SCOPES
         judged = Transaction.parse(tctx)
+        if (shared := judged.shared) is not None:
+            _check_shared(shared, subject, scope, requester)
+        elif scope and subject is None:
+            raise ClaimMalformed("scope")
+        elif (subject is None) != (requester.issuer is None):
+            raise ClaimMalformed("rctx.iss")
         # fmt: off
         return _tuple(cls, (
             issuer, audience, issued_at, expires_at, request_id, subject, scopes, judged, requester,
         ))
         # fmt: on
+
+
+def _check_shared(
+    shared: frozenset[str], subject: str | None, scope: str, requester: Requester
+) -> None:
+    """Refuse a header with more about the caller than its audience has in common.
+
+    If the audience is not empty, a known caller is one with an issuer. If it is empty, the response
+    is for all, and the header does not say whether the caller is known.
+    """
+    is_known = requester.issuer is not None
+    if (name := beyond(requester, shared)) is not None:
+        raise ClaimMalformed("rctx." + name)
+    if (subject is not None) != (is_known and "caller" in shared):
+        raise ClaimMalformed("sub")
+    if scope and shared and not is_known:
+        raise ClaimMalformed("scope")
 
 
 def _malformed(members: Mapping[str, object], within: str, *names: str) -> ClaimMalformed:

@@ -17,6 +17,8 @@ from fastapi.security.base import SecurityBase
 
 from fastgate import problem
 from fastgate.claims import SCOPE_KEY, EdgeClaims
+from fastgate.declare.edge_cache import CACHE, is_for_all_admitted
+from fastgate.declare.lookup import declared_on_layers
 from fastgate.edge_only import STANDS_ALONE
 from fastgate.errors import (
     CallerRequired,
@@ -26,7 +28,7 @@ from fastgate.errors import (
     RouteMismatch,
 )
 from fastgate.gateways.evidence import GatewayCheck
-from fastgate.identity import Identity
+from fastgate.identity import Identity, SharedIdentity
 from fastgate.problem import Problem
 from fastgate.refusal_log import log_of
 from fastgate.request.observe import OBSERVED_KEY, ObservedCheck, let_pass
@@ -75,14 +77,23 @@ async def any_caller(connection: HTTPConnection) -> Identity | None:
     """Return the caller, or None for an anonymous one. Refuse a route that the edge did not judge.
 
     An endpoint that depends on this, and on no `Caller`, is open to every caller. For it `python -m
-    fastgate policy` writes `"access": "optional"`: a caller with a valid token is known.
+    fastgate policy` writes `"access": "optional"`: a caller with a valid token is known. If the
+    edge stores the response for all callers, `EdgeCache(audience="public")`, it is always None.
     """
     return _identity(connection)
 
 
 def known_caller(connection: HTTPConnection) -> Identity:
-    """Return the caller; refuse an anonymous one."""
+    """Return the caller; refuse an anonymous one.
+
+    A response for all callers, `EdgeCache(audience="public")`, has a header without a caller, even
+    if the edge has admitted only known ones. Whether it has done so, the header does not say. So
+    such a request is refused as well, unless the endpoint itself has a mark with `cache=EdgeCache(
+    audience="public", shared=True)`: its author has declared that the edge alone checks the caller.
+    """
     identity = _identity(connection)
+    if identity is None:
+        identity = _one_of_all(connection)
     if identity is None:
         refuse(connection, CallerRequired(), problem.AUTHENTICATION_REQUIRED)
     return identity
@@ -97,8 +108,12 @@ def require_scopes(connection: HTTPConnection, identity: Identity, scopes: Seque
 def knows_scopes(connection: HTTPConnection) -> bool:
     """Whether a scope that the caller lacks is known to be lacking.
 
-    An assertion of another gateway may report no scopes.
+    An assertion of another gateway may report no scopes. The header for a shared response has only
+    those that the route requires of every caller.
     """
+    claims = connection.scope.get(SCOPE_KEY)
+    if isinstance(claims, EdgeClaims) and claims.transaction.shared is not None:
+        return False
     check = connection.scope.get(CHECK_KEY)
     if not isinstance(check, GatewayCheck):
         return True
@@ -124,6 +139,16 @@ def _identity(connection: HTTPConnection) -> Identity | None:
             return None
         refuse(connection, RouteMismatch(), problem.NOT_FROM_THE_EDGE)
     return Identity.of(claims)
+
+
+def _one_of_all(connection: HTTPConnection) -> Identity | None:
+    """Return a caller about whom nothing is known, if the endpoint is declared for such callers."""
+    claims = connection.scope.get(SCOPE_KEY)
+    # It is None for requests without evidence, which `_identity` has judged.
+    if not isinstance(claims, EdgeClaims) or claims.transaction.shared != frozenset():
+        return None
+    mark = declared_on_layers(connection.scope.get("endpoint"), mounted=False)
+    return SharedIdentity.about(claims) if is_for_all_admitted(mark.get(CACHE)) else None
 
 
 def _missing_scopes(connection: HTTPConnection, required: Sequence[str]) -> Problem:

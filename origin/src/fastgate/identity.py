@@ -15,7 +15,12 @@ from pydantic_core import CoreSchema
 
 from fastgate.claims import EdgeClaims
 from fastgate.edge_only import Handler, OnlyMade
-from fastgate.forwarded import ForwardedClaims, groups_not_forwarded
+from fastgate.forwarded import (
+    ForwardedClaims,
+    SharedClaims,
+    groups_not_forwarded,
+    not_shared,
+)
 from fastgate.requester import Confirmation, Requester
 
 _Kind = TypeVar("_Kind")
@@ -58,7 +63,12 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A known caller. Use `(issuer, subject)` as the key of your own records, not `subject`."""
+    """A known caller. Use `(issuer, subject)` as the key of your own records, not `subject`.
+
+    If the edge stores the response (`at_edge(cache=EdgeCache(…))`), it has only what the callers of
+    the audience have in common, the scopes that the route requires, `request_id`, `host`, `route`
+    and `expires_at`. Reading another member raises `NotShared`.
+    """
 
     subject: Annotated[str, OnlyMade()]
     """The caller's id, unique within `issuer` and never reassigned (OpenID Connect Core §2)."""
@@ -117,7 +127,14 @@ class Identity:
 
     @classmethod
     def of(cls, claims: EdgeClaims) -> Self | None:
-        """Return the caller that `claims` name; None for an anonymous caller."""
+        """Return the caller that `claims` name; None for an anonymous caller.
+
+        None, too, if the response is for all callers: the header does not say who this one is.
+        """
+        if claims.transaction.shared is not None:
+            if claims.requester.issuer is None:
+                return None
+            return SharedIdentity.about(claims)  # type: ignore[return-value]
         # Unpacking a tuple is faster than reading its members by name.
         _, _, _, expires_at, request_id, subject, scopes, transaction, requester = claims
         # fmt: off
@@ -153,6 +170,66 @@ class Identity:
     def __get_pydantic_core_schema__(cls, source: object, handler: Handler) -> CoreSchema:
         """Allow an `Identity` in a response, and refuse to read one from a request."""
         return OnlyMade(cls).__get_pydantic_core_schema__(source, handler)
+
+
+class SharedIdentity(Identity):
+    """One of the callers that share a response: only what they have in common is known."""
+
+    __slots__ = ("_shared",)
+
+    _shared: frozenset[str]
+
+    @classmethod
+    def about(cls, claims: EdgeClaims) -> "SharedIdentity":
+        """Return what is known of the caller; its fields that are not shared stay empty."""
+        transaction, requester = claims.transaction, claims.requester
+        shared = transaction.shared or frozenset[str]()
+        found: dict[str, object] = {
+            "scopes": claims.scopes,
+            "request_id": claims.request_id,
+            "host": transaction.host,
+            "route": transaction.route,
+            "expires_at": claims.expires_at,
+            "claims": SharedClaims(requester.claims, transaction.route, shared),
+            "forwarded_groups": requester.groups,
+            "_shared": shared,
+        }
+        found |= {"issuer": requester.issuer} if shared else {}
+        found |= {"subject": claims.subject} if "caller" in shared else {}
+        found |= {"roles": requester.roles} if "roles" in shared else {}
+        found |= {"tenant": requester.tenant} if "tenant" in shared else {}
+        made = object.__new__(cls)
+        for name, value in found.items():
+            object.__setattr__(made, name, value)
+        return made
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """The groups of the caller. Raises `NotShared` unless the audience has them in common."""
+        if self.forwarded_groups is None:
+            raise not_shared(self.route, "groups", self._shared)
+        return self.forwarded_groups
+
+    def __getattr__(self, name: str) -> object:
+        """Refuse to read an empty field. Raises `NotShared`."""
+        if name in Identity.__slots__:
+            raise not_shared(self.route, name, self._shared)
+        raise AttributeError(name)
+
+    def __repr__(self) -> str:
+        return f"<identity shared by {sorted(self._shared)} of the route {self.route!r}>"
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return object.__hash__(self)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
 
 
 # Many callers have equal clients, which cannot be changed.

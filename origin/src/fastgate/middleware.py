@@ -30,6 +30,7 @@ from fastgate.request.head import HEADER, asks_for, head_of, only, take_headers
 from fastgate.request.nested import is_guarded_for, refuse_nested
 from fastgate.request.observe import ObservedCheck, let_pass, observed_body
 from fastgate.request.readiness import respond_readiness
+from fastgate.request.response_keys import begin_keys, end_keys
 from fastgate.request.sending import send_for
 from fastgate.responses import refuse, respond
 from fastgate.routes.check import CHECK_KEY, RouteCheck, begin, end, method_of
@@ -185,15 +186,17 @@ class FastgateMiddleware:
         token_end = None if claims is None else claims.requester.token_expires_at
         choice = settings.end_with_token
         comparing = begin(check, scope, receive)
+        named, naming = begin_keys(is_http=scope["type"] == "http")
         try:
             outgoing = send_for(
-                check, scope, send, has_optional=has_optional, observe=self._observe
+                check, named, scope, send, has_optional=has_optional, observe=self._observe
             )
             if token_end is None or choice == "none":
                 await self.app(scope, receive, outgoing)
             else:
                 await self._run_until(token_end, check, scope, receive, outgoing)
         finally:
+            end_keys(naming)
             end(check, comparing)
 
     def _take_assertions(self, scope: Scope, found: list[bytes]) -> list[Found]:

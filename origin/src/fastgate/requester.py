@@ -126,7 +126,8 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _texts_of(value: object) -> frozenset[str] | None:
+def texts_of(value: object) -> frozenset[str] | None:
+    """Return a list of strings as a set; None if it is another value."""
     # An issuer may call a role "", and the edge forwards that.
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         return None
@@ -134,7 +135,7 @@ def _texts_of(value: object) -> frozenset[str] | None:
 
 
 def _some_texts(value: object) -> frozenset[str] | None:
-    return _texts_of(value) or None
+    return texts_of(value) or None
 
 
 def _claims(value: object) -> Mapping[str, JsonValue] | None:
@@ -171,7 +172,7 @@ _READERS: Mapping[str, tuple[str, Callable[[object], object], bool]] = {
     "token_exp": ("token_expires_at", _end_of_token, True),
     "cnf": ("confirmation", Confirmation.parse, True),
     "roles": ("roles", _some_texts, True),
-    "groups": ("groups", _texts_of, True),
+    "groups": ("groups", texts_of, True),
     "tenant": ("tenant", _text, True),
     "claims": ("claims", _claims, True),
     "auth_time": ("authenticated_at", _time, True),
@@ -190,5 +191,21 @@ _REQUESTER = {
     for name, (field, read, of_a_token) in _READERS.items()
 }
 """The same, with the position of the field: a tuple is made faster by position than by names."""
+_OF_AUDIENCES = frozenset(("roles", "groups", "tenant"))
+"""The members that callers of an audience may have in common, by the same names."""
 _UNKNOWN: list[Any] = list(Requester(None, None, None))
 """The fields of a requester about whom nothing is known."""
+
+
+def beyond(requester: Requester, shared: frozenset[str]) -> str | None:
+    """Return the first member of `rctx` that callers with `shared` in common need not share.
+
+    None if there is no such member: everything that is known is part of `shared`.
+    """
+    in_common = {*_OF_AUDIENCES & shared}
+    in_common |= {"iss"} if shared else set()
+    in_common |= {"claims"} if any(each.startswith("claim:") for each in shared) else set()
+    for name, (at, _, _) in _REQUESTER.items():
+        if name not in in_common and requester[at] != _UNKNOWN[at]:
+            return name
+    return None

@@ -137,12 +137,13 @@ class Requires(FastgateScheme):
         require_scopes(connection, identity, (*required.scopes, *wanted.scopes))
         claims = connection.scope.get(SCOPE_KEY)
         # Other gateways tell no roles and no sign-in, and most tell no scopes, so nothing that
-        # depends on them can be met. Their claims are those of the assertion, as it nests them.
+        # depends on them can be met. Their claims are those of the assertion, as it nests them. The
+        # same holds for what is not shared.
         is_from_the_edge = isinstance(claims, EdgeClaims)
         facts = Facts(
             identity,
             connection.path_params,
-            knows_roles=is_from_the_edge,
+            knows_roles=isinstance(claims, EdgeClaims) and _has_roles(claims),
             knows_scopes=knows_scopes(connection),
             nests_claims=not is_from_the_edge,
         )
@@ -219,6 +220,12 @@ def requires(
     dependency = Requires(requirement)
     record_requirement(dependency, requirement)
     return dependency
+
+
+def _has_roles(claims: EdgeClaims) -> bool:
+    """Whether the header has the caller's roles: if the response is shared, only if they are."""
+    shared = claims.transaction.shared
+    return shared is None or "roles" in shared
 
 
 def _conjuncts(conditions: tuple[Condition, ...]) -> Iterator[Condition]:

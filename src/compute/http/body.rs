@@ -33,6 +33,11 @@ impl ReceivedBody {
         Self { held: Vec::new(), rest: Some(body), reader: None, announced: announced(headers) }
     }
 
+    /// No body.
+    pub(super) const fn none() -> Self {
+        Self { held: Vec::new(), rest: None, reader: None, announced: None }
+    }
+
     const fn limit(&self) -> TimeLimit {
         limit_of_request(self.announced.is_some())
     }

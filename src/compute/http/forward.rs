@@ -2,21 +2,32 @@
 
 use fastgate::mint::Grant;
 use fastgate::refusal::{OriginError, Refusal};
+use fastgate::trail::Trail;
 use fastly::handle::{CacheOverride, RequestHandle};
 
 use super::body::ReceivedBody;
+use super::purge;
 use super::respond::OriginResponse;
 use super::send_error::classify;
-use crate::compute::abi;
+use crate::compute::abi::{self, AbiError};
 
-/// Forwards `grant` with the body that was received and returns the origin's response. The response never comes from a
-/// cache, because it is for this caller.
-pub(in crate::compute) fn forward(grant: &Grant, body: ReceivedBody) -> Result<OriginResponse, Refusal> {
+/// Forwards `grant` with the body that was received, and returns the origin's response after the purges that it causes. It
+/// does not come from a cache of the platform.
+pub(in crate::compute) fn forward(
+    grant: &Grant,
+    body: ReceivedBody,
+    buffer: &mut Vec<u8>,
+    trail: &mut Trail,
+) -> Result<OriginResponse, Refusal> {
     let (handle, content) = body.send(to_request(grant)?, grant.max_body(), grant.backend())?;
-    match handle.get_status().as_u16() {
-        status @ ..200 => Err(OriginError::UnexpectedStatus(status).into()),
-        status => Ok(OriginResponse { status, handle, content, is_for_head: grant.method() == "HEAD" }),
+    let status = handle.get_status().as_u16();
+    if status < 200 {
+        return Err(OriginError::UnexpectedStatus(status).into());
     }
+    let unreadable = |AbiError| OriginError::Unreachable("the fields of its response cannot be read".to_owned());
+    let names = abi::names(&handle, buffer).map_err(unreadable)?;
+    purge::obey(grant, status, &handle, &names, buffer, trail);
+    Ok(OriginResponse { status, handle, names, content, is_for_head: grant.method() == "HEAD" })
 }
 
 /// Passes the connection to the origin as a WebSocket, with `grant` as its opening handshake. The platform adds the

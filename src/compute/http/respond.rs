@@ -1,5 +1,6 @@
 //! Responses: the edge's own and the origin's.
 
+use fastgate::caching::Served;
 use fastgate::gateway::Publication;
 use fastgate::headers::{Headers, response_fields};
 use fastgate::problem::Problem;
@@ -8,19 +9,33 @@ use fastgate::response::ResponseFields;
 use fastly::handle::{BodyHandle, ResponseHandle};
 use fastly::http::{FramingHeadersMode, StatusCode, Version};
 
+use super::copy::Copy;
 use crate::compute::abi::{self, AbiError};
+
+/// The status of a response without content: the client has it (RFC 9110 §15.4.5).
+const NOT_MODIFIED: u16 = 304;
 
 /// A response that can be sent to the client.
 pub(in crate::compute) struct Response {
     pub(in crate::compute) status: u16,
     handle: ResponseHandle,
-    body: BodyHandle,
+    content: Content,
+}
+
+/// The content of a response.
+pub(super) enum Content {
+    /// It is there, or the platform copies it.
+    Whole(BodyHandle),
+    /// It is stored while it is sent.
+    Copied(Box<Copy>),
 }
 
 /// The origin's response, as it arrived.
 pub(in crate::compute) struct OriginResponse {
     pub(super) status: u16,
     pub(super) handle: ResponseHandle,
+    /// The names of its fields, in lower case.
+    pub(super) names: Vec<String>,
     pub(super) content: BodyHandle,
     pub(super) is_for_head: bool,
 }
@@ -30,7 +45,27 @@ impl Response {
     pub(in crate::compute) fn send(self, request_id: &str) {
         // Without this field the response is as good.
         let _ = abi::append(&self.handle, "x-request-id", request_id.as_bytes());
-        self.handle.send_to_client(self.body);
+        match self.content {
+            Content::Whole(body) => self.handle.send_to_client(body),
+            Content::Copied(copy) if self.status == NOT_MODIFIED => {
+                self.handle.send_to_client(BodyHandle::new());
+                copy.run(None);
+            }
+            Content::Copied(copy) => copy.run(Some(self.handle.stream_to_client(BodyHandle::new()))),
+        }
+    }
+
+    /// A response of which the length is known, or whose length the platform does not need.
+    pub(super) fn of_length(served: &Served, content: Content) -> Self {
+        let fields: Headers = served.fields.iter().filter(|(name, _)| *name != "content-length").collect();
+        let mut response = Self { content, ..Self::new(served.status, &fields, BodyHandle::new()) };
+        if let Some(length) = served.length.filter(|_| served.status != NOT_MODIFIED) {
+            let framed = abi::append(&response.handle, "content-length", length.to_string().as_bytes());
+            if framed.is_ok() {
+                response.handle.set_framing_headers_mode(FramingHeadersMode::ManuallyFromHeaders);
+            }
+        }
+        response
     }
 
     fn new(status: u16, fields: &Headers, body: BodyHandle) -> Self {
@@ -40,7 +75,7 @@ impl Response {
             // The platform refuses only a field that no response can have.
             let _ = abi::append(&handle, name, value);
         }
-        Self { status, handle, body }
+        Self { status, handle, content: Content::Whole(body) }
     }
 }
 
@@ -74,8 +109,7 @@ pub(in crate::compute) fn from_origin(
 }
 
 fn edited(origin: OriginResponse, edits: &ResponseFields, buffer: &mut Vec<u8>) -> Result<Response, AbiError> {
-    let OriginResponse { status, mut handle, content, is_for_head } = origin;
-    let names = abi::names(&handle, buffer)?;
+    let OriginResponse { status, mut handle, names, content, is_for_head } = origin;
     let mut response = if let Some(changes) = edits.changes(&names) {
         for name in changes.remove {
             abi::remove(&handle, name)?;
@@ -85,7 +119,7 @@ fn edited(origin: OriginResponse, edits: &ResponseFields, buffer: &mut Vec<u8>) 
         }
         // The version of a message is that of its sender (RFC 9110 §6.2), and that of an origin may be older.
         handle.set_version(Version::HTTP_11);
-        Response { status, handle, body: content }
+        Response { status, handle, content: Content::Whole(content) }
     } else {
         let fields = abi::fields(&handle, buffer)?;
         Response::new(status, &edits.apply_to_origin(&response_fields(&fields)), content)

@@ -1,5 +1,7 @@
 //! Every kind of fault that a policy can have. `remedies.rs` has the remedies.
 
+use crate::policy::cache::fault::CacheFault;
+use crate::policy::origin::resource::fault::ResourceFault;
 use crate::policy::pattern::TemplateError;
 
 /// One kind of fault.
@@ -63,21 +65,9 @@ pub enum Fault {
         /// The name of the earlier one.
         other: String,
     },
-    /// The resource of an origin is not on a host that requests may name.
-    #[error("is not on one of \"edge.hosts\"")]
-    ForeignResource,
-    /// The host of a resource has capital letters or the default port, or its path an encoded or empty segment.
-    #[error("can be written in another way")]
-    AmbiguousResource,
-    /// An origin has the resource of the edge.
-    #[error("is the resource of the edge, too")]
-    ResourceOfEdge,
-    /// Two origins have the same `resource`, so that their metadata would be at one URL.
-    #[error("is the resource of \"{other}\", too")]
-    TakenResource {
-        /// The name of the earlier one.
-        other: String,
-    },
+    /// A fault of `resource` at an origin.
+    #[error(transparent)]
+    Resource(#[from] ResourceFault),
     /// The key of an origin has a private half.
     #[error("is the private half of the key, and everybody who can read this policy knows it now")]
     PrivateKey,
@@ -294,6 +284,9 @@ pub enum Fault {
         /// The name.
         name: String,
     },
+    /// A fault of `cache`.
+    #[error(transparent)]
+    Cache(#[from] CacheFault),
     /// A route needs tokens, and there is no issuer.
     #[error("has no issuer, and a route requires a token")]
     NoIssuer,

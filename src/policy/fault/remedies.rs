@@ -38,13 +38,7 @@ impl Fault {
             Self::TakenAudience { .. } => {
                 "give each application an audience of its own, or make the two one origin with one backend"
             }
-            Self::ForeignResource => "write a URL on a host of the edge, or add its host to \"edge.hosts\"",
-            Self::AmbiguousResource => {
-                "write the host in lower case, without the default port, and the path without percent-encoded characters, \
-                 empty segments and dot segments"
-            }
-            Self::ResourceOfEdge => "leave it out: the routes of an origin without it belong to the edge's resource",
-            Self::TakenResource { .. } => "give each a path or a host of its own, or make the two one origin",
+            Self::Resource(fault) => fault.remedy(),
             Self::PrivateKey => NEW_ORIGIN_KEY,
             Self::NotAnOriginKey => PUBLIC_ORIGIN_KEY,
             Self::LowOrder => "make a new key with `python -m fastgate origin-key new`",
@@ -140,6 +134,7 @@ impl Fault {
             Self::TakenClaimName { .. } => {
                 "give one of them another name with \"as\"; lists of edge, issuer, group and route add up"
             }
+            Self::Cache(fault) => fault.remedy(),
             Self::NoIssuer => "add the provider whose tokens the edge must accept",
         }
     }

@@ -1,5 +1,9 @@
 //! `origins.<name>.resource`: the resource identifier of one application.
 
+pub(in crate::policy) mod fault;
+
+pub use fault::ResourceFault;
+
 use crate::policy::edge::Edge;
 use crate::policy::fault::{Fault, Faults};
 use crate::policy::ids::Audience;
@@ -11,11 +15,11 @@ pub(super) fn read(identifier: Option<String>, edge: &Edge, at: &str, faults: &m
     let fault = if !is_https_url(&identifier) {
         Some(Fault::NotHttps)
     } else if !edge.hosts.serves(&identifier) {
-        Some(Fault::ForeignResource)
+        Some(ResourceFault::Foreign.into())
     } else if !is_normal(&identifier) {
-        Some(Fault::AmbiguousResource)
+        Some(ResourceFault::Ambiguous.into())
     } else if is_same_place(&identifier, &edge.resource) {
-        Some(Fault::ResourceOfEdge)
+        Some(ResourceFault::OfEdge.into())
     } else {
         None
     };

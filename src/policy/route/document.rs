@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::MethodName;
 use crate::json_form::{objects, strings};
 use crate::policy::authentication::AuthenticationDocument;
+use crate::policy::cache::CacheDocument;
 use crate::policy::conditions::ConditionDocument;
 use crate::policy::fields::{AcceptsDocument, FieldEditsDocument};
 use crate::policy::forward::ForwardDocument;
@@ -103,6 +104,10 @@ pub struct RouteDocument {
     /// MiB) and signs its `Content-Digest` (RFC 9530); the application refuses any other body. Default: false.
     #[serde(default)]
     pub sign_body: bool,
+    /// Which callers share a stored response to GET, and for how long. The caller is authorized first, on every request.
+    /// Default: responses are not stored.
+    #[serde(default)]
+    pub cache: Option<CacheDocument>,
 }
 
 /// Scopes, a condition and a sign-in that a caller must meet.

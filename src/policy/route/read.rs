@@ -5,9 +5,11 @@ use std::fmt::Arguments;
 use std::sync::Arc;
 
 use super::document::{AccessName, RequirementDocument, RouteDocument};
+use super::shared_responses::check as check_shared;
 use super::tree::RouteTree;
 use super::{Access, MAX_SIGNED_BODY, MethodName, Requirement, Route};
 use crate::policy::authentication::Authentication;
+use crate::policy::cache::CacheRule;
 use crate::policy::conditions::Rules;
 use crate::policy::fault::{Fault, Faults};
 use crate::policy::fields::{Accepts, FieldEdits};
@@ -104,7 +106,9 @@ fn route(mut document: RouteDocument, known: &mut Known<'_, '_>, at: &str, fault
     if !own_audiences {
         token_audiences.clone_from(&origin.token_audiences);
     }
-    Some(Route {
+    let shared = document.cache.as_ref().is_some_and(|cache| cache.shared);
+    let cache = document.cache.take().map(|cache| CacheRule::read(cache, &format!("{at}.cache"), faults));
+    let route = Route {
         id: document.id.into(),
         template,
         methods: document.methods,
@@ -133,7 +137,13 @@ fn route(mut document: RouteDocument, known: &mut Known<'_, '_>, at: &str, fault
         forward,
         forward_token: document.forward_token,
         sign_body: document.sign_body,
-    })
+        cache: cache.map(Arc::new),
+    };
+    if let Some(cache) = &route.cache {
+        let issuers: Vec<&Issuer> = known.issuers.values().copied().collect();
+        check_shared(cache, &route, shared, &issuers, &format!("{at}.cache"), faults);
+    }
+    Some(route)
 }
 
 /// Resolves names to entries. A name without an entry is a fault.

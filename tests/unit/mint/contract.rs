@@ -35,9 +35,11 @@ fn the_minted_header_has_the_documented_members_and_no_other() {
 }
 
 /// Claims that depend on the request: those of conditions of the route (tested in `rules`), of bound tokens (`proofs`),
-/// of signed bodies (`content`), of handshakes (below), and of further claims of the token (`forward`).
-const WHERE_JUDGED: [&str; 15] = [
+/// of signed bodies (`content`), of shared responses (`caching`), of handshakes (below), and of further claims of the token
+/// (`forward`).
+const WHERE_JUDGED: [&str; 16] = [
     "tctx.content_digest",
+    "tctx.shared",
     "tctx.websocket",
     "rctx.acr",
     "rctx.asn",

@@ -16,6 +16,7 @@ from fastgate.compile.callers.requirements import is_same
 from fastgate.compile.endpoints.route_ids import rewritten_path
 from fastgate.compile.path_positions import by_position
 from fastgate.compile.policy import RouteDocument
+from fastgate.declare.edge_cache import CACHE
 from fastgate.declare.formerly import FORMERLY
 from fastgate.declare.members import CALLERS, METHODS
 from fastgate.path_template import Template, TemplateRefused, comparable
@@ -268,7 +269,7 @@ def _differences(
         ignored.add("id")
     if "rewrite" not in app:
         ignored.add("rewrite")  # the app's path is its result
-    compared = app.keys() | {"access"}
+    compared = app.keys() | {"access", CACHE}  # for a stored response, the app learns less
     for member in sorted((app.keys() | edge.keys()) - ignored):
         mine, yours = _value(app, member), _value(edge, member)
         if is_same(member, mine, yours) or (member not in compared and not everything):

@@ -14,6 +14,7 @@ from fastgate.compile.endpoints.endpoint import Endpoint, Kind
 from fastgate.compile.endpoints.route_ids import members_of, methods_of
 from fastgate.compile.ineffective.overridden_paths import overridden_paths
 from fastgate.compile.path_comparisons import path_comparison_faults
+from fastgate.compile.stored_responses import stored_response_faults
 from fastgate.declare.members import METHODS, OPAQUE, PREFIX, SINGLE_ROUTE_MEMBERS, invalid_members
 from fastgate.declare.openapi_extra import invalid_extra
 from fastgate.path_template import Template, TemplateRefused
@@ -84,6 +85,8 @@ def endpoint_faults(endpoint: Endpoint, rules: Mapping[str, object]) -> Iterator
     yield from _method_faults(endpoint)
     for each in caller_faults(endpoint):
         yield Fault(endpoint, each.what, each.remedy)
+    for what, remedy in stored_response_faults(endpoint):
+        yield Fault(endpoint, what, remedy)
     for parameter in dict.fromkeys(undefined_parameters(endpoint.tree)):
         yield Fault(
             endpoint,

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 
 from fastgate.conditions import Condition
+from fastgate.declare.edge_cache import CACHE, EdgeCache, invalid_cache
 from fastgate.declare.formerly import FORMERLY, read_former
 from fastgate.declare.merge import CALLER_REQUIREMENTS, contradictory
 
@@ -33,6 +34,7 @@ _OTHERS = (
         "accepts",
         "access",
         "authentication",
+        CACHE,
         "forward",
         "group",
         "id",
@@ -118,6 +120,8 @@ def invalid_members(members: Mapping[str, object]) -> Iterator[str]:
             yield f"{name} is {value!r}; it must be True or False"
         elif name == "forward":
             yield from _invalid_entries(value)
+        elif name == CACHE:
+            yield from invalid_cache(value)
         elif name == "authentication" and (what := _invalid_authentication(value)):
             yield (
                 f"authentication is {value!r}; {what}: "
@@ -138,8 +142,8 @@ def invalid_members(members: Mapping[str, object]) -> Iterator[str]:
 
 
 def as_json(value: object) -> object:
-    """Return a member with each condition in it, such as `role("admin")`, as JSON of the policy."""
-    if isinstance(value, Condition):
+    """Return a member with each condition and `EdgeCache` in it as JSON of the policy."""
+    if isinstance(value, (Condition, EdgeCache)):
         return value.document()
     if isinstance(value, Mapping):
         return {name: as_json(each) for name, each in value.items()}

@@ -27,7 +27,8 @@ from fastgate.compile.endpoints.route_ids import (
     routed_endpoints,
 )
 from fastgate.content import content_digest
-from fastgate.fake_edge.signing import SigningKey, contract, identity_claims
+from fastgate.declare.edge_cache import CACHE, audience_of
+from fastgate.fake_edge.signing import SigningKey, contract, identity_claims, shared_claims
 from fastgate.local_rules import LocalCaller
 from fastgate.path_template import Template, TemplateRefused
 from fastgate.routes.framework import (
@@ -78,7 +79,14 @@ class FakeEdge:
         if route.signs_body:
             tctx["content_digest"] = content_digest(content)
         # On a public route the edge reads no token, so the caller is unknown.
-        claims = identity_claims(None if route.public else caller, route.forward)
+        known = None if route.access == "public" else caller
+        claims = identity_claims(known, route.forward)
+        # The edge would refuse an anonymous caller. The app has to see one, so that it refuses.
+        is_admitted = known is not None or route.access != "authenticated"
+        if route.cache is not None and tctx["method"] in ("GET", "HEAD") and is_admitted:
+            shared = audience_of(route.cache)
+            tctx["shared"] = sorted(shared)
+            claims = shared_claims(claims, shared, route.scopes)
         return self.key.sign(contract(self.issuer, self.audience, tctx, claims)).encode()
 
     def forwarded(self, fields: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
@@ -143,9 +151,11 @@ class _Route:
 
     id: str
     template: str
-    public: bool = False
+    access: object = None
     signs_body: bool = False
     forward: object = ()
+    cache: object = None
+    scopes: object = ()
 
 
 _NO_ROUTE = _Route("none", "/none")
@@ -193,12 +203,15 @@ class _Routes:
         """Return the most specific route. The method of an opening handshake is `WEBSOCKET`."""
         for pattern, endpoint in self._routes:
             if method in requests_of(endpoint) and pattern.match(path):
+                members = members_of(endpoint)
                 return _Route(
                     self._ids.get(id(endpoint), endpoint.name),
                     endpoint.template,
-                    access_of(endpoint) == "public",
+                    members["access"],
                     bool(endpoint.declared.get("sign_body")),
-                    members_of(endpoint).get("forward", ()),
+                    members.get("forward", ()),
+                    members.get(CACHE),
+                    members.get("scopes", ()),
                 )
         for pattern, template in self._mounts:
             if pattern.match(path):

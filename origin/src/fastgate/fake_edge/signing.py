@@ -7,7 +7,7 @@ Input: a caller, and the judgement of an edge about a request. Output: the paylo
 import json
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -176,6 +176,35 @@ def identity_claims(caller: LocalCaller | None, forward: object = ()) -> dict[st
         "scope": " ".join(caller.scopes),
         "rctx": {name: value for name, value in rctx.items() if value is not None},
     }
+
+
+def shared_claims(
+    claims: Mapping[str, object], shared: Collection[str], required: object
+) -> dict[str, object]:
+    """Return what `identity_claims` has of a caller, as far as those who share a response share it.
+
+    Args:
+        claims: `sub`, `scope` and `rctx` of the caller.
+        shared: what they have in common, as in `tctx.shared`.
+        required: the scopes that the route requires. The edge would refuse a caller without one, so
+            one that the caller lacks is left out, and the app refuses.
+
+    """
+    rctx, held = claims["rctx"], str(claims["scope"]).split(" ")
+    found = rctx if isinstance(rctx, dict) else {}
+    scopes = [each for each in required if each in held] if isinstance(required, list) else []
+    kept = {name: value for name, value in found.items() if name in _IN_COMMON and name in shared}
+    if found.get("iss") and shared:
+        kept["iss"] = found["iss"]
+        paths = {each.removeprefix("claim:") for each in shared if each.startswith("claim:")}
+        of_token = found.get("claims", {})
+        kept |= {"groups": found.get("groups", [])} if "groups" in shared else {}
+        kept |= {"claims": {name: of_token.get(name) for name in sorted(paths)}} if paths else {}
+    sub = {"sub": claims["sub"]} if kept.get("iss") and "caller" in shared else {}
+    return {**sub, "scope": " ".join(scopes), "rctx": kept}
+
+
+_IN_COMMON = ("roles", "tenant")
 
 
 def _confirmation(caller: LocalCaller) -> dict[str, str] | None:

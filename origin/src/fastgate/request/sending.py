@@ -4,6 +4,7 @@ Input: a scope that the guard let through, its comparison, and `send`. Output: t
 app.
 
 - A refusal replaces the response of an endpoint that was not compared.
+- The head of the response gets the surrogate keys that the app names (`request.response_keys`).
 - The response to a verified request repeats its `Doctor-Nonce`. An edge that responds itself, or
   from a cache, cannot know this value, which is new for each request.
 - Pages cannot set `Authorization` on a WebSocket. On a route with `bearer_subprotocol` they offer
@@ -20,6 +21,7 @@ from starlette.types import Message, Scope, Send
 from fastgate import errors
 from fastgate.claims import SCOPE_KEY
 from fastgate.request.observe import OBSERVED_KEY
+from fastgate.request.response_keys import ResponseKeys
 from fastgate.responses import refuse
 from fastgate.routes.check import RouteCheck
 
@@ -35,12 +37,19 @@ _NONCE_VALUE = re.compile(rb"[A-Za-z0-9_-]{16,64}")
 
 
 def send_for(
-    check: RouteCheck, scope: Scope, send: Send, *, has_optional: bool, observe: bool
+    check: RouteCheck,
+    keys: ResponseKeys,
+    scope: Scope,
+    send: Send,
+    *,
+    has_optional: bool,
+    observe: bool,
 ) -> Send:
     """Return the `send` for the app; remove `Fastgate-Subprotocol` from the scope.
 
     Args:
         check: the comparison of the request.
+        keys: the surrogate keys that the app names in its response.
         scope: its scope.
         send: the server's.
         has_optional: whether the name of a field has one of `OPTIONAL_LENGTHS`.
@@ -52,10 +61,17 @@ def send_for(
             send = _with_subprotocol(scope, send)
         if scope[SCOPE_KEY] is not None:
             send = _with_nonce(scope, send)
-    return send if observe else _only_if_compared(check, scope, send)
+    return _with_keys(keys, send) if observe else _only_if_compared(check, keys, scope, send)
 
 
-def _only_if_compared(check: RouteCheck, scope: Scope, send: Send) -> Send:
+def _with_keys(keys: ResponseKeys, send: Send) -> Send:
+    def send_with_keys(message: Message) -> Awaitable[None]:
+        return send(message if keys.has_begun else keys.added_to(message))
+
+    return send_with_keys
+
+
+def _only_if_compared(check: RouteCheck, keys: ResponseKeys, scope: Scope, send: Send) -> Send:
     """Replace the response of an endpoint that was not compared by a refusal.
 
     The framework's routers run no such endpoint. This is for routers that dispatch differently.
@@ -63,11 +79,13 @@ def _only_if_compared(check: RouteCheck, scope: Scope, send: Send) -> Send:
     before = scope.get("endpoint")  # set by a router outside of the guard
 
     def send_if_compared(message: Message) -> Awaitable[None]:
-        if check.done or check.refused:
+        if check.done:
+            return send(message if keys.has_begun else keys.added_to(message))
+        if check.refused:
             return send(message)
         at = scope.get("endpoint")
         if at is before or (check.passed and at is check.passed_at):
-            return send(message)
+            return send(message if keys.has_begun else keys.added_to(message))
         return _withhold(check, scope, send)
 
     return send_if_compared

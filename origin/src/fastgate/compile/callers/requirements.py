@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from fastgate.conditions import canonical, name_in_app
+from fastgate.declare.edge_cache import CACHE, same_cache
 from fastgate.declare.merge import OPEN
 from fastgate.requires import Requirement
 
@@ -194,6 +195,8 @@ def is_same(name: str, one: object, other: object) -> bool:
     """Whether two values of a member mean the same; the order of conditions means nothing."""
     if name == "require":
         return {*map(_text, conjuncts_of(one))} == {*map(_text, conjuncts_of(other))}
+    if name == CACHE:
+        return same_cache(one, other)
     if name == "forward" and isinstance(one, list) and isinstance(other, list):
         return {*map(_text, one)} == {*map(_text, other)}
     return one == other

@@ -8,10 +8,14 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from fastapi import FastAPI
+
 from fastgate.compile.endpoints.endpoint import Endpoint, Kind
+from fastgate.declare.edge_cache import CACHE
 from fastgate.declare.formerly import FORMERLY
 from fastgate.declare.members import ACCESS, METHODS, OPAQUE
 from fastgate.declare.merge import CALLER_REQUIREMENTS, merge_inherited, requires_known_caller
+from fastgate.declare.static_access import attribute
 from fastgate.path_template import comparable
 from fastgate.routes.framework import WEBSOCKET
 from fastgate.routes.route_names import UNNAMED
@@ -52,6 +56,8 @@ def members_of(endpoint: Endpoint) -> dict[str, object]:
     """Return the declared members of the route document, including inherited ones."""
     access = access_of(endpoint)
     dropped = ("methods",) if access == "authenticated" else ("methods", *CALLER_REQUIREMENTS)
+    if not has_cacheable_responses(endpoint) or _is_page_of_fastapi(endpoint):
+        dropped = (*dropped, CACHE)  # it has no effect there, or was not meant for it
     inherited = {key: value for key, value in endpoint.inherited.items() if key not in dropped}
     listed = inherited.pop("scopes", ())
     required = (*(listed if isinstance(listed, (list, tuple)) else ()), *endpoint.callers.scopes)
@@ -59,8 +65,20 @@ def members_of(endpoint: Endpoint) -> dict[str, object]:
     members = {**scopes, **inherited, **endpoint.declared, "access": access}
     if access == "authenticated":
         members = endpoint.callers.added_to(members)
+    if members.get(CACHE, ...) is None:  # an endpoint does not store what its router does
+        del members[CACHE]
     # These members are for the app only: the edge has one name for a route, and no mounts.
     return {name: value for name, value in members.items() if name not in (FORMERLY, OPAQUE)}
+
+
+def has_cacheable_responses(endpoint: Endpoint) -> bool:
+    """Whether the edge can store responses of an endpoint: only those to GET and HEAD."""
+    return "GET" in requests_of(endpoint)
+
+
+def _is_page_of_fastapi(endpoint: Endpoint) -> bool:
+    """Whether FastAPI itself serves it: its schema, or a page of documentation."""
+    return attribute(endpoint.source, "__module__") == FastAPI.__module__
 
 
 def rewritten_path(path: str, rewrite: Mapping[str, object]) -> str:

@@ -1,0 +1,83 @@
+//! The plan for one request: what it may be answered with, and under which key.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use super::conditions::Conditions;
+use super::key::CacheKey;
+use super::tags::Tags;
+use crate::policy::{CacheRule, Route, SharedFact};
+use crate::request::{Content, Target};
+use crate::rewrite::OriginTarget;
+use crate::throttle::Cleared;
+
+/// The plan for one GET or HEAD of a route whose responses are stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// `None` if the caller lacks a fact of the audience, or if the request has a body: no stored response is sent, and
+    /// none is stored.
+    pub(super) key: Option<CacheKey>,
+    pub(super) rule: Arc<CacheRule>,
+    pub(super) conditions: Conditions,
+    pub(super) is_head: bool,
+    pub(super) tags: Tags,
+    /// The surrogate key of the URL.
+    pub(super) url: String,
+}
+
+impl Plan {
+    /// The plan for a request; `None` if responses to such requests are never stored. `generation` is the purge
+    /// generation of the origin; without it, no response is stored.
+    #[must_use]
+    pub fn of(cleared: &Cleared<'_>, target: &OriginTarget, generation: Option<u64>) -> Option<Self> {
+        let route = cleared.route();
+        let rule = route.cache.as_ref().filter(|_| is_retrieval(target.received()))?;
+        let key = generation.and_then(|number| CacheKey::of(route, rule, cleared.caller(), target, number));
+        let tags = Tags::of(&route.origin);
+        Some(Self {
+            key: key.filter(|_| !has_body(target.received().content())),
+            rule: Arc::clone(rule),
+            conditions: Conditions::of(target.received().headers()),
+            is_head: target.received().method() == "HEAD",
+            url: tags.url(target),
+            tags,
+        })
+    }
+}
+
+impl fmt::Display for Plan {
+    /// The parts of the key, for `fastgate explain`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let CacheRule { audience, vary, .. } = &*self.rule;
+        let parts = ["route", "origin", "host", "path", "query"].into_iter().map(Cow::from);
+        let fields = vary.iter().map(|name| format!("field {name}").into());
+        let parts: Vec<_> = parts.chain(fields).chain(audience.iter().map(SharedFact::name)).collect();
+        let shared = match audience.len() {
+            0 => "all callers",
+            _ => "callers with the same claims",
+        };
+        write!(formatter, "shared by {shared}: the key has {}", parts.join(", "))?;
+        match self.key {
+            Some(_) => Ok(()),
+            None => formatter.write_str("; the caller lacks one of them, or the request has a body"),
+        }
+    }
+}
+
+/// The rule of a route whose responses to such requests are shared; `None` if they are not. The origin then learns only
+/// what those who share a response have in common.
+#[must_use]
+pub fn shared_by<'policy>(route: &'policy Route, target: &OriginTarget) -> Option<&'policy CacheRule> {
+    route.cache.as_deref().filter(|_| is_retrieval(target.received()))
+}
+
+/// Whether the request retrieves a representation.
+fn is_retrieval(target: &Target) -> bool {
+    matches!(target.method(), "GET" | "HEAD")
+}
+
+/// Whether a request with this content has a body.
+fn has_body(content: Content) -> bool {
+    content.chunked || content.length.is_some_and(|length| length > 0)
+}

@@ -1,0 +1,124 @@
+//! Routes whose responses are stored: sends stored responses, and stores those of the origin while they are sent.
+
+use fastgate::caching::{FromOrigin, Served, Stale, Storage};
+use fastgate::mint::Grant;
+use fastgate::refusal::{OriginError, Refusal};
+use fastgate::trail::Trail;
+use fastly::handle::BodyHandle;
+
+use super::body::ReceivedBody;
+use super::copy::Copy;
+use super::forward::forward;
+use super::receive::now;
+use super::respond::{Content, Response, from_origin};
+use crate::compute::abi;
+use crate::compute::platform::responses::StoredResponses;
+
+/// The response to a request with a stored one; `None` if its content cannot be read any more.
+pub(in crate::compute) fn stored(served: &Served, responses: &StoredResponses) -> Option<Response> {
+    let content = match served.selection {
+        Some(number) => responses.content(number, served.part)?,
+        None => BodyHandle::new(),
+    };
+    Some(Response::of_length(served, Content::Whole(content)))
+}
+
+/// Forwards `grant` and returns the response for the client: the origin's, which is stored while it is sent, or a stored
+/// one.
+pub(in crate::compute) fn fetched(
+    grant: &Grant,
+    storage: &Storage,
+    body: ReceivedBody,
+    responses: &mut StoredResponses,
+    buffer: &mut Vec<u8>,
+    trail: &mut Trail,
+) -> Result<Response, Refusal> {
+    let origin = match forward(grant, body, buffer, trail) {
+        Ok(origin) => origin,
+        Err(refusal) => {
+            if let Some(stale) = storage.failed(now())
+                && let Some(response) = stale_response(stale, grant, responses, trail)
+            {
+                trail.cause = Some(refusal.to_string());
+                return Ok(response);
+            }
+            if let Some(mark) = storage.mark(true, now()) {
+                responses.insert_mark(&mark);
+            }
+            return Err(refusal);
+        }
+    };
+    let unreadable = |abi::AbiError| OriginError::Unreachable("the fields of its response cannot be read".to_owned());
+    let fields = abi::fields(&origin.handle, buffer).map_err(unreadable)?;
+    match storage.received(origin.status, &fields, now()) {
+        FromOrigin::Store(insertion, served) => {
+            let served = edited(served, grant);
+            let copy = Copy::new(origin.content, insertion, std::mem::take(responses));
+            Ok(Response::of_length(&served, Content::Copied(Box::new(copy))))
+        }
+        FromOrigin::Validated(insertion, served) => {
+            let response = stored(&edited(served, grant), responses);
+            if let Some(insertion) = insertion {
+                responses.update(&insertion);
+            }
+            let lost = || OriginError::Unreachable("the stored response that it validated is gone".to_owned());
+            Ok(response.ok_or_else(lost)?)
+        }
+        FromOrigin::Relay { cache_status, mark, refused } => {
+            trail.not_stored = Some(refused.to_string());
+            if let Some(mark) = mark {
+                responses.insert_mark(&mark);
+            }
+            *responses = StoredResponses::default();
+            let mut edits = grant.response().clone();
+            edits.append("cache-status", cache_status);
+            from_origin(origin, &edits, buffer)
+        }
+        FromOrigin::Stale(stale) => {
+            let lost = || OriginError::Unreachable("the stored response is gone".to_owned());
+            Ok(stale_response(stale, grant, responses, trail).ok_or_else(lost)?)
+        }
+    }
+}
+
+/// Renews a stored response after it was sent.
+pub(in crate::compute) fn renew(
+    grant: &Grant,
+    responses: &mut StoredResponses,
+    buffer: &mut Vec<u8>,
+    trail: &mut Trail,
+) {
+    let Some(storage) = grant.storage() else { return };
+    let received = match forward(grant, ReceivedBody::none(), buffer, trail) {
+        Ok(origin) => abi::fields(&origin.handle, buffer)
+            .ok()
+            .map(|fields| (storage.received(origin.status, &fields, now()), origin.content)),
+        Err(_) => storage.failed(now()).map(|stale| (FromOrigin::Stale(stale), BodyHandle::new())),
+    };
+    match received {
+        Some((FromOrigin::Store(insertion, _), from)) => {
+            Copy::new(from, insertion, std::mem::take(responses)).run(None);
+        }
+        Some((FromOrigin::Validated(Some(insertion), _), _)) => {
+            responses.update(&insertion);
+        }
+        Some((FromOrigin::Stale(Stale { held: Some(held), .. }), _)) => {
+            responses.update(&held);
+        }
+        _ => {}
+    }
+}
+
+fn stale_response(stale: Stale, grant: &Grant, responses: &mut StoredResponses, trail: &mut Trail) -> Option<Response> {
+    let response = stored(&edited(stale.served, grant), responses)?;
+    if let Some(held) = stale.held {
+        responses.update(&held);
+    }
+    trail.cache = Some("stale-if-error");
+    Some(response)
+}
+
+fn edited(mut served: Served, grant: &Grant) -> Served {
+    served.fields = grant.response().apply_to_origin(&served.fields);
+    served
+}

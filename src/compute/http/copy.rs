@@ -1,0 +1,63 @@
+//! Copies the content of a response into the cache while it is sent.
+
+use std::io::{Read as _, Write as _};
+
+use fastgate::caching::Insertion;
+use fastly::handle::{BodyHandle, StreamingBodyHandle};
+use fastly::http::body::StreamingBody;
+
+use crate::compute::platform::responses::{StoredResponses, discard};
+
+/// The size in bytes of the pieces in which a response is copied.
+const PIECE: usize = 16 * 1024;
+
+/// A response of the origin that is sent and stored at the same time.
+pub(super) struct Copy {
+    from: BodyHandle,
+    insertion: Insertion,
+    owed: StoredResponses,
+}
+
+impl Copy {
+    /// The content `from` the origin. This request owes the response to `owed`.
+    pub(super) const fn new(from: BodyHandle, insertion: Insertion, owed: StoredResponses) -> Self {
+        Self { from, insertion, owed }
+    }
+
+    /// Copies the content into the cache, and to the client if there is one. The response must have been sent to the
+    /// client: a client that has gone ends the sandbox, and an entry that is begun must be completed.
+    pub(super) fn run(mut self, mut client: Option<StreamingBodyHandle>) {
+        let mut entry = self.owed.insert(&self.insertion);
+        let is_kept = entry.is_some();
+        let mut piece = vec![0; PIECE];
+        let mut length: u64 = 0;
+        let is_whole = loop {
+            let read = match self.from.read(&mut piece) {
+                Ok(0) => break self.insertion.length.is_none_or(|announced| announced == length),
+                Ok(count) => count,
+                Err(_) => break false,
+            };
+            length = length.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
+            let bytes = piece.get(..read).unwrap_or_default();
+            // One that cannot be written to any more does not end the other.
+            client = client.and_then(|mut to| to.write_all(bytes).is_ok().then_some(to));
+            entry = entry.and_then(|mut to| (to.write_all(bytes).is_ok() && to.flush().is_ok()).then_some(to));
+            if client.is_none() && entry.is_none() {
+                break false;
+            }
+        };
+        let completed = match (is_whole, entry) {
+            (true, Some(entry)) => entry.finish().is_ok(),
+            (_, entry) => {
+                drop(entry.map(StreamingBody::abandon));
+                false
+            }
+        };
+        if is_kept && !completed {
+            discard(&self.insertion);
+        }
+        if let Some(client) = client {
+            let _ = if is_whole { client.finish() } else { client.abandon() };
+        }
+    }
+}

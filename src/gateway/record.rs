@@ -1,0 +1,24 @@
+//! Writes outcomes of rules into the trail.
+
+use crate::policy::limits::Limit;
+use crate::refusal::Refusal;
+use crate::throttle::{Outcome, Quota, ThrottleError};
+use crate::trail::{Step, Trail};
+
+/// Records the outcome of a limit; returns the quota for the response, if any.
+pub(super) fn record_count(trail: &mut Trail, limit: &Limit, outcome: Result<Outcome, ThrottleError>) -> Option<Quota> {
+    match outcome {
+        Ok(Outcome::Counted(quota)) => {
+            trail.note(Step::Throttle, || quota.to_string());
+            return Some(quota).filter(|_| !limit.shadow);
+        }
+        Ok(Outcome::Uncounted { cause }) => trail.uncounted.push(format!("{}: {cause}", limit.name)),
+        Err(error) => would_refuse(trail, error),
+    }
+    None
+}
+
+/// Records what a rule in shadow would have refused.
+pub(super) fn would_refuse(trail: &mut Trail, error: impl Into<Refusal>) {
+    trail.shadow.push(format!("would-refuse {}", error.into().code()));
+}

@@ -1,0 +1,78 @@
+//! Rows J12 of `docs/attacks.md`: responses are streamed in and out; one that is not complete is never stored.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::thread::{self, sleep};
+use std::time::Duration;
+
+use super::{Gate, Told, status};
+
+#[test]
+fn a_response_that_breaks_off_leaves_nothing() {
+    let gate = Gate::public(60);
+    gate.tell("/shared/a", Told { body: "x".repeat(100_000), sends: Some(50_000), ..Told::default() });
+    let cut = gate.try_send("GET /shared/a", "");
+    assert!(cut.is_none_or(|cut| cut.body.len() < 100_000));
+    gate.responds("/shared/a", "whole", &[]);
+    let whole = gate.get("/shared/a");
+    assert_eq!((whole.text().as_str(), status(&whole)), ("whole", "fastgate; fwd=uri-miss; fwd-status=200; stored"));
+    assert!(status(&gate.get("/shared/a")).contains("hit"));
+}
+
+#[test]
+fn a_response_without_a_length_is_stored_if_it_is_complete() {
+    let gate = Gate::public(60);
+    let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n4\r\nsome\r\n";
+    for (path, bytes) in [("/shared/a", "5\r\nwh"), ("/shared/b", "")] {
+        let bytes = format!("{chunked}{bytes}").leak();
+        gate.tell(path, Told { bytes, ..Told::default() });
+        gate.try_send(&format!("GET {path}"), "");
+        gate.responds(path, "whole", &[]);
+        assert!(!status(&gate.get(path)).contains("hit"), "{path}: the part was not stored");
+    }
+    gate.tell("/shared/c", Told { bytes: format!("{chunked}0\r\n\r\n").leak(), ..Told::default() });
+    assert_eq!(gate.get("/shared/c").text(), "some");
+    let stored = gate.send("GET /shared/c", "range: bytes=1-2\r\n");
+    assert_eq!((stored.status, stored.text().as_str()), (206, "om"), "its length is known by then");
+}
+
+#[test]
+fn a_long_response_is_stored_whole_and_its_ranges_are_exact() {
+    let gate = Gate::public(60);
+    let body: String = (0..200_000_u32).map(|number| char::from(b'a' + u8::try_from(number % 26).unwrap())).collect();
+    gate.responds("/shared/a", &body, &[]);
+    assert_eq!(gate.get("/shared/a").text(), body);
+    assert_eq!(gate.get("/shared/a").text(), body);
+    let part = gate.send("GET /shared/a", "range: bytes=100000-150000\r\n");
+    assert_eq!((part.status, part.text().as_str()), (206, &body[100_000..=150_000]));
+    assert_eq!(gate.seen("/shared/a").len(), 1);
+}
+
+#[test]
+fn a_client_that_leaves_spoils_nothing() {
+    let gate = Arc::new(Gate::public(60));
+    let body = "x".repeat(3000);
+    gate.tell("/shared/a", Told { body: body.clone(), takes: Duration::from_millis(300), ..Told::default() });
+    let mut leaver = TcpStream::connect(gate.edge.address).unwrap();
+    write!(leaver, "GET /shared/a HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n").unwrap();
+    let waiter = {
+        let gate = Arc::clone(&gate);
+        thread::spawn(move || {
+            sleep(Duration::from_millis(50));
+            gate.get("/shared/a")
+        })
+    };
+    sleep(Duration::from_millis(100));
+    drop(leaver);
+    assert_eq!(waiter.join().unwrap().text(), body);
+    assert_eq!(gate.get("/shared/a").text(), body);
+    let mut leaver = TcpStream::connect(gate.edge.address).unwrap();
+    gate.responds("/shared/b", &"y".repeat(2_000_000), &[]);
+    write!(leaver, "GET /shared/b HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n").unwrap();
+    let mut piece = [0; 1000];
+    leaver.read_exact(&mut piece).unwrap();
+    drop(leaver);
+    sleep(Duration::from_millis(300));
+    assert_eq!(gate.get("/shared/b").body.len(), 2_000_000);
+}
