@@ -26,6 +26,13 @@ pub(crate) fn add_parts<P: AsRef<[u8]>>(hash: &mut Sha256, parts: impl IntoItera
     }
 }
 
+/// The digest of these parts, in base64url.
+pub(crate) fn of_parts(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    add_parts(&mut hash, parts);
+    URL_SAFE_NO_PAD.encode(hash.finalize())
+}
+
 /// HMAC with SHA-256 (RFC 2104) over the concatenation of `parts`.
 pub(crate) fn hmac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     let mut block = [0; 64]; // a key that is shorter than a block is followed by zeros (§2)

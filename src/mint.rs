@@ -22,7 +22,7 @@ pub use jws::{HEADER_VERSION, TOKEN_TYPE};
 use mac::MacKeys;
 pub use signing_keys::{SigningKeys, SigningKeysError, new_signing_keys};
 
-use crate::caching::{Tags, shared_by};
+use crate::caching::{Tags, has_body, shared_by};
 use crate::content::CONTENT_DIGEST;
 use crate::headers::{Headers, IDENTITY, SUBPROTOCOL};
 use crate::identity::Caller;
@@ -131,7 +131,8 @@ fn forwarded_fields(input: &MintInput<'_>, token: String) -> Headers {
     let mut headers: Headers = match (body.digest(), shared) {
         (_, Some(rule)) => {
             let is_set = |name: &str| cleared.route().request_fields.set.all(name).next().is_some();
-            target.headers().iter().filter(|(name, _)| rule.forwards(name) || is_set(name)).collect()
+            let has_body = has_body(received.content());
+            target.headers().iter().filter(|(name, _)| rule.forwards(name, has_body) || is_set(name)).collect()
         }
         (None, None) => target.headers().clone(),
         (Some(_), None) => target.headers().iter().filter(|(name, _)| *name != CONTENT_DIGEST).collect(),

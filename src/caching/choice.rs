@@ -101,7 +101,10 @@ fn while_renewed(plan: Plan, key: &CacheKey, stale: Selected, cache: &mut dyn Re
     match second.as_ref().map(|second| (second.entry.state(now), second)) {
         Some((State::Fresh, second)) => Choice::Send(second.served(&plan, now)),
         Some((State::Failed, _)) if stale.entry.outlasts_failure(now) => Choice::Send(stale.served(&plan, now)),
-        _ => fetch(plan, key, must_fetch, "stale", Some(stale), now),
+        _ => {
+            let storage = Storage::new(plan, key, must_fetch, "stale", Some(stale), now);
+            Choice::Fetch(Box::new(storage.while_renewed()))
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `Cache-Control` of a response (RFC 9111 §5.2, RFC 5861).
 
-use crate::headers::Headers;
+use crate::headers::{Headers, is_field_name};
 use crate::time::Seconds;
 
 /// The greatest number of seconds that is told apart (RFC 9111 §1.2.2).
@@ -18,6 +18,10 @@ pub(super) struct Directives {
     /// `must-revalidate`, `proxy-revalidate` or `s-maxage`: the response is never sent when it is stale.
     pub(super) must_revalidate: bool,
     pub(super) must_understand: bool,
+    /// A directive has a name that is no token (RFC 9111 §5.2), or a quote stays open.
+    pub(super) malformed: bool,
+    pub(super) no_store_for_cdn: bool,
+    lifetime_for_cdn: Option<Seconds>,
     /// The lifetime by `s-maxage` or, without one, by `max-age`. A value that is not a number is no time at all.
     pub(super) lifetime: Option<Seconds>,
     pub(super) stale_while_revalidate: Option<Seconds>,
@@ -29,8 +33,22 @@ impl Directives {
     pub(super) fn of(fields: &Headers) -> Self {
         let mut found = Self::default();
         let (mut shared, mut max_age) = (None, None);
+        // A field for the CDN (RFC 9213, and the Edge Architecture Specification) can forbid as well, and shorten.
+        for field in ["cdn-cache-control", "surrogate-control"] {
+            for (name, argument) in fields.all(field).flat_map(directives) {
+                match name.to_ascii_lowercase().as_str() {
+                    "no-store" | "private" => found.no_store_for_cdn = true,
+                    "max-age" | "s-maxage" => {
+                        found.lifetime_for_cdn = found.lifetime_for_cdn.or(Some(seconds(argument)));
+                    }
+                    _ => {}
+                }
+            }
+        }
         for value in fields.all("cache-control") {
             for (name, argument) in directives(value) {
+                // What was meant cannot be told, so the response is not stored.
+                found.malformed |= !name.is_empty() && !is_field_name(&name);
                 let seconds = || Some(seconds(argument));
                 match name.to_ascii_lowercase().as_str() {
                     "no-store" => found.no_store = true,
@@ -52,6 +70,9 @@ impl Directives {
             }
         }
         found.lifetime = shared.or(max_age);
+        if let Some(for_cdn) = found.lifetime_for_cdn {
+            found.lifetime = Some(found.lifetime.map_or(for_cdn, |lifetime| lifetime.min(for_cdn)));
+        }
         found
     }
 
@@ -85,6 +106,11 @@ fn directives(value: &[u8]) -> Vec<(String, Option<String>)> {
         }
         escaped = false;
         argument.as_mut().unwrap_or(&mut name).push(character);
+    }
+    if quoted {
+        // The rest cannot be told apart: a name that is no token.
+        argument = None;
+        name.push('"');
     }
     found.push((name, argument));
     found.into_iter().map(|(name, argument)| (name.trim().to_owned(), argument)).collect()

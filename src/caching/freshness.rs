@@ -15,6 +15,8 @@ const UNDERSTOOD: [u16; 14] = [200, 203, 204, 300, 301, 302, 303, 307, 308, 404,
 pub(super) const FIRST_ERROR: u16 = 400;
 /// The statuses of failures, for which a stale response may be sent (RFC 5861 §4).
 pub(super) const FAILURES: [u16; 4] = [500, 502, 503, 504];
+/// The longest content that is stored, in bytes.
+pub const MAX_CONTENT_BYTES: u64 = 64 * 1024 * 1024;
 /// How long a response that can be validated is kept when it is too old to be sent.
 const FOR_VALIDATION: Seconds = Seconds::new(24 * 3600);
 
@@ -46,6 +48,9 @@ pub enum NotStored {
     /// The origin forbids it (`no-store`, `private`).
     #[error("cache-control")]
     CacheControl,
+    /// It is a stream of events, or longer than what is stored.
+    #[error("endless")]
+    Endless,
     /// It sets a cookie.
     #[error("set-cookie")]
     SetCookie,
@@ -79,7 +84,12 @@ impl Lifetimes {
         (sent, received): (UnixTime, UnixTime),
     ) -> Result<Self, NotStored> {
         let directives = Directives::of(fields);
-        if directives.private || directives.no_store && !(directives.must_understand && understands(status)) {
+        let content_type = fields.all("content-type").next().unwrap_or_default().to_ascii_lowercase();
+        if content_type.starts_with(b"text/event-stream") || !is_short(fields) {
+            return Err(NotStored::Endless);
+        }
+        let is_forbidden = directives.private || directives.malformed || directives.no_store_for_cdn;
+        if is_forbidden || directives.no_store && !(directives.must_understand && understands(status)) {
             return Err(NotStored::CacheControl);
         }
         if fields.all("set-cookie").next().is_some() {
@@ -130,6 +140,12 @@ impl Lifetimes {
 
 fn understands(status: u16) -> bool {
     UNDERSTOOD.contains(&status)
+}
+
+/// Whether the announced length, if any, is one that is stored.
+fn is_short(fields: &Headers) -> bool {
+    let announced = |value: &[u8]| std::str::from_utf8(value).ok().and_then(|digits| digits.trim().parse::<u64>().ok());
+    fields.all("content-length").filter_map(announced).all(|length| length <= MAX_CONTENT_BYTES)
 }
 
 /// Whether the response differs only by request fields that the route declares (RFC 9110 §12.5.5).

@@ -1,6 +1,7 @@
 //! Stored responses that an unsafe request makes invalid (RFC 9111 §4.4).
 
 use super::freshness::FIRST_ERROR;
+use super::site::Site;
 use super::tags::Tags;
 use crate::headers::Headers;
 use crate::policy::{Policy, Route};
@@ -18,7 +19,8 @@ pub struct Invalidation {
     own: Option<String>,
     scheme: &'static str,
     host: String,
-    path: String,
+    /// The path as the client writes it, and as the origin does.
+    paths: [String; 2],
 }
 
 impl Invalidation {
@@ -32,9 +34,10 @@ impl Invalidation {
         }
         let tags = Tags::of(&route.origin);
         let is_stored = route::find_for(policy, received.path(), "GET").is_ok_and(|route| route.cache.is_some());
-        let own = is_stored.then(|| tags.url(target));
-        let (host, path) = (received.host().to_owned(), target.path().encoded().to_owned());
-        Some(Self { tags, own, scheme: received.scheme(), host, path })
+        let site = Site { scheme: received.scheme(), host: received.host() };
+        let own = is_stored.then(|| site.requested(received.path().encoded(), received.query()));
+        let paths = [received.path(), target.path()].map(|path| path.encoded().to_owned());
+        Some(Self { tags, own, scheme: received.scheme(), host: received.host().to_owned(), paths })
     }
 
     /// The surrogate keys of the responses that a response with this status and these [`REFERENCES`] makes invalid.
@@ -43,8 +46,15 @@ impl Invalidation {
         if status >= FIRST_ERROR {
             return Vec::new();
         }
-        let texts = references.iter().filter_map(|(_, value)| std::str::from_utf8(value).ok());
-        let linked = texts.filter_map(|text| self.tags.linked((self.scheme, &self.host), &self.path, text.trim()));
-        self.own.iter().cloned().chain(linked).collect()
+        let site = Site { scheme: self.scheme, host: &self.host };
+        let mut tags: Vec<String> = self.own.iter().cloned().collect();
+        for text in references.iter().filter_map(|(_, value)| std::str::from_utf8(value).ok()) {
+            for linked in self.paths.iter().filter_map(|base| self.tags.linked(&site, base, text.trim())) {
+                if !tags.contains(&linked) {
+                    tags.push(linked);
+                }
+            }
+        }
+        tags
     }
 }

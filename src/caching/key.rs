@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 use crate::digest::add_parts;
 use crate::headers::Headers;
 use crate::identity::{Caller, Identity};
-use crate::policy::{CacheRule, Route, SharedFact};
+use crate::policy::{Access, CacheRule, Route, SharedFact};
 use crate::rewrite::OriginTarget;
 
 /// The first part of every digest. It changes if the form of what is stored changes.
@@ -80,6 +80,14 @@ impl Parts {
 
     /// What the response depends on besides the request: another policy has other keys.
     fn route(&mut self, route: &Route, rule: &CacheRule) {
+        // The signed header names the route, and the scopes that it requires.
+        self.text(route.id.as_str());
+        let required = match &route.access {
+            Access::Authenticated { all_callers, .. } => all_callers.scopes.as_slice(),
+            Access::Public | Access::Optional => &[],
+        };
+        self.list(required);
+        self.list(&route.forward.claims.keys().collect::<Vec<_>>());
         self.text(route.template.as_str());
         self.text(route.template_at_origin().as_str());
         self.text(&route.origin.backend);

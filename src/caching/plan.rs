@@ -22,8 +22,8 @@ pub struct Plan {
     pub(super) conditions: Conditions,
     pub(super) is_head: bool,
     pub(super) tags: Tags,
-    /// The surrogate key of the URL.
-    pub(super) url: String,
+    /// The surrogate keys of the URL.
+    pub(super) url: Vec<String>,
 }
 
 impl Plan {
@@ -40,7 +40,7 @@ impl Plan {
             rule: Arc::clone(rule),
             conditions: Conditions::of(target.received().headers()),
             is_head: target.received().method() == "HEAD",
-            url: tags.url(target),
+            url: tags.of_url(target),
             tags,
         })
     }
@@ -78,6 +78,7 @@ fn is_retrieval(target: &Target) -> bool {
 }
 
 /// Whether a request with this content has a body.
-fn has_body(content: Content) -> bool {
+#[must_use]
+pub fn has_body(content: Content) -> bool {
     content.chunked || content.length.is_some_and(|length| length > 0)
 }

@@ -32,6 +32,8 @@ pub struct Storage {
     refused: Option<NotStored>,
     /// The stored response that is too old to be sent.
     stale: Option<Selected>,
+    /// Whether another request renews that response, and this one fetches for those that wait meanwhile.
+    is_second: bool,
     /// When the request was sent.
     sent: UnixTime,
 }
@@ -49,6 +51,8 @@ pub struct Insertion {
     pub tags: Vec<String>,
     /// The length of the content in bytes, if it is known.
     pub length: Option<u64>,
+    /// Whether it replaces the entry of the response that was found, whose content stays.
+    pub is_update: bool,
 }
 
 /// What becomes of a response.
@@ -91,12 +95,17 @@ impl Storage {
         sent: UnixTime,
     ) -> Self {
         let refused = (!stores).then_some(NotStored::NotAsked);
-        Self { plan, key: Some(key).filter(|_| stores), reason, refused, stale, sent }
+        Self { plan, key: Some(key).filter(|_| stores), reason, refused, stale, is_second: false, sent }
+    }
+
+    /// This, for a request that fetches while another one renews the stale response.
+    pub(super) fn while_renewed(self) -> Self {
+        Self { is_second: true, ..self }
     }
 
     /// For a request whose response is not stored.
     pub(super) const fn none(plan: Plan, reason: &'static str, refused: Option<NotStored>) -> Self {
-        Self { plan, key: None, reason, refused, stale: None, sent: UnixTime::from_seconds(0) }
+        Self { plan, key: None, reason, refused, stale: None, is_second: false, sent: UnixTime::from_seconds(0) }
     }
 
     /// Why the request is forwarded (RFC 9211 §2.2).
@@ -108,9 +117,8 @@ impl Storage {
     /// The fields by which the origin can say that the stored response is valid (RFC 9111 §4.3.1).
     #[must_use]
     pub fn validators(&self) -> Headers {
-        let Some(stale) = self.stale.as_ref().filter(|stale| self.key.is_some() && stale.entry.status() == 200) else {
-            return Headers::default();
-        };
+        let can_be_validated = |stale: &&Selected| self.key.is_some() && !self.is_second && stale.entry.status() == 200;
+        let Some(stale) = self.stale.as_ref().filter(can_be_validated) else { return Headers::default() };
         let fields = stale.entry.fields();
         let pairs = [("if-none-match", "etag"), ("if-modified-since", "last-modified")];
         let present = pairs.into_iter().filter_map(|(name, of)| fields.all(of).next().map(|value| (name, value)));
@@ -139,13 +147,19 @@ impl Storage {
                 let served = served.for_client(&self.without_range(), insertion.length);
                 FromOrigin::Store(insertion, served)
             }
-            Err(refused) => {
-                let handled = Handled::Forwarded { reason: self.reason, status: Some(status), stored: false };
-                let has_failed = FAILURES.contains(&status);
-                let mark = self.mark(has_failed, now);
-                FromOrigin::Relay { cache_status: handled.member(), mark, refused }
-            }
+            Err(refused) => self.relayed(status, refused, now),
         }
+    }
+
+    /// What becomes of a response that is not stored, because it must not be or because it was purged.
+    #[must_use]
+    pub fn relayed(&self, status: u16, refused: NotStored, now: UnixTime) -> FromOrigin {
+        let handled = Handled::Forwarded { reason: self.reason, status: Some(status), stored: false };
+        let mark = match refused {
+            NotStored::Purged => None, // the next response may be stored
+            _ => self.mark(FAILURES.contains(&status), now),
+        };
+        FromOrigin::Relay { cache_status: handled.member(), mark, refused }
     }
 
     /// The stale response that is sent because the origin failed; `None` if there is none that may be.
@@ -153,14 +167,19 @@ impl Storage {
     pub fn failed(&self, now: UnixTime) -> Option<Stale> {
         let stale = self.stale.as_ref().filter(|stale| stale.entry.outlasts_failure(now))?;
         let (held, fresh) = stale.entry.held(now);
-        let held = self.key.as_ref().map(|key| self.inserted(key, &held, fresh, held.kept()));
+        let held = match &self.key {
+            Some(_) if self.is_second => self.mark(true, now),
+            Some(key) => Some(Insertion { is_update: true, ..self.inserted(key, &held, fresh, held.kept()) }),
+            None => None,
+        };
         Some(Stale { served: stale.served(&self.plan, now), held })
     }
 
     /// A mark for the requests that wait for this one, which has no response to store.
     #[must_use]
     pub fn mark(&self, has_failed: bool, now: UnixTime) -> Option<Insertion> {
-        let key = self.key.as_ref().filter(|_| self.stale.is_none())?;
+        // A stale response stays if the origin failed, and is replaced by a mark if a response must not be stored.
+        let key = self.key.as_ref().filter(|_| !has_failed || self.is_second || self.stale.is_none())?;
         let fresh = if has_failed { FAILED } else { NOT_STORED.min(self.plan.rule.ttl) };
         Some(self.inserted(key, &Entry::mark(has_failed, now), fresh, Seconds::new(0)))
     }
@@ -176,6 +195,7 @@ impl Storage {
         let entry = Entry::new(200, now, lifetimes.unwrap_or_default(), stale.length, stored(&merged));
         let all: Headers = merged.iter().chain(tags).collect();
         let insertion = lifetimes.and_then(|lifetimes| self.stored_as(&entry, lifetimes, &all)).ok();
+        let insertion = insertion.map(|insertion| Insertion { is_update: true, ..insertion });
         let handled = Handled::Forwarded { reason: self.reason, status: Some(304), stored: insertion.is_some() };
         let selected = Selected { entry, number: stale.number, length: stale.length };
         FromOrigin::Validated(insertion, selected.served_as(&self.plan, handled, now))
@@ -192,15 +212,18 @@ impl Storage {
 
     fn stored_as(&self, entry: &Entry, lifetimes: Lifetimes, fields: &Headers) -> Result<Insertion, NotStored> {
         let key = self.key.as_ref().ok_or(NotStored::NotAsked)?;
-        let named = self.plan.tags.named(fields, TAG_FIELD).ok_or(NotStored::Tags)?;
+        let (named, are_all) = self.plan.tags.named(fields, TAG_FIELD);
+        if !are_all {
+            return Err(NotStored::Tags);
+        }
         let mut insertion = self.inserted(key, entry, lifetimes.remaining(), lifetimes.kept(fields));
         insertion.tags.extend(named);
         if insertion.entry.len() > MAX_ENTRY_BYTES { Err(NotStored::Tags) } else { Ok(insertion) }
     }
 
     fn inserted(&self, key: &CacheKey, entry: &Entry, fresh: Seconds, kept: Seconds) -> Insertion {
-        let tags = vec![self.plan.tags.entry(key), self.plan.url.clone()];
-        Insertion { entry: entry.to_bytes(), fresh, kept, tags, length: entry.length() }
+        let tags = std::iter::once(self.plan.tags.entry(key)).chain(self.plan.url.iter().cloned()).collect();
+        Insertion { entry: entry.to_bytes(), fresh, kept, tags, length: entry.length(), is_update: false }
     }
 
     /// The plan for a response that comes whole from the origin.
@@ -214,8 +237,11 @@ fn stored(fields: &Headers) -> Headers {
     fields.iter().filter(|(name, _)| !matches!(*name, "age" | "content-length")).collect()
 }
 
-/// `Content-Length`, if it is one number.
+/// `Content-Length`, if it is one number and frames the content (RFC 9112 §6.3).
 fn announced(fields: &Headers) -> Option<u64> {
+    if fields.all("transfer-encoding").next().is_some() {
+        return None;
+    }
     let mut lengths = fields.all("content-length");
     let length = lengths.next().filter(|_| lengths.next().is_none())?;
     std::str::from_utf8(length).ok()?.trim().parse().ok()

@@ -3,13 +3,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest as _, Sha256};
 
 use super::key::CacheKey;
-use crate::digest::add_parts;
+use super::site::Site;
+use crate::digest::of_parts;
 use crate::headers::Headers;
 use crate::policy::Origin;
-use crate::request::CanonicalPath;
 use crate::rewrite::OriginTarget;
 
 /// The response field in which an origin names the surrogate keys of a response, with spaces between them.
@@ -35,33 +34,28 @@ impl Tags {
         Self { audience: origin.audience.as_str().to_owned() }
     }
 
-    /// The key of all responses to requests for one URL, whoever gets them.
-    pub(super) fn url(&self, target: &OriginTarget) -> String {
+    /// The keys of all responses to requests for one URL, whoever gets them: as the client writes it, whichever origin
+    /// responds; and for references of this origin, as the client and as the origin write it.
+    pub(super) fn of_url(&self, target: &OriginTarget) -> Vec<String> {
         let received = target.received();
-        self.digest("url", &[received.scheme(), received.host(), target.path().encoded(), received.query()])
+        let site = Site { scheme: received.scheme(), host: received.host() };
+        let (path, query) = (received.path().encoded(), received.query());
+        let mut found = vec![site.requested(path, query), self.referred(&site, path, query)];
+        if target.path().encoded() != path {
+            found.push(self.referred(&site, target.path().encoded(), query));
+        }
+        found
     }
 
-    /// The key of the URL that a response to `target` refers to (RFC 3986 §5.2); `None` if it is on another host or
-    /// cannot be the URL of a stored response.
-    pub(super) fn linked(&self, (scheme, host): (&str, &str), base: &str, reference: &str) -> Option<String> {
-        let rest = match reference.split_once("://") {
-            Some((other, rest)) if other.eq_ignore_ascii_case(scheme) => Some(rest),
-            Some(_) => return None,
-            None => reference.strip_prefix("//"),
-        };
-        let reference = match rest {
-            Some(rest) => {
-                let (authority, _) = rest.split_once(['/', '?', '#']).unwrap_or((rest, ""));
-                let path = rest.get(authority.len()..).filter(|_| authority.eq_ignore_ascii_case(host))?;
-                if path.starts_with('/') { path.to_owned() } else { format!("/{path}") }
-            }
-            None if reference.starts_with('/') => reference.to_owned(),
-            None => format!("{}/{reference}", base.rsplit_once('/')?.0),
-        };
-        let (reference, _) = reference.split_once('#').unwrap_or((&reference, ""));
-        let (path, query) = reference.split_once('?').unwrap_or((reference, ""));
-        let path = CanonicalPath::parse(path.as_bytes()).ok()?;
-        Some(self.digest("url", &[scheme, host, path.encoded(), query]))
+    /// The key of the URL that a response of this origin refers to; `None` if it is on another site or cannot be the URL of
+    /// a stored response.
+    pub(super) fn linked(&self, site: &Site<'_>, base: &str, reference: &str) -> Option<String> {
+        let (path, query) = site.resolve(base, reference)?;
+        Some(self.referred(site, path.encoded(), &query))
+    }
+
+    fn referred(&self, site: &Site<'_>, path: &str, query: &str) -> String {
+        self.digest("referred", &[site.scheme, site.host_without_default(), path, query])
     }
 
     /// The key of one entry, by which it is removed if it cannot be completed.
@@ -69,26 +63,23 @@ impl Tags {
         self.digest("entry", &[&URL_SAFE_NO_PAD.encode(key.bytes())])
     }
 
-    /// The keys that a field of a response names; `None` if there are too many, or if one is too long or not printable
-    /// ASCII.
+    /// The keys that a field of a response names, and whether these are all: one that is too long or not printable ASCII is
+    /// left out, and so are those beyond the most.
     #[must_use]
-    pub fn named(&self, fields: &Headers, field: &str) -> Option<Vec<String>> {
+    pub fn named(&self, fields: &Headers, field: &str) -> (Vec<String>, bool) {
         let names = fields.all(field).flat_map(|value| value.split(|byte| matches!(byte, b' ' | b'\t')));
-        let mut found = Vec::new();
+        let (mut found, mut are_all) = (Vec::new(), true);
         for name in names.filter(|name| !name.is_empty()) {
             let is_name = name.len() <= MAX_TAG_BYTES && name.iter().all(u8::is_ascii_graphic);
-            if !is_name || found.len() == MAX_TAGS {
-                return None;
+            match std::str::from_utf8(name).ok().filter(|_| is_name && found.len() < MAX_TAGS) {
+                Some(name) => found.push(self.digest("name", &[name])),
+                None => are_all = false,
             }
-            found.push(self.digest("name", &[std::str::from_utf8(name).ok()?]));
         }
-        Some(found)
+        (found, are_all)
     }
 
     fn digest(&self, kind: &str, parts: &[&str]) -> String {
-        let mut hash = Sha256::new();
-        add_parts(&mut hash, ["fastgate tag", kind, &self.audience]);
-        add_parts(&mut hash, parts);
-        URL_SAFE_NO_PAD.encode(hash.finalize())
+        of_parts(&[&["fastgate tag", kind, &self.audience], parts].concat())
     }
 }

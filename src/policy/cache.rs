@@ -224,10 +224,11 @@ impl CacheRule {
     }
 
     /// Whether the origin receives the field `name` (lower case) of the client: it does if responses may differ by it, or if
-    /// it belongs to the body.
+    /// it describes a body. The response to a request with a body is not stored.
     #[must_use]
-    pub fn forwards(&self, name: &str) -> bool {
-        self.vary.iter().any(|field| field == name) || matches!(name, "content-type" | "content-encoding")
+    pub fn forwards(&self, name: &str, has_body: bool) -> bool {
+        let of_body = has_body && matches!(name, "content-type" | "content-encoding");
+        of_body || self.vary.iter().any(|field| field == name)
     }
 }
 

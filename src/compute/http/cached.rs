@@ -1,6 +1,6 @@
 //! Routes whose responses are stored: sends stored responses, and stores those of the origin while they are sent.
 
-use fastgate::caching::{FromOrigin, Served, Stale, Storage};
+use fastgate::caching::{FromOrigin, NotStored, Served, Stale, Storage};
 use fastgate::mint::Grant;
 use fastgate::refusal::{OriginError, Refusal};
 use fastgate::trail::Trail;
@@ -43,14 +43,20 @@ pub(in crate::compute) fn fetched(
                 return Ok(response);
             }
             if let Some(mark) = storage.mark(true, now()) {
-                responses.insert_mark(&mark);
+                responses.put(&mark);
             }
             return Err(refusal);
         }
     };
     let unreadable = |abi::AbiError| OriginError::Unreachable("the fields of its response cannot be read".to_owned());
     let fields = abi::fields(&origin.handle, buffer).map_err(unreadable)?;
-    match storage.received(origin.status, &fields, now()) {
+    let received = match storage.received(origin.status, &fields, now()) {
+        FromOrigin::Store(insertion, _) if responses.was_purged(&insertion) => {
+            storage.relayed(origin.status, NotStored::Purged, now())
+        }
+        received => received,
+    };
+    match received {
         FromOrigin::Store(insertion, served) => {
             let served = edited(served, grant);
             let copy = Copy::new(origin.content, insertion, std::mem::take(responses));
@@ -59,7 +65,7 @@ pub(in crate::compute) fn fetched(
         FromOrigin::Validated(insertion, served) => {
             let response = stored(&edited(served, grant), responses);
             if let Some(insertion) = insertion {
-                responses.update(&insertion);
+                responses.put(&insertion);
             }
             let lost = || OriginError::Unreachable("the stored response that it validated is gone".to_owned());
             Ok(response.ok_or_else(lost)?)
@@ -67,7 +73,7 @@ pub(in crate::compute) fn fetched(
         FromOrigin::Relay { cache_status, mark, refused } => {
             trail.not_stored = Some(refused.to_string());
             if let Some(mark) = mark {
-                responses.insert_mark(&mark);
+                responses.put(&mark);
             }
             *responses = StoredResponses::default();
             let mut edits = grant.response().clone();
@@ -100,10 +106,10 @@ pub(in crate::compute) fn renew(
             Copy::new(from, insertion, std::mem::take(responses)).run(None);
         }
         Some((FromOrigin::Validated(Some(insertion), _), _)) => {
-            responses.update(&insertion);
+            responses.put(&insertion);
         }
         Some((FromOrigin::Stale(Stale { held: Some(held), .. }), _)) => {
-            responses.update(&held);
+            responses.put(&held);
         }
         _ => {}
     }
@@ -112,7 +118,7 @@ pub(in crate::compute) fn renew(
 fn stale_response(stale: Stale, grant: &Grant, responses: &mut StoredResponses, trail: &mut Trail) -> Option<Response> {
     let response = stored(&edited(stale.served, grant), responses)?;
     if let Some(held) = stale.held {
-        responses.update(&held);
+        responses.put(&held);
     }
     trail.cache = Some("stale-if-error");
     Some(response)

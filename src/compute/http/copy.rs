@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 
-use fastgate::caching::Insertion;
+use fastgate::caching::{Insertion, MAX_CONTENT_BYTES};
 use fastly::handle::{BodyHandle, StreamingBodyHandle};
 use fastly::http::body::StreamingBody;
 
@@ -28,7 +28,7 @@ impl Copy {
     /// client: a client that has gone ends the sandbox, and an entry that is begun must be completed.
     pub(super) fn run(mut self, mut client: Option<StreamingBodyHandle>) {
         let mut entry = self.owed.insert(&self.insertion);
-        let is_kept = entry.is_some();
+        let (is_kept, had_client) = (entry.is_some(), client.is_some());
         let mut piece = vec![0; PIECE];
         let mut length: u64 = 0;
         let is_whole = loop {
@@ -38,6 +38,10 @@ impl Copy {
                 Err(_) => break false,
             };
             length = length.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
+            // Without a client, only a content whose end is known is worth waiting for.
+            if length > MAX_CONTENT_BYTES || (client.is_none() && had_client && self.insertion.length.is_none()) {
+                drop(entry.take().map(StreamingBody::abandon));
+            }
             let bytes = piece.get(..read).unwrap_or_default();
             // One that cannot be written to any more does not end the other.
             client = client.and_then(|mut to| to.write_all(bytes).is_ok().then_some(to));

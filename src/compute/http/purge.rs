@@ -34,9 +34,11 @@ pub(super) fn obey(
         let references = references.iter().flat_map(Headers::iter).collect();
         tags.extend(invalidation.tags(status, &references));
     }
-    match read(PURGE_FIELD).and_then(|fields| grant.tags().named(&fields, PURGE_FIELD)) {
-        Some(of_origin) => tags.extend(of_origin),
-        None => trail.not_purged = Some(format!("{PURGE_FIELD} cannot be read")),
+    let (of_origin, are_all) =
+        read(PURGE_FIELD).map_or((Vec::new(), false), |fields| grant.tags().named(&fields, PURGE_FIELD));
+    tags.extend(of_origin);
+    if !are_all {
+        trail.not_purged = Some(format!("{PURGE_FIELD} names keys that are too long, too many or not printable ASCII"));
     }
     if !tags.is_empty()
         && let Err(cause) = purge(&tags)

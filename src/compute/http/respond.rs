@@ -12,6 +12,8 @@ use fastly::http::{FramingHeadersMode, StatusCode, Version};
 use super::copy::Copy;
 use crate::compute::abi::{self, AbiError};
 
+/// The status of a response that has no content, and no length (RFC 9110 §8.6).
+const NO_CONTENT: u16 = 204;
 /// The status of a response without content: the client has it (RFC 9110 §15.4.5).
 const NOT_MODIFIED: u16 = 304;
 
@@ -59,7 +61,7 @@ impl Response {
     pub(super) fn of_length(served: &Served, content: Content) -> Self {
         let fields: Headers = served.fields.iter().filter(|(name, _)| *name != "content-length").collect();
         let mut response = Self { content, ..Self::new(served.status, &fields, BodyHandle::new()) };
-        if let Some(length) = served.length.filter(|_| served.status != NOT_MODIFIED) {
+        if let Some(length) = served.length.filter(|_| ![NO_CONTENT, NOT_MODIFIED].contains(&served.status)) {
             let framed = abi::append(&response.handle, "content-length", length.to_string().as_bytes());
             if framed.is_ok() {
                 response.handle.set_framing_headers_mode(FramingHeadersMode::ManuallyFromHeaders);

@@ -65,7 +65,7 @@ impl StoredResponses {
     }
 
     /// Whether a surrogate key was purged since the response was looked up. If that is not known, it was.
-    fn was_purged(&self, insertion: &Insertion) -> bool {
+    pub(in crate::compute) fn was_purged(&self, insertion: &Insertion) -> bool {
         insertion.tags.iter().any(|tag| match core::lookup(purge_key(tag).into()).execute() {
             Ok(Some(found)) => {
                 let at = std::str::from_utf8(&found.user_metadata()).ok().and_then(|text| text.parse::<u64>().ok());
@@ -91,15 +91,16 @@ impl StoredResponses {
         }
     }
 
-    /// Stores an entry without content.
-    pub(in crate::compute) fn insert_mark(&mut self, insertion: &Insertion) {
-        if let Some(body) = self.insert(insertion) {
+    /// Stores an entry without content, or replaces the entry of the response that was found, whose content stays.
+    pub(in crate::compute) fn put(&mut self, insertion: &Insertion) {
+        if insertion.is_update {
+            self.update(insertion);
+        } else if let Some(body) = self.insert(insertion) {
             let _ = body.finish();
         }
     }
 
-    /// Replaces the entry of the stored response, whose content stays. Returns whether it did.
-    pub(in crate::compute) fn update(&mut self, insertion: &Insertion) -> bool {
+    fn update(&mut self, insertion: &Insertion) -> bool {
         let Some(transaction) = self.owed.take().filter(|_| !self.was_purged(insertion)) else { return false };
         let update = transaction
             .update(duration(insertion.fresh))

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::{Gate, Told, status};
+use super::{Gate, Told, begin_second, status};
 
 /// The URLs that are requested during an outage.
 const URLS: usize = 20;
@@ -32,6 +32,38 @@ fn a_thousand_identical_misses_cause_one_request_for_each_tenant() {
         });
         assert_eq!(gate.seen(path).len(), tenants, "{path}");
         assert_eq!(stored.load(Ordering::Relaxed), 1000 - u64::try_from(tenants).unwrap());
+    }
+}
+
+/// Every request finds a stale response that must not be sent. However the origin responds, they do not wait for each other
+/// one by one.
+#[test]
+fn requests_for_a_stale_response_do_not_queue() {
+    let gate = Gate::start("public", &json!({ "audience": "public", "ttl": 1, "stale_if_error": 60 }));
+    let takes = Duration::from_millis(300);
+    let tagged = Told { fields: vec![("etag", "\"1\"".to_owned())], body: "x".to_owned(), ..Told::default() };
+    for (path, told, most) in [
+        ("/shared/valid", Told { takes, ..tagged.clone() }, 2),
+        ("/shared/new", Told { takes, body: "y".to_owned(), ..Told::default() }, 2),
+        ("/shared/gone", Told { takes, status: "404 Not Found", ..Told::default() }, 20),
+        (
+            "/shared/private",
+            Told { takes, fields: vec![("cache-control", "no-store".to_owned())], ..Told::default() },
+            20,
+        ),
+        ("/shared/failed", Told { takes, status: "503 Service Unavailable", ..Told::default() }, 2),
+        ("/shared/down", Told { takes, is_down: true, ..Told::default() }, 2),
+    ] {
+        gate.tell(path, tagged.clone());
+        gate.get(path);
+        gate.tell(path, told);
+        sleep(Duration::from_millis(1100));
+        begin_second(); // a response is a second old if another second has begun when it arrives
+        let started = Instant::now();
+        scope(|scope| (0..20).for_each(|_| drop(scope.spawn(|| gate.get(path)))));
+        let (took, requests) = (started.elapsed(), gate.seen(path).len() - 1);
+        assert!(took < Duration::from_secs(2), "{path}: {took:?}");
+        assert!(requests <= most, "{path}: {requests} requests");
     }
 }
 

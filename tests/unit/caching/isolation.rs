@@ -141,6 +141,7 @@ fn another_request_or_another_policy_has_another_response() {
         key(&of_path("/{name}", json!({ "request_headers": { "remove": ["x-a"] } })), get("/a")),
         key(&of_path("/{name}", json!({ "rewrite": { "template": "/v2/{name}" } })), get("/a")),
         key(&of_path("/{name}", json!({ "cache": { "audience": "public", "ttl": 61 } })), get("/a")),
+        key(&of_path("/{name}", json!({ "id": "another" })), get("/a")),
         same,
     ];
     let mut purged = of_path("/{name}", json!({}));
@@ -150,6 +151,28 @@ fn another_request_or_another_policy_has_another_response() {
     others.sort();
     others.dedup();
     assert_eq!(others.len(), count);
+}
+
+#[test]
+fn values_do_not_move_from_one_declared_field_to_another() {
+    let gate = caching("public", &json!({ "audience": "public", "ttl": 60, "vary": ["x-a", "x-b"] }));
+    assert_eq!(exchange(&gate, get("/a").field("x-a", "1"), 200, &[]), Outcome::Fetched);
+    assert_eq!(exchange(&gate, get("/a").field("x-b", "1"), 200, &[]), Outcome::Fetched);
+    assert_eq!(exchange(&gate, get("/a").field("x-a", "1").field("x-a", ""), 200, &[]), Outcome::Fetched);
+    assert_eq!(exchange(&gate, get("/a").field("x-a", "1"), 200, &[]), Outcome::Stored(200));
+}
+
+#[test]
+fn fields_of_a_body_reach_the_origin_with_a_body_alone() {
+    let gate = caching("public", &json!({ "audience": "public", "ttl": 60 }));
+    let typed = || get("/a").field("content-type", "text/evil").field("content-encoding", "evil");
+    let names = |outcome: &crate::offline::Outcome| {
+        [outcome.sent("content-type").len(), outcome.sent("content-encoding").len()]
+    };
+    assert_eq!(names(&gate.send(typed())), [0, 0]);
+    assert_eq!(names(&gate.send(typed().field("content-length", "0"))), [0, 0]);
+    let with_body = gate.send(typed().field("content-length", "1"));
+    assert_eq!((names(&with_body), with_body.trail.cache), ([1, 1], Some("bypass")));
 }
 
 #[test]

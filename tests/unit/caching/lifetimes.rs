@@ -1,5 +1,6 @@
 //! Rows J3, J6, J14 of `docs/attacks.md`: what is stored, and how long it is sent (RFC 9111, RFC 5861).
 
+use fastgate::caching::FromOrigin;
 use serde_json::json;
 
 use super::{Outcome, caching, exchange};
@@ -36,6 +37,9 @@ fn the_origin_narrows_the_declaration_and_never_widens_it() {
     for (fields, fresh_for) in [
         (&[("cache-control", "max-age=10")][..], 10),
         (&[("cache-control", "max-age=100")], 60),
+        (&[("cache-control", "max-age=50"), ("cdn-cache-control", "max-age=9")], 9),
+        (&[("cache-control", "max-age=5"), ("surrogate-control", "max-age=9")], 5),
+        (&[("cache-control", "public, ,max-age=10")], 10),
         (&[("cache-control", "max-age=50, s-maxage=5")], 5),
         (&[("cache-control", "max-age=20"), ("age", "15")], 5),
         (&[("age", "15")], 45),
@@ -64,6 +68,14 @@ fn what_must_not_be_stored_is_not_and_requests_for_it_do_not_wait() {
         (302, &[], "status"),
         (599, &[("cache-control", "must-understand, max-age=10")], "status"),
         (200, &[("surrogate-key", "\u{e4}")], "surrogate-key"),
+        (200, &[("cache-control", "public;no-store")], "cache-control"),
+        (200, &[("cache-control", "\"no-store\"")], "cache-control"),
+        (200, &[("cache-control", "no-store;, max-age=9")], "cache-control"),
+        (200, &[("cache-control", "a=\"b, no-store")], "cache-control"),
+        (200, &[("cdn-cache-control", "no-store")], "cache-control"),
+        (200, &[("surrogate-control", "Private")], "cache-control"),
+        (200, &[("content-type", "Text/Event-Stream; charset=utf-8")], "endless"),
+        (200, &[("content-length", "67108865")], "endless"),
     ] {
         let gate = gate();
         assert_eq!(at(&gate, 0, status, fields), relayed(reason), "{status} {fields:?}");
@@ -160,6 +172,85 @@ fn while_one_request_fetches_the_others_wait_for_a_second_one() {
     assert_eq!(third.trail.cache, Some("stale"));
 }
 
+/// While one request renews a stale response, a second one fetches for those that wait.
+#[test]
+fn the_second_request_leaves_something_for_those_that_wait_whatever_the_origin_responds() {
+    for (status, fields, waiting) in [
+        (200, &[][..], Outcome::Stored(200)),
+        (404, &[], relayed("not-asked")),
+        (200, &[("cache-control", "no-store")], relayed("not-asked")),
+        (503, &[], Outcome::Stored(200)),
+    ] {
+        let gate = gate();
+        assert_eq!(at(&gate, 0, 200, &[("etag", "\"1\"")]), Outcome::Fetched);
+        gate.now.set(NOW + 95);
+        let first = gate.send(get("/a"));
+        assert_eq!(first.sent("if-none-match"), ["\"1\""]);
+        let held = gate.fakes().responses.owed.clone();
+        let second = gate.send(get("/a"));
+        assert_eq!(second.sent("if-none-match"), [""; 0], "the second one has nothing to validate");
+        let now = fastgate::time::UnixTime::from_seconds(NOW + 95);
+        let received = second.grant().storage().unwrap().received(status, &super::fields(fields), now);
+        let insertion = match received {
+            FromOrigin::Store(insertion, _) => insertion,
+            FromOrigin::Relay { mark, .. } => mark.unwrap(),
+            FromOrigin::Stale(stale) => stale.held.unwrap(),
+            FromOrigin::Validated(..) => panic!("nothing was validated"),
+        };
+        assert!(!insertion.is_update, "there is nothing to update");
+        gate.fakes().responses.store(&insertion);
+        gate.fakes().responses.owed = held;
+        assert_eq!(at(&gate, 95, 404, &[]), waiting, "{status} {fields:?}");
+    }
+}
+
+#[test]
+fn a_response_that_must_not_be_stored_replaces_a_stale_one() {
+    let gate = gate();
+    assert_eq!(at(&gate, 0, 200, &[("etag", "\"1\"")]), Outcome::Fetched);
+    assert_eq!(at(&gate, 200, 404, &[]), relayed("status"));
+    assert_eq!(at(&gate, 201, 404, &[]), relayed("not-asked"), "requests do not wait for each other");
+}
+
+#[test]
+fn a_purge_by_name_removes_what_has_the_name() {
+    let gate = gate();
+    assert_eq!(at(&gate, 0, 200, &[("surrogate-key", "a b")]), Outcome::Fetched);
+    let names = |name: &str| {
+        let outcome = gate.send(get("/a?other"));
+        outcome.grant().tags().named(&super::fields(&[("fastgate-purge", name)]), "fastgate-purge").0
+    };
+    let (other, this) = (names("c"), names("b"));
+    gate.fakes().responses.purge(&other[0]);
+    assert_eq!(at(&gate, 1, 200, &[]), Outcome::Stored(200));
+    gate.fakes().responses.purge(&this[0]);
+    assert_eq!(at(&gate, 1, 200, &[]), Outcome::Fetched);
+}
+
+#[test]
+fn an_unsafe_request_purges_its_url_whatever_the_origin_calls_it() {
+    let cache = json!({ "audience": "public", "ttl": 60 });
+    let of = |id: &str, method: &str, parts: serde_json::Value| {
+        let mut route = crate::rules::route("/a", &json!({ "id": id, "access": "public", "methods": [method] }));
+        route.as_object_mut().unwrap().extend(parts.as_object().cloned().unwrap());
+        route
+    };
+    let mut policy = crate::provider::policy(&json!({ "routes": [
+        of("read", "GET", json!({ "rewrite": { "template": "/v2/a" }, "cache": cache, "origin": "app" })),
+        of("write", "POST", json!({ "rewrite": { "template": "/write" }, "origin": "other" })),
+    ] }));
+    policy["origins"]["other"] = json!({ "backend": "b", "audience": "other" });
+    let gate = crate::rules::gate_of(&policy);
+    assert_eq!(exchange(&gate, get("/a"), 200, &[]), Outcome::Fetched);
+    let post = gate.send(request("POST", "/a"));
+    let purged = post.grant().invalidates().unwrap().tags(200, &super::fields(&[("location", "/v2/a")]));
+    assert_eq!(purged.len(), 2);
+    gate.fakes().responses.purge(&purged[1]);
+    assert_eq!(exchange(&gate, get("/a"), 200, &[]), Outcome::Stored(200), "a reference of another origin");
+    gate.fakes().responses.purge(&purged[0]);
+    assert_eq!(exchange(&gate, get("/a"), 200, &[]), Outcome::Fetched);
+}
+
 #[test]
 fn only_get_is_stored_and_head_is_served_from_it() {
     let gate = crate::rules::gate_with(&json!({ "routes": [crate::rules::route(
@@ -177,6 +268,11 @@ fn only_get_is_stored_and_head_is_served_from_it() {
         post.grant().invalidates().unwrap().tags(status, &super::fields(references))
     };
     assert_eq!((purged(400, &[("location", "/b")]), purged(200, &[]).len()), (vec![], 1));
+    let stored_as = |reference: &str| {
+        let tags = purged(200, &[("content-location", reference)]);
+        tags.get(1).cloned()
+    };
+    let this = stored_as("/a");
     gate.fakes().responses.purge(&purged(303, &[])[0]);
     assert_eq!(exchange(&gate, get("/a"), 200, &[]), Outcome::Fetched);
     assert!(gate.send(get("/a?x")).grant().invalidates().is_none());
@@ -191,11 +287,11 @@ fn only_get_is_stored_and_head_is_served_from_it() {
         ("https://other.test/a", false),
         ("https://edge.test.other.test/a", false),
         ("/a?x", false),
-        ("/../a", false),
+        ("/../a", true),
+        ("https://edge.test:443/a", true),
         ("", false),
         ("https://", false),
     ] {
-        let tags = purged(200, &[("content-location", reference)]);
-        assert_eq!(tags.get(1) == tags.first(), is_this, "{reference}");
+        assert_eq!(stored_as(reference) == this, is_this, "{reference}");
     }
 }

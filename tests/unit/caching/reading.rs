@@ -64,8 +64,13 @@ fn surrogate_keys_belong_to_their_origin_and_are_bounded() {
         policy["origins"]["app"]["audience"] = audience.into();
         let policy = crate::offline::policy_of(&policy);
         let tags = Tags::of(policy.origins().next().unwrap());
-        tags.named(&fields(&[(PURGE_FIELD, names)]), PURGE_FIELD)
+        let (names, are_all) = tags.named(&fields(&[(PURGE_FIELD, names)]), PURGE_FIELD);
+        are_all.then_some(names)
     };
+    let policy = crate::provider::policy(&json!({ "routes": [crate::rules::route("/a", &json!({}))] }));
+    let tags = Tags::of(crate::offline::policy_of(&policy).origins().next().unwrap());
+    let (usable, all_are) = tags.named(&fields(&[(PURGE_FIELD, &format!("a é {} b", "x".repeat(257)))]), PURGE_FIELD);
+    assert_eq!((usable.len(), all_are), (2, false), "the others are purged");
     assert_eq!(named("a", "x  y").map(|names| names.len()), Some(2));
     assert_ne!(named("a", "x"), named("b", "x"));
     assert_eq!(named("a", "x y"), named("a", "x\ty"));
