@@ -35,7 +35,7 @@
 //! - *Outcome*: [`refusal`], the reasons; [`problem`], what the client sees of them: `problem/table.rs` chooses the problem
 //!   type of a refusal, `problem.rs` has the status of each type; [`response`], edits of responses; [`trail`], the facts of
 //!   a request, which become its log line.
-//! - *Foundations*: [`client`], the facts about a client; [`headers`]; `json_form`; [`store_keys`], every name in the stores; [`secret`];
+//! - *Foundations*: [`client`], the facts about a client; [`conditional`], conditional requests and ranges; [`headers`]; `json_form`; [`store_keys`], every name in the stores; [`secret`];
 //!   [`strict_json`]; `digest`; [`time`].
 //!
 //! The library does no I/O and reads no clock: the caller passes in both. Only the binary's `compute` module calls Fastly's SDK,
@@ -45,6 +45,7 @@ pub mod authorize;
 pub mod availability;
 pub mod caching;
 pub mod client;
+pub mod conditional;
 pub mod content;
 pub mod cors;
 mod digest;

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use super::conditions::Conditions;
 use super::key::CacheKey;
 use super::tags::Tags;
+use crate::conditional::Conditions;
 use crate::policy::{CacheRule, Route, SharedFact};
 use crate::request::{Content, Target};
 use crate::rewrite::OriginTarget;

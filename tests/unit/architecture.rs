@@ -28,7 +28,8 @@ const MODULES: [&str; 18] = [
     "sandbox",
 ];
 /// The modules that every module may import, and their own imports.
-const FOUNDATIONS: [(&str, &[&str]); 9] = [
+const FOUNDATIONS: [(&str, &[&str]); 10] = [
+    ("conditional", &["headers", "time"]),
     ("digest", &[]),
     ("headers", &[]),
     ("json_form", &[]),
@@ -81,7 +82,7 @@ const CONFINED: [(&str, &[&str]); 8] = [
     ("clap", &["cli"]),
     ("jwt_simple", &["identity/sample_token"]), // only on the host
     ("StatusCode", &["compute"]),
-    ("SystemTime", &["compute", "cli", "caching/http_date"]),
+    ("SystemTime", &["compute", "cli", "conditional/http_date"]),
     ("Instant", &["compute"]),
     ("getrandom", &["compute", "mint/okp"]), // for new keys
 ];
