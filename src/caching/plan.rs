@@ -34,7 +34,7 @@ impl Plan {
         let route = cleared.route();
         let rule = route.cache.as_ref().filter(|_| is_retrieval(target.received()))?;
         let key = generation.and_then(|number| CacheKey::of(route, rule, cleared.caller(), target, number));
-        let tags = Tags::of(&route.origin);
+        let tags = Tags::of(route.origin()?);
         Some(Self {
             key: key.filter(|_| !has_body(target.received().content())),
             rule: Arc::clone(rule),

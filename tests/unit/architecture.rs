@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::import_cycles::{absolute, module_path, paths};
 
 /// The modules in the order of the pipeline: each imports only from those before it.
-const MODULES: [&str; 18] = [
+const MODULES: [&str; 19] = [
     "policy",
     "response",
     "request",
@@ -19,6 +19,7 @@ const MODULES: [&str; 18] = [
     "authorize",
     "inspect",
     "throttle",
+    "respond",
     "rewrite",
     "content",
     "caching",
@@ -51,6 +52,7 @@ const REFUSAL: &[&str] = &[
     "mint",
     "place",
     "request",
+    "respond",
     "rewrite",
     "route",
     "throttle",
@@ -68,6 +70,7 @@ const PROBLEM: &[&str] = &[
     "place",
     "refusal",
     "request",
+    "respond",
     "response",
     "rewrite",
     "route",
