@@ -205,12 +205,11 @@ fn file(
         let Some(opened) = files.open(candidates.keys()).map_err(unreadable)? else { continue };
         let coding = candidates.coding(opened.number);
         let description = Description::read(&opened.metadata);
-        let (tag, length) = match description.etag {
-            Some(tag) => (tag, opened.length),
-            None => {
-                let (digest, length) = files.digest().map_err(unreadable)?;
-                (entity_tag(&digest), Some(length))
-            }
+        let (tag, length) = if let Some(tag) = description.etag {
+            (tag, opened.length)
+        } else {
+            let (digest, length) = files.digest().map_err(unreadable)?;
+            (entity_tag(&digest), Some(length))
         };
         let mut fields = Headers::default();
         let content_type = description.content_type.unwrap_or_else(|| media_type::of(name).to_owned());
@@ -238,7 +237,7 @@ fn entity_tag(digest: &[u8; 32]) -> String {
     format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest))
 }
 
-/// The conditions of the request. Only GET has ranges (RFC 9110 §14.2).
+/// The conditions of the request.
 fn conditions(target: &Target) -> Conditions {
     Conditions::of(target.headers())
 }

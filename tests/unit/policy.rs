@@ -201,7 +201,7 @@ fn table() -> Vec<(&'static str, Value, &'static str, Fault)> {
         ("/routes/2/methods", json!([]), "$.routes[2].methods", Fault::Empty),
         ("/routes/2/origin", json!("nobody"), "$.routes[2].origin", Fault::UnknownOrigin),
         ("/routes/2/origin", Value::Null, "$.routes[2].origin", Fault::OriginMissing),
-        ("/routes/1/respond", json!({ "body": "x" }), "$.routes[1].origin", RespondFault::NeedsOrigin.into()),
+        ("/routes/2/respond", json!({ "body": "x" }), "$.routes[2].origin", RespondFault::NeedsOrigin.into()),
         ("/routes/0/scopes", json!(["a"]), "$.routes[0].scopes", Fault::RulesOnPublic),
         ("/routes/0/require_bound", json!(true), "$.routes[0].require_bound", Fault::RulesOnPublic),
         ("/routes", json!([socket("one", "/{a}"), socket("two", "/{b}")]), "$.routes[1].path", same("one")),
