@@ -149,11 +149,12 @@ impl Respond {
     }
 }
 
-/// Whether `name` names a file: segments with a slash between them, none empty or a dot segment.
+/// Whether `name` names a file: segments with a slash between them, none of them empty or with a dot at its end (so none is
+/// a dot segment), and no character that a key of the KV store cannot have.
 #[must_use]
 pub fn is_file_name(name: &str) -> bool {
-    let is_plain = |segment: &str| !matches!(segment, "" | "." | "..");
-    let is_refused = |letter: char| letter.is_control() || letter == '\\';
+    let is_plain = |segment: &str| !segment.is_empty() && !segment.ends_with('.');
+    let is_refused = |letter: char| letter.is_control() || matches!(letter, '\\' | '#' | ';' | '?' | '^' | '|');
     name.len() <= MAX_NAME && name.split('/').all(is_plain) && !name.contains(is_refused)
 }
 

@@ -155,7 +155,16 @@ fn a_folder_has_compressed_forms_and_a_fallback_and_no_way_out() {
         assert!(reply.status >= 400 || reply.text() == "<!doctype html>", "{path}: {}", reply.text());
         assert!(!reply.text().contains("routes"), "{path}");
     }
-    for path in ["/app/a%5Bb%5D.js", "/app/a%23b.js", "/app/a%3Fb.js", "/app/a%2Ab.js"] {
+    for path in [
+        "/app/a%5Bb%5D.js",
+        "/app/a%23b.js",
+        "/app/a%3Fb.js",
+        "/app/a%2Ab.js",
+        "/app/a;b.js",
+        "/app/a%5Eb.js",
+        "/app/a%7Cb.js",
+        "/app/a./b.js",
+    ] {
         assert_eq!(gate.get(path).status, 404, "{path}: the store may have no such key");
     }
     assert!(gate.origin.everything().is_empty());
