@@ -16,7 +16,7 @@ CARGO_DENY := target/tools/.cargo-deny-0.20.2
 CARGO_DENY_RUN := target/tools/bin/cargo-deny --locked
 COSMIC_RAY := target/tools/.cosmic-ray-8.7.0
 
-.PHONY: help demo smoke soak cache-tests isolation test bench guest-cost mutants mutants-python lint guest edge unit signatures opinions opinions-short fuzz fuzz-seeds fuzz-python edge-tests origin-tests doctor origin-bench origin-versions policy schema reference deny edge-path compute-build clean
+.PHONY: help demo smoke soak cache-tests isolation outage test bench guest-cost mutants mutants-python lint guest edge unit signatures opinions opinions-short fuzz fuzz-seeds fuzz-python edge-tests origin-tests doctor origin-bench origin-versions policy schema reference deny edge-path compute-build clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -39,6 +39,9 @@ cache-tests: guest edge $(CACHE_TESTS) ## An independent suite of HTTP caching t
 
 isolation: guest ## Two tenants, several callers and roles, one minute on the same URLs: no response reaches another audience
 	cargo test $(NATIVE) --test edge -- --ignored --nocapture isolation
+
+outage: guest ## The origin is down for a minute under load: stale responses for authorized callers, and no stampede afterwards
+	cargo test $(NATIVE) --test edge -- --ignored --nocapture an_origin_that_fails_for_a_minute
 
 test: lint unit signatures opinions-short edge-tests origin-tests ## Every test: lints, unit, signatures, opinions, edge, origin
 

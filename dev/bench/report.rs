@@ -65,10 +65,6 @@ impl Report {
                 ("warm_more", format!("{:.2}", warm - public)),
                 ("rs256_more", format!("{:.2}", self.ratio("new RS256 token") - warm)),
                 ("rs256_wide_more", format!("{wide_more:.2}")),
-                (
-                    "stored_more",
-                    format!("{:.2}", self.ratio("stored response, MAC header") - self.ratio("expired token")),
-                ),
                 ("refused", format!("{:.2}", self.ratio("expired token"))),
                 ("rate", RATE.to_string()),
                 ("connections", RATE_CONNECTIONS.to_string()),

@@ -1,6 +1,14 @@
 """The requests of `make smoke`, in chapters: each feature of policy.json once, allowed and refused."""
 
 from chapters_on_callers import IDENTITY, PLACES, SCOPES_AND_RULES
-from chapters_on_requests import LIMITS, LOOKS, PROOFS_AND_FIELDS
+from chapters_on_requests import LIMITS, LOOKS, PROOFS_AND_FIELDS, STORED_RESPONSES
 
-CHAPTERS = (IDENTITY, SCOPES_AND_RULES, PLACES, LOOKS, PROOFS_AND_FIELDS, LIMITS)
+CHAPTERS = (
+    IDENTITY,
+    SCOPES_AND_RULES,
+    PLACES,
+    LOOKS,
+    STORED_RESPONSES,
+    PROOFS_AND_FIELDS,
+    LIMITS,
+)

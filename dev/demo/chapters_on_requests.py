@@ -80,6 +80,34 @@ LOOKS = Chapter(
         ),
     ),
 )
+GERMAN = {"Accept-Language": "de"}
+STORED, MISSING = (
+    header("Cache-Status", "fastgate; hit"),
+    header("Cache-Status", "fastgate; fwd=uri-miss"),
+)
+
+STORED_RESPONSES = Chapter(
+    "Who shares a stored response",
+    (
+        Check("GET /price-lists/retail", 200, (STORED,), times=2),
+        Check("GET /price-lists/retail", 200, (MISSING, member("language", "de")), headers=GERMAN),
+        Check("GET /price-lists/members", 401, (PROBLEM,)),
+        Check("GET /price-lists/members", 200, (MISSING,), token="reader"),
+        Check(
+            "GET /price-lists/members", 200, (STORED,), (logged("cache", "hit"),), token="writer"
+        ),
+        Check("GET /price-lists/negotiated", 200, (member("lantern", 38),), token="reader"),
+        Check("GET /price-lists/negotiated", 200, (MISSING, member("lantern", 30)), token="staff"),
+        Check("GET /price-lists/negotiated", 200, (STORED, member("lantern", 38)), token="guest"),
+        Check("GET /price-lists/negotiated", 403, (FORBIDDEN,), token="partner's buyer"),
+        Check("POST /price-lists", 403, (FORBIDDEN,), token="reader"),
+        Check("GET /price-lists/retail", 200, (STORED,), headers={"Fastgate-Purge": "prices"}),
+        Check("POST /price-lists", 204, (without("Fastgate-Purge"),), token="staff"),
+        Check("GET /price-lists/retail", 200, (MISSING,), note="purged"),
+        Check("GET /price-lists/members", 200, (MISSING,), token="writer", note="purged"),
+    ),
+)
+
 PROOFS_AND_FIELDS = Chapter(
     "Bound tokens, and what travels on",
     (

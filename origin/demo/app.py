@@ -17,7 +17,7 @@ from fastapi import FastAPI, WebSocket
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
-from demo import catalogue, orders, shops
+from demo import catalogue, orders, price_lists, shops
 from fastgate import AnyCaller, Caller, Settings, at_edge, guard
 
 # Schema and documentation pages are off: each would need a route in the policy. Turn them on
@@ -55,6 +55,7 @@ async def read_me(caller: Caller) -> Profile:
 
 app.include_router(catalogue.router)
 app.include_router(orders.router)
+app.include_router(price_lists.router)
 app.include_router(shops.router)
 
 

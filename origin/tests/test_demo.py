@@ -48,6 +48,10 @@ SERVED: list[tuple[str, str, str, str, int, str]] = [
     ("GET", "/exports/orders.csv", "/exports/orders.csv", "orders:read", 200, "a lantern,ada"),
     ("GET", "/shops/lumen/stock", "/shops/{shop}/stock", "", 200, '"shop_of_caller":"lumen"'),
     ("GET", "/wholesale/prices", "/wholesale/prices", "", 200, '"told_to":"ada"'),
+    ("GET", "/price-lists/retail", "/price-lists/retail", "", 200, '"language":"en"'),
+    ("GET", "/price-lists/members", "/price-lists/members", "", 200, '"lantern":40'),
+    ("GET", "/price-lists/negotiated", "/price-lists/negotiated", "", 200, '"lantern":38'),
+    ("POST", "/price-lists", "/price-lists", "", 204, ""),
     ("GET", "/diagnostics", "/diagnostics", "", 200, '"token_came_along":false'),
     ("GET", "/files/a/b.txt", "/files/{path:path}", "", 200, '"path":"a/b.txt"'),
     ("GET", "/stream", "/stream", "", 200, "line 5 for ada"),
@@ -95,7 +99,7 @@ async def test_the_demo_serves_its_routes(
         assert isinstance(tctx, dict)
         tctx["content_digest"] = content_digest(body)
     assert isinstance(claims["rctx"], dict)
-    claims["rctx"] |= {"roles": ["buyer"], "claims": {"shop": "lumen"}}
+    claims["rctx"] |= {"roles": ["buyer"], "groups": [], "claims": {"shop": "lumen"}}
     token = edge.sign({**claims, **of(jwks_server), "aud": "demo-api"})
     headers = {HEADER: token.decode(), "content-type": "application/json"}
     async with httpx.AsyncClient(

@@ -9,6 +9,7 @@ mod header_size;
 mod hint;
 mod overlap;
 mod required_claims;
+mod stored;
 mod useless;
 
 use absent_claims::absences;
@@ -22,6 +23,7 @@ use fastgate::policy::{Access, Issuer, MethodName, Policy, PresetName, Requireme
 use fastgate::request::CanonicalPath;
 use header_size::header_size;
 use hint::{Lint, admitted_callers, open};
+use stored::stored;
 use useless::{useless, useless_in_shared};
 
 /// The hints for a valid policy.
@@ -116,6 +118,7 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
         let at = format!("$.routes[{number}]");
         lints.extend(absences(policy, route, &at));
         lints.extend(useless(policy, route, &at));
+        lints.extend(stored(route, &at));
     }
     lints.extend(useless_in_shared(policy));
     lints.extend(audiences(policy));

@@ -2,6 +2,7 @@
 
 mod invalidation;
 mod isolation;
+mod load;
 mod outage;
 mod sharing;
 mod streaming;
@@ -48,6 +49,11 @@ struct Told {
 impl Gate {
     /// A gate whose route `/shared/{name}` has this `cache`.
     fn start(access: &str, cache: &Value) -> Self {
+        Self::with(&json!({ "access": access, "cache": cache }))
+    }
+
+    /// A gate whose route `/shared/{name}` has these members.
+    fn with(parts: &Value) -> Self {
         let told: Arc<Mutex<BTreeMap<String, Told>>> = Arc::default();
         let known = Arc::clone(&told);
         let origin = Origin::start(move |request, stream| {
@@ -55,6 +61,9 @@ impl Gate {
             behave(request, &told, stream);
         });
         let (issuer, listener) = (issuer(jwks()), Listener::bind());
+        let mut shared =
+            json!({ "id": "shared", "path": "/shared/{name}", "methods": ["GET", "HEAD", "POST", "DELETE"] });
+        shared.as_object_mut().unwrap().extend(parts.as_object().cloned().unwrap());
         let policy = json!({
             "edge": { "issuer": format!("http://{}", listener.address()), "hosts": ["127.0.0.1"] },
             "origins": { "app": { "backend": "app", "audience": "app" } },
@@ -63,10 +72,7 @@ impl Gate {
                 "claims": { "tenant": "tid", "roles": ["roles"] }
             } },
             "routes": [
-                {
-                    "id": "shared", "path": "/shared/{name}", "methods": ["GET", "HEAD", "POST", "DELETE"],
-                    "access": access, "cache": cache
-                },
+                shared,
                 { "id": "other", "path": "/other/{name}", "methods": ["GET", "POST"], "access": "public" }
             ]
         });

@@ -1,4 +1,4 @@
-//! Purges: by the origin's responses and by unsafe requests, never by clients.
+//! Rows J10, J13 of `docs/attacks.md`: purges: by the origin's responses and by unsafe requests, never by clients.
 
 use std::sync::Arc;
 use std::thread;
@@ -20,6 +20,7 @@ fn the_origin_purges_by_surrogate_key_and_a_client_cannot() {
         assert!(!is_hit(&gate, path) && is_hit(&gate, path));
     }
     gate.send("POST /other/nothing", "fastgate-purge: orders:7 users\r\nsurrogate-key: users\r\ncontent-length: 0\r\n");
+    assert_eq!(gate.send("PURGE /shared/a", "").status, 405);
     assert!(is_hit(&gate, "/shared/a") && is_hit(&gate, "/shared/b"));
     let purged = gate.send("POST /other/purge", "content-length: 0\r\n");
     assert_eq!(purged.header("fastgate-purge"), None);

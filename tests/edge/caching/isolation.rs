@@ -1,4 +1,4 @@
-//! No response reaches a caller of another audience, whatever happens at the same time.
+//! Rows J2 of `docs/attacks.md`: no response reaches a caller of another audience, whatever happens at the same time.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;

@@ -1,7 +1,9 @@
-//! Stale responses, and origins that fail.
+//! Rows J8 of `docs/attacks.md`: stale responses, and origins that fail.
 
 use std::thread::sleep;
 use std::time::Duration;
+
+use serde_json::json;
 
 use super::{Gate, Told, begin_second, status};
 
@@ -38,6 +40,25 @@ fn the_origin_validates_what_is_stored() {
     assert_eq!((hit.text().as_str(), hit.header("x-validated")), ("one", Some("yes")));
     let seen = gate.seen("/shared/a");
     assert_eq!((seen.len(), seen[1].all("if-none-match")), (2, vec!["\"1\""]));
+}
+
+#[test]
+fn stale_responses_outlast_an_outage_for_authorized_callers_alone() {
+    let cache = json!({ "audience": "tenant", "ttl": 1, "stale_while_revalidate": 1, "stale_if_error": 60 });
+    let gate = Gate::with(&json!({ "require": { "role": "admin" }, "cache": cache }));
+    gate.responds("/shared/a", "one", &[]);
+    let get = |roles: &[&str], tenant: &str| {
+        let token = gate.token("ada", &json!({ "tid": tenant, "roles": roles }));
+        gate.send("GET /shared/a", &format!("authorization: Bearer {token}\r\n"))
+    };
+    assert_eq!(get(&["admin"], "one").text(), "one");
+    gate.tell("/shared/a", Told { is_down: true, ..Told::default() });
+    for after in [1100, 2000] {
+        sleep(Duration::from_millis(after));
+        assert_eq!(get(&["admin"], "one").text(), "one", "{after}");
+        assert_eq!(get(&["reader"], "one").status, 403, "{after}");
+        assert_eq!(get(&["admin"], "two").status, 502, "{after}: nothing is stored for this tenant");
+    }
 }
 
 #[test]

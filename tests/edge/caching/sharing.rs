@@ -1,4 +1,4 @@
-//! Who gets a stored response.
+//! Rows J1, J2, J4, J7, J9 of `docs/attacks.md`: who gets a stored response.
 
 use std::sync::Arc;
 use std::thread;
@@ -68,6 +68,38 @@ fn tenants_do_not_share_and_a_withdrawn_caller_gets_nothing() {
     for request in &seen {
         let header = minted(request);
         assert!(header.get("sub").is_none() && header["rctx"].get("client_id").is_none(), "{header}");
+    }
+}
+
+#[test]
+fn a_withdrawn_role_ends_access_to_what_is_stored() {
+    let cache = json!({ "audience": "tenant", "ttl": 60 });
+    let gate = Gate::with(&json!({ "require": { "role": "admin" }, "cache": cache }));
+    let get = |roles: &Value| {
+        let token = gate.token("ada", &json!({ "tid": "one", "roles": roles }));
+        gate.send("GET /shared/a", &format!("authorization: Bearer {token}\r\n"))
+    };
+    assert!(status(&get(&json!(["admin"]))).contains("uri-miss"));
+    assert!(status(&get(&json!(["admin", "reader"]))).contains("hit"));
+    let withdrawn = get(&json!(["reader"]));
+    assert_eq!((withdrawn.status, withdrawn.header("cache-status")), (403, None));
+    assert_eq!(gate.seen("/shared/a").len(), 1);
+}
+
+#[test]
+fn a_path_that_looks_like_a_file_is_not_stored_for_others() {
+    let gate = Gate::start("authenticated", &json!({ "audience": "caller", "ttl": 60 }));
+    for path in ["/shared/me.css", "/shared/me;x.js", "/shared/me.css?x.css"] {
+        gate.responds(path, "x", &[("cache-control", "public, max-age=600")]);
+        for subject in ["ada", "bob"] {
+            let token = gate.token(subject, &json!({}));
+            let reply = gate.send(&format!("GET {path}"), &format!("authorization: Bearer {token}\r\n"));
+            assert!(status(&reply).contains("uri-miss"), "{path} {subject}");
+        }
+        assert_eq!(gate.get(path).status, 401, "{path}");
+    }
+    for path in ["/shared/..%2fme", "/shared/me%2f..%2fa.css", "/shared/%00.css", "/shared/../a"] {
+        assert_eq!(gate.get(path).status, 400, "{path}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Responses are streamed in and out; one that is not complete is never stored.
+//! Rows J12 of `docs/attacks.md`: responses are streamed in and out; one that is not complete is never stored.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! Callers who share no audience share no response, and the origin learns nothing that is not part of the key.
+//! Rows J2, J4, J5, J6, J7, J11 of `docs/attacks.md`: callers who share no audience share no response, and the origin learns nothing that is not part of the key.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What is stored, and how long it is sent (RFC 9111, RFC 5861).
+//! Rows J3, J6, J14 of `docs/attacks.md`: what is stored, and how long it is sent (RFC 9111, RFC 5861).
 
 use serde_json::json;
 

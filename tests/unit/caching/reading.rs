@@ -1,4 +1,4 @@
-//! The response that a client gets for its conditions and its range.
+//! Rows J6, J13 of `docs/attacks.md`: the response that a client gets for its conditions and its range.
 
 use fastgate::caching::{PURGE_FIELD, Tags};
 use fastgate::conditional::Part;

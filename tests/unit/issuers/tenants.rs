@@ -1,6 +1,7 @@
 //! One entry for the issuers of several tenants: `{tenant}` in `issuer`.
 
 use fastgate::identity::Identity;
+use fastgate::identity::deny_list::{Entry, RevocationClaim, RevocationKey};
 use fastgate::identity::keys::KeySet;
 use fastgate::identity::signature_cache::{SignatureCache, VerifiedSignature};
 use fastgate::identity::token::{TokenError, UnverifiedToken};
@@ -160,6 +161,22 @@ fn a_key_of_another_tenant_is_not_fetched_again() {
         assert_eq!(gate.verdict(get("/me").bearer(&token(tenant))), verdict, "{tenant} {listed}");
         assert_eq!(gate.fakes().keys.requested.len(), requests, "{tenant} {listed}");
     }
+}
+
+#[test]
+fn a_subject_is_revoked_at_its_own_tenant_alone() {
+    let parts = merged(&entra(&json!([A, B])), &json!({ "deny_list": true }));
+    let key = merged(&serde_json::from_str(&KEY.public_key().to_jwk()).unwrap(), &json!({ "issuer": common() }));
+    let gate = Gate::new(policy(&parts).unwrap(), FakeKeys::none().with("idp", &json!([key])));
+    let verdict = |tenant: &str| {
+        let claims = claims(&json!({ "iss": iss(tenant), "tid": tenant, "azp": "web", "iat": NOW }));
+        gate.verdict(get("/me").bearer(&signed(&json!({ "typ": "JWT" }), &claims)))
+    };
+    assert_eq!([verdict(A), verdict(B)], ["forwarded"; 2]);
+    let denied = RevocationKey::new(RevocationClaim::Subject, &iss(A), "ada").store_key();
+    let entry = Entry { until: UnixTime::from_seconds(NOW + 60), not_before: None }.to_json();
+    gate.fakes().deny_list.entries.insert(denied, entry);
+    assert_eq!([verdict(A), verdict(B)], ["token-revoked", "forwarded"]);
 }
 
 /// A memory in which every signature was verified before.

@@ -197,6 +197,24 @@ fn a_resource_that_no_token_has_to_name_gets_a_hint() {
 }
 
 #[test]
+fn what_a_stored_response_must_not_depend_on_gets_a_hint() {
+    let forward = json!(["groups", "roles", { "claim": "plan" }, { "claim": "email", "as": "mail" }]);
+    let of = |audience: Value| {
+        let cache = json!({ "audience": audience, "ttl": 60 });
+        hints(&json!({ "routes": [route("/a", &json!({ "forward": forward, "cache": cache }))] }))
+    };
+    let hint = |what: &str| {
+        format!(
+            "$.routes[0].forward names {what}, which the callers that share a response need not have in common: not \
+             forwarded"
+        )
+    };
+    assert_eq!(of(json!(["groups", "plan", "email"])), [""; 0]);
+    assert_eq!(of(json!("caller")), [hint("the claim \"mail\""), hint("the claim \"plan\""), hint("the groups")]);
+    assert_eq!(of(json!(["plan", "caller"])), [hint("the claim \"mail\""), hint("the groups")]);
+}
+
+#[test]
 fn an_identity_header_that_may_get_too_long_gets_a_hint() {
     let forwarding = |count: usize, others: usize| {
         let list: Vec<Value> = (0..count).map(|number| json!({ "claim": format!("claim-{number:02}") })).collect();
