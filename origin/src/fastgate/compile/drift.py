@@ -140,6 +140,11 @@ def routes_of(policy: Mapping[str, object], origin: str | None) -> list[RouteDoc
     return [route for route in routes if origin is None or route.get("origin") == origin]
 
 
+def has_origin(route: RouteDocument) -> bool:
+    """Return whether an app responds to the route, and not the edge itself (`respond`)."""
+    return route.get("respond") is None
+
+
 def requests_in(routes: Sequence[RouteDocument]) -> Iterator[tuple[str, str]]:
     """Yield the method and the `comparable` path of every request that a policy has routes for."""
     return iter(_by_request(routes))
