@@ -240,8 +240,15 @@ fn no_path_leaves_the_folder() {
 fn a_token_for_another_resource_is_not_for_the_edge() {
     let origins = json!({ "app": { "backend": "app", "audience": "app", "resource": "https://edge.test/reports" } });
     let parts = json!({ "respond": { "body": "x" } });
-    let gate = gate_with(&json!({ "origins": origins, "routes": [route("/a", &parts)] }));
-    assert_eq!(gate.verdict(get("/a").bearer(&token(json!({})))), "responded");
+    let mut policy = crate::provider::policy(&json!({ "origins": origins, "routes": [route("/a", &parts)] }));
+    let resource = json!("https://edge.test/reports");
+    policy["issuers"]["main"]["audiences"] = json!(["api", resource]);
+    let gate = crate::rules::gate_of(&policy);
+    for (audience, verdict) in
+        [(json!("api"), "responded"), (json!(["api", resource]), "responded"), (json!([resource]), "token-audience")]
+    {
+        assert_eq!(gate.verdict(get("/a").bearer(&token(json!({ "aud": audience })))), verdict, "{audience}");
+    }
     assert_eq!(gate.verdict(handshake("/a").bearer(&token(json!({})))), "responded", "an upgrade is ignored");
 }
 

@@ -8,19 +8,11 @@ use serde_json::{Value, json};
 use super::tour::members;
 
 /// Members that only the tour shows: the settings of issuers, keys and proofs.
-const OTHER_CHAPTERS: [&str; 8] = [
-    "OriginKeyDocument",
-    "IssuerDocument",
-    "ClaimsDocument",
-    "FormedClaim",
-    "KeyLife",
-    "Introspection",
-    "ProofRules",
-    "RespondDocument",
-];
+const OTHER_CHAPTERS: [&str; 7] =
+    ["OriginKeyDocument", "IssuerDocument", "ClaimsDocument", "FormedClaim", "KeyLife", "Introspection", "ProofRules"];
 /// Members of `edge` that belong to those, and what belongs to applications, not to rules.
-const OTHER_MEMBERS: [&str; 9] =
-    ["resource", "token_audiences", "dpop", "max_token", "origin", "key", "authentication", "acr", "respond"];
+const OTHER_MEMBERS: [&str; 8] =
+    ["resource", "token_audiences", "dpop", "max_token", "origin", "key", "authentication", "acr"];
 
 fn example() -> Value {
     serde_json::from_str(include_str!("../../../policy.json")).unwrap()

@@ -8,9 +8,10 @@ import json
 import sys
 from collections.abc import Sequence
 
+from fastgate.commands.edge_routes import has_origin
 from fastgate.commands.guard_settings import audience_differences, edge_hints, settings_of
 from fastgate.commands.load import app_of, document_at, policy_routes, rules_of
-from fastgate.compile.drift import drift, has_origin, no_longer_needed, requests_in
+from fastgate.compile.drift import drift, no_longer_needed, requests_in
 from fastgate.compile.former_routes import overlap_of
 from fastgate.compile.policy import RouteDocument, compile_routes
 from fastgate.routes.framework import root_path_of, routed_app
