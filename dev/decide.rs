@@ -131,6 +131,8 @@ fn decided(edge: &Gate, head: RequestHead) -> Value {
             })
         }
         Decision::Refuse(problem) => json!({ "refusal": verdict, "status": problem.status() }),
-        Decision::Send(..) | Decision::Preflight(_) | Decision::Publish(_) => json!({ "refusal": verdict }),
+        Decision::Send(..) | Decision::Respond(_) | Decision::Preflight(_) | Decision::Publish(_) => {
+            json!({ "refusal": verdict })
+        }
     }
 }

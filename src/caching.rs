@@ -7,17 +7,15 @@
 //! their own: a response that the origin calls `private` is not stored for any audience.
 //!
 //! `key.rs` derives the key, `directives.rs` reads `Cache-Control`, `freshness.rs` decides what is stored and for how long,
-//! `entry.rs` is the form in which it is stored, `conditions.rs` evaluates conditional requests and ranges, `choice.rs`
-//! decides what to do with what was found, `storage.rs` with the origin's response, and `served.rs` makes the client's.
-//! `tags.rs` derives the surrogate keys, and `invalidation.rs` names those that an unsafe request purges.
+//! `entry.rs` is the form in which it is stored, `choice.rs` decides what to do with what was found, `storage.rs` with the
+//! origin's response, and `served.rs` makes the client's. `tags.rs` derives the surrogate keys, and `invalidation.rs` names
+//! those that an unsafe request purges.
 
 mod choice;
-mod conditions;
 mod directives;
 mod entry;
 mod freshness;
 mod generations;
-mod http_date;
 mod invalidation;
 mod key;
 mod plan;
@@ -28,7 +26,6 @@ mod storage;
 mod tags;
 
 pub use choice::{Choice, NoResponses, ResponseCache, Selection, choose};
-pub use conditions::Part;
 pub use entry::Entry;
 pub use freshness::{MAX_CONTENT_BYTES, NotStored};
 pub use generations::Generations;

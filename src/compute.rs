@@ -13,6 +13,7 @@ use fastgate::gateway::{Decision, refuse};
 use fastgate::mint::Grant;
 use fastgate::problem::Problem;
 use fastgate::refusal::{OriginError, Refusal};
+use fastgate::respond::RespondError;
 use fastgate::sandbox::{LONGEST_WAIT, ReceivedRequest, Sandbox};
 use fastgate::trail::{Step, Trail};
 use fastly::handle::{BodyHandle, RequestHandle, client_request_and_body};
@@ -22,6 +23,7 @@ use http::receive::RequestIds;
 use http::respond::Response;
 use http::{cached, forward, receive, respond};
 use log::Log;
+use platform::files::StoredFiles;
 use platform::responses::StoredResponses;
 use platform::{FASTLY, acls};
 
@@ -77,6 +79,7 @@ impl Server {
         let mut trail = Trail::new(receive::now(), request_id.as_deref().unwrap_or("none"), &head.method);
         let mut body = ReceivedBody::new(body, &head.headers);
         let mut responses = StoredResponses::default();
+        let mut files = StoredFiles::default();
         let mut renews = None;
         let client = self.locator.client(request);
         trail.country.clone_from(&client.country);
@@ -89,6 +92,7 @@ impl Server {
                 anonymizers: &|| anonymizers(request),
                 body: &mut body,
                 responses: &mut responses,
+                files: &mut files,
                 acls: &mut acls::LinkedAcls,
                 elapsed: &elapsed,
                 uptime,
@@ -104,6 +108,9 @@ impl Server {
             Ok(Decision::Send(served, renewal)) => {
                 renews = renewal;
                 Some(cached::stored(&served, &responses).unwrap_or_else(|| respond::problem(&lost(&mut trail))))
+            }
+            Ok(Decision::Respond(own)) => {
+                Some(respond::own(&own, &mut files).unwrap_or_else(|| respond::problem(&unreadable(&mut trail))))
             }
             Ok(Decision::Preflight(fields)) => Some(respond::preflight(&fields)),
             Ok(Decision::Publish(publication)) => Some(respond::published(&publication)),
@@ -149,4 +156,10 @@ impl Server {
 fn lost(trail: &mut Trail) -> Problem {
     let cause = "the content of the stored response cannot be read".to_owned();
     refuse(&OriginError::Unreachable(cause).into(), trail)
+}
+
+/// The problem for a file whose content cannot be read.
+fn unreadable(trail: &mut Trail) -> Problem {
+    let cause = "its content breaks off".to_owned();
+    refuse(&RespondError::Unreadable { name: "that was opened".to_owned(), cause }.into(), trail)
 }

@@ -10,7 +10,7 @@ mod well_known;
 use crate::caching::Choice;
 use crate::identity::dpop::Nonces;
 use crate::mint::{Minter, SigningKeys};
-use crate::policy::Policy;
+use crate::policy::{Policy, Responder};
 use crate::refusal::Refusal;
 use crate::request::RequestHead;
 use crate::route;
@@ -87,13 +87,17 @@ impl Gateway {
         let permit = pipeline.authorize(admitted, caller, &captures)?;
         let inspected = pipeline.inspect(permit, &target)?;
         let cleared = pipeline.throttle(inspected, &target)?;
+        let origin = match &route.responder {
+            Responder::Edge { respond, .. } => return pipeline.respond(respond, &cleared, &target, &captures),
+            Responder::Origin(origin) => origin,
+        };
         let target = pipeline.rewrite(&cleared, target, &captures)?;
         let body = pipeline.content(&cleared)?;
-        let choice = pipeline.cache(&cleared, &target);
+        let choice = pipeline.cache(&cleared, origin, &target);
         if let Some(Choice::Send(served)) = choice {
             return Ok(Decision::Send(Box::new(served), None));
         }
-        let grant = pipeline.mint(&self.policy, &self.minter, &cleared, &target, &body);
+        let grant = pipeline.mint((&self.policy, &self.minter), &cleared, origin, &target, &body);
         Ok(match choice {
             Some(Choice::Fetch(storage)) => Decision::Forward(Box::new(grant?.with_storage(storage))),
             Some(Choice::SendAndRenew(served, storage)) => {

@@ -2,7 +2,7 @@
 //!
 //! A request passes through a pipeline of steps, in this order. Each step either refuses, with a named reason, or
 //! returns a value that a later step requires, so that no later step runs without it.
-//! [`Gateway::decide`](gateway::Gateway::decide), in `gateway.rs`, runs steps 2 to 14; the log names the steps as
+//! [`Gateway::decide`](gateway::Gateway::decide), in `gateway.rs`, runs steps 2 to 15; the log names the steps as
 //! [`Step`](trail::Step) does.
 //!
 //! 1. *configure* reads the policy, the signing keys and the kill switch: [`Sandbox`](sandbox::Sandbox)
@@ -18,12 +18,14 @@
 //! 8. *authorize* checks the caller against the route's scopes and conditions: [`Permit`](authorize::Permit)
 //! 9. *inspect* checks the form of the request: [`Inspected`](inspect::Inspected)
 //! 10. *throttle* counts the request against the route's limits: [`Cleared`](throttle::Cleared)
-//! 11. *rewrite* gives the request the form that the origin receives: [`OriginTarget`](rewrite::OriginTarget)
-//! 12. *content* reads the body, if the route limits its length or signs it: [`CheckedBody`](content::CheckedBody)
-//! 13. *cache* looks a stored response up, if those of the route are stored: [`Choice`](caching::Choice). One that may be
+//! 11. *respond* makes the response, if the route has no origin: [`OwnResponse`](respond::OwnResponse). It ends the
+//!     pipeline.
+//! 12. *rewrite* gives the request the form that the origin receives: [`OriginTarget`](rewrite::OriginTarget)
+//! 13. *content* reads the body, if the route limits its length or signs it: [`CheckedBody`](content::CheckedBody)
+//! 14. *cache* looks a stored response up, if those of the route are stored: [`Choice`](caching::Choice). One that may be
 //!     sent ends the pipeline.
-//! 14. *mint* signs the identity header: [`Grant`](mint::Grant), the request that is forwarded
-//! 15. *forward* sends it to the origin, in the binary's `compute` module
+//! 15. *mint* signs the identity header: [`Grant`](mint::Grant), the request that is forwarded
+//! 16. *forward* sends it to the origin, in the binary's `compute` module
 //!
 //! The modules are in three groups.
 //!
@@ -35,7 +37,7 @@
 //! - *Outcome*: [`refusal`], the reasons; [`problem`], what the client sees of them: `problem/table.rs` chooses the problem
 //!   type of a refusal, `problem.rs` has the status of each type; [`response`], edits of responses; [`trail`], the facts of
 //!   a request, which become its log line.
-//! - *Foundations*: [`client`], the facts about a client; [`headers`]; `json_form`; [`store_keys`], every name in the stores; [`secret`];
+//! - *Foundations*: [`client`], the facts about a client; [`conditional`], conditional requests and ranges; [`headers`]; `json_form`; [`store_keys`], every name in the stores; [`secret`];
 //!   [`strict_json`]; `digest`; [`time`].
 //!
 //! The library does no I/O and reads no clock: the caller passes in both. Only the binary's `compute` module calls Fastly's SDK,
@@ -45,6 +47,7 @@ pub mod authorize;
 pub mod availability;
 pub mod caching;
 pub mod client;
+pub mod conditional;
 pub mod content;
 pub mod cors;
 mod digest;
@@ -60,6 +63,7 @@ pub mod ports;
 pub mod problem;
 pub mod refusal;
 pub mod request;
+pub mod respond;
 pub mod response;
 pub mod rewrite;
 pub mod route;

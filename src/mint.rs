@@ -78,7 +78,7 @@ impl Minter {
     pub fn mint(&self, input: &MintInput<'_>) -> Result<Grant, MintError> {
         let (route, target, received) = (input.cleared.route(), input.target, input.target.received());
         let claims = EdgeClaims::of(input)?;
-        let token = self.sign(&route.origin, &claims)?;
+        let token = self.sign(input.origin, &claims)?;
         if token.len() > MAX_IDENTITY_BYTES {
             let (part, of_part) = claims.longest_part();
             return Err(MintError::IdentityTooLong { bytes: token.len(), part: part.to_owned(), of_part });
@@ -95,7 +95,7 @@ impl Minter {
             return Err(MintError::HeadTooLong { bytes });
         }
         Ok(Grant {
-            backend: route.origin.backend.clone(),
+            backend: input.origin.backend.clone(),
             method: received.method().to_owned(),
             authority: format!("{}://{}", received.scheme(), received.host()),
             path_and_query,
@@ -104,7 +104,7 @@ impl Minter {
             // A signed body was measured when it was hashed.
             max_body: route.accepts.longest_body().filter(|_| !route.sign_body),
             opens_websocket: route.websocket,
-            tags: Tags::of(&route.origin),
+            tags: Tags::of(input.origin),
             invalidates: None,
             storage: None,
         })

@@ -24,6 +24,7 @@ pub mod network;
 mod origin;
 pub mod pattern;
 pub mod places;
+pub mod respond;
 pub mod rewrite;
 mod route;
 pub(crate) mod url;
@@ -50,9 +51,11 @@ pub use issuer::{
 pub(crate) use names::is_scope;
 pub use origin::{Origin, OriginKey, ResourceFault};
 pub use pattern::captures::Captures;
+pub use respond::Respond;
+pub use respond::fault::RespondFault;
 use route::read::Known;
 use route::tree::RouteTree;
-pub use route::{Access, MAX_SIGNED_BODY, MethodName, Requirement, Route};
+pub use route::{Access, MAX_SIGNED_BODY, MethodName, Requirement, Responder, Route};
 pub(crate) use url::{authority, split_port};
 
 use crate::strict_json;

@@ -10,6 +10,7 @@ use crate::inspect::InspectError;
 use crate::mint::MintError;
 use crate::place::PlaceError;
 use crate::request::RequestError;
+use crate::respond::RespondError;
 use crate::rewrite::RewriteError;
 use crate::route::RouteError;
 use crate::throttle::ThrottleError;
@@ -45,6 +46,9 @@ pub enum Refusal {
     /// The request has no unambiguous path at the origin.
     #[error(transparent)]
     Rewrite(#[from] RewriteError),
+    /// The edge has no response.
+    #[error(transparent)]
+    Respond(#[from] RespondError),
     /// The request exceeds a limit.
     #[error(transparent)]
     Throttle(#[from] ThrottleError),
@@ -136,6 +140,7 @@ impl Refusal {
             Self::Authorize(_) => Step::Authorize,
             Self::Inspect(_) => Step::Inspect,
             Self::Throttle(_) => Step::Throttle,
+            Self::Respond(_) => Step::Respond,
             Self::Rewrite(_) => Step::Rewrite,
             Self::Content(_) => Step::Content,
             Self::Mint(_) => Step::Mint,
@@ -156,6 +161,7 @@ impl Refusal {
             Self::Identity(error) => error.code(),
             Self::Authorize(error) => error.code(),
             Self::Inspect(error) => error.code(),
+            Self::Respond(error) => error.code(),
             Self::Rewrite(error) => error.code(),
             Self::Throttle(error) => error.code(),
             Self::Content(error) => error.code(),

@@ -19,6 +19,7 @@ use crate::ports::unread_body::UnreadBody;
 use crate::ports::{Ports, Role};
 use crate::refusal::ClosedError;
 use crate::request::{Content, RequestHead};
+use crate::respond::{AssumedFiles, Files};
 use crate::store_keys::{POLICY_KEY, PURGE_KEY, SHADOW_KEY, SIGNING_KEYS, STORE, SWITCH_KEY};
 use crate::trail::{Step, Trail};
 
@@ -71,6 +72,8 @@ pub struct ReceivedRequest<'request> {
     pub body: &'request mut dyn Body,
     /// The stored responses, of which only the live policy knows.
     pub responses: &'request mut dyn ResponseCache,
+    /// The files that the edge responds with, which only the live policy reads.
+    pub files: &'request mut dyn Files,
     /// The Compute ACLs.
     pub acls: &'request mut dyn Acls,
     /// Microseconds since the request received.
@@ -90,7 +93,7 @@ impl Sandbox {
         platform: &Platform<'_>,
         trail: &mut Trail,
     ) -> Result<Decision, ClosedError> {
-        let ReceivedRequest { head, mut client, anonymizers, body, responses, acls, elapsed, uptime } = received;
+        let ReceivedRequest { head, mut client, anonymizers, body, responses, files, acls, elapsed, uptime } = received;
         let reads = self.live.is_due(uptime) || self.kill_switch.is_due(uptime) || self.shadow.is_due(uptime);
         let live = self.live.read(uptime, || live_texts(platform), load_live)?;
         let live = live.as_mut().map_err(|error| error.clone())?;
@@ -113,11 +116,13 @@ impl Sandbox {
         }
         let LoadedPolicy { gateway, ports, .. } = live;
         let nonces = gateway.nonces();
-        let mut outside = Outside { client: &client, kill_switch, elapsed, body, responses, generations, acls, nonces };
+        let mut outside =
+            Outside { client: &client, kill_switch, elapsed, body, responses, generations, files, acls, nonces };
         let decision = decide(gateway, ports, head, &mut outside, platform, trail);
         if let Some((loaded, head)) = shadow {
             let mut body = UnreadBody { announced: Content::of(&head.headers).length };
-            let mut outside = Outside { body: &mut body, responses: &mut NoResponses, ..outside };
+            let mut outside =
+                Outside { body: &mut body, responses: &mut NoResponses, files: &mut AssumedFiles, ..outside };
             trail.shadow_policy = Some(would_decide(loaded, head, &mut outside, platform, trail));
         }
         Ok(decision)
@@ -149,6 +154,7 @@ struct Outside<'request> {
     body: &'request mut dyn Body,
     responses: &'request mut dyn ResponseCache,
     generations: Option<&'request Generations>,
+    files: &'request mut dyn Files,
     acls: &'request mut dyn Acls,
     /// The live policy's nonces. Clients get them from its responses, so a shadow policy checks proofs against the same
     /// ones.
@@ -183,6 +189,7 @@ fn decide(
         acls: outside.acls,
         kill_switch: outside.kill_switch,
         responses: outside.responses,
+        files: outside.files,
         generations: outside.generations,
         counter,
         elapsed: outside.elapsed,
@@ -246,7 +253,9 @@ fn would_decide(
     match decide(gateway, ports, head, outside, platform, &mut trail) {
         Decision::Refuse(_) => format!("would-refuse {}", trail.verdict),
         Decision::Forward(_) => "would-forward".to_owned(),
-        Decision::Send(..) | Decision::Publish(_) | Decision::Preflight(_) => "would-respond".to_owned(),
+        Decision::Send(..) | Decision::Respond(_) | Decision::Publish(_) | Decision::Preflight(_) => {
+            "would-respond".to_owned()
+        }
     }
 }
 

@@ -21,6 +21,12 @@ pub fn key_set_key(issuer_id: &str) -> String {
     format!("jwks/{issuer_id}")
 }
 
+/// KV: a file that the edge responds with, by its name.
+#[must_use]
+pub fn file_key(name: &str) -> String {
+    format!("files/{name}")
+}
+
 /// KV: an entry of the deny-list, by a digest in base64url of what it denies.
 #[must_use]
 pub fn deny_list_key(digest: &str) -> String {

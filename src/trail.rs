@@ -2,100 +2,17 @@
 //! is for tokens, cookies, queries or header values.
 
 mod recorded;
+mod step;
 
 use serde::Serialize;
 
 pub use recorded::Recorded;
+pub use step::Step;
 
 use crate::identity::Identity;
 use crate::identity::key_life::KeysNote;
 use crate::policy::{IssuerId, RouteId};
 use crate::time::UnixTime;
-
-/// The steps of the pipeline, in order. This is the only list of them: the log, refusals and `fastgate explain` use it,
-/// and the numbered list in `lib.rs` is compared with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum Step {
-    /// Reads the policy, the signing keys and the kill switch.
-    Configure,
-    /// Brings the request into canonical form.
-    Normalize,
-    /// Responds to preflights; checks which page opens a WebSocket.
-    Cors,
-    /// Finds the route.
-    Match,
-    /// Checks that the route is available.
-    Availability,
-    /// Checks where the client is.
-    Place,
-    /// Identifies the caller.
-    Identify,
-    /// Checks the caller against the route's requirements.
-    Authorize,
-    /// Checks the form of the request.
-    Inspect,
-    /// Counts the request against limits: the flood limit before identification, the route's limits here.
-    Throttle,
-    /// Gives the request the path and the fields that the origin receives.
-    Rewrite,
-    /// Reads the body, if the route bounds or signs it.
-    Content,
-    /// Looks a stored response up, if those of the route are stored.
-    Cache,
-    /// Signs the identity header.
-    Mint,
-    /// Forwards the request to the origin.
-    Forward,
-}
-
-impl Step {
-    /// Every step, in order.
-    pub const ALL: [Self; 15] = [
-        Self::Configure,
-        Self::Normalize,
-        Self::Cors,
-        Self::Match,
-        Self::Availability,
-        Self::Place,
-        Self::Identify,
-        Self::Authorize,
-        Self::Inspect,
-        Self::Throttle,
-        Self::Rewrite,
-        Self::Content,
-        Self::Cache,
-        Self::Mint,
-        Self::Forward,
-    ];
-
-    const fn bit(self) -> u16 {
-        1 << self as u16
-    }
-
-    /// The step as the log names it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Configure => "configure",
-            Self::Normalize => "normalize",
-            Self::Cors => "cors",
-            Self::Match => "match",
-            Self::Availability => "availability",
-            Self::Place => "place",
-            Self::Identify => "identify",
-            Self::Authorize => "authorize",
-            Self::Inspect => "inspect",
-            Self::Throttle => "throttle",
-            Self::Rewrite => "rewrite",
-            Self::Content => "content",
-            Self::Cache => "cache",
-            Self::Mint => "mint",
-            Self::Forward => "forward",
-        }
-    }
-}
 
 /// The log line of one request. These comments are the text of `docs/reference/log-line.md`.
 #[derive(Clone, Debug, Serialize)]
@@ -110,7 +27,8 @@ pub struct Trail {
     /// The id of the route.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub route: Option<RouteId>,
-    /// `forwarded`, `published`, `preflight` or the code of the refusal.
+    /// `forwarded`, `served` (a stored response), `responded` (as the route's `respond` says), `published`, `preflight` or
+    /// the code of the refusal.
     pub verdict: &'static str,
     /// On a route with `cache`: `hit`, `stale` (sent and renewed), or why it was forwarded: `uri-miss`, `stale`, `bypass`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -155,7 +73,7 @@ pub struct Trail {
     pub status: u16,
     /// How long steps took, in microseconds, in the order in which they ended. The steps that can take time have an entry:
     /// `configure` if it read a store, `place` if it asked an ACL, `identify` on routes that are not public, `throttle` if it counted (before
-    /// `identify` it is the flood limit), `content` if it read the body, `mint`, `forward`, and the step that refused.
+    /// `identify` it is the flood limit), `respond` if it read a file, `content` if it read the body, `mint`, `forward`, and the step that refused.
     /// The time of the steps before is part of an entry.
     pub steps: Vec<(Step, u64)>,
     /// The facts with which `fastgate diff --log` judges the request again; absent if the request has no canonical

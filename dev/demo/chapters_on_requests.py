@@ -22,6 +22,7 @@ FORGED = {"Fastgate-Identity": forged_identity("admin")}
 FORBIDDEN = problem("forbidden")
 PAGE, STRANGE_PAGE = {"Origin": "http://localhost:5173"}, {"Origin": "http://evil.example"}
 ASKS_TO_POST = {"Access-Control-Request-Method": "POST"}
+NO_CACHE, RESPONDED = header("Cache-Control", "no-cache"), logged("verdict", "responded")
 FIVE_PAGES = {"X-Pages": "5"}
 ONCE = {"Idempotency-Key": "1"}
 
@@ -80,6 +81,18 @@ LOOKS = Chapter(
         ),
     ),
 )
+OWN_RESPONSES = Chapter(
+    "What the edge responds itself",
+    (
+        Check("GET /robots.txt", 200, (header("Content-Type", "text/plain"), NO_CACHE)),
+        Check("HEAD /robots.txt", 200, (header("Content-Length", "33"),)),
+        Check("GET /about/us", 200, (header("Content-Type", "text/html"),), (RESPONDED,)),
+        Check("GET /about/logo.png", 404, (problem("not-found"),)),
+        Check("GET /health", 200, (member("edge", "up"), without("X-Instance"))),
+        Check(f"GET /products/{LANTERN}", 308, (header("Location", f"/items/{LANTERN}"),)),
+    ),
+)
+
 GERMAN = {"Accept-Language": "de"}
 STORED, MISSING = (
     header("Cache-Status", "fastgate; hit"),

@@ -14,6 +14,7 @@ use fastgate::ports::storage::{
     Backends, Clock, Incoming, KvStore, Leased, Outgoing, Platform, PopCache, Rates, Secrets, StoreError, Stored,
 };
 use fastgate::request::RequestHead;
+use fastgate::respond::AssumedFiles;
 use fastgate::sandbox::{ReceivedRequest, Sandbox};
 use fastgate::secret::Secret;
 use fastgate::store_keys::{POLICY_KEY, SIGNING_KEYS};
@@ -142,6 +143,7 @@ fn decide(sandbox: &mut Sandbox, stores: &Stores, path: &str, token: &str) -> St
         anonymizers: &|| None,
         body: &mut NoBody,
         responses: &mut NoResponses,
+        files: &mut AssumedFiles,
         acls: &mut NoAcls,
         elapsed: &|| 0,
         uptime: Duration::ZERO,

@@ -209,7 +209,8 @@ def test_a_route_that_the_author_did_not_mark_public_is_found(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     policy = json.loads((REPOSITORY / "policy.json").read_text())
-    policy["routes"][1] = {**policy["routes"][1], "access": "public"}
+    (me,) = (route for route in policy["routes"] if route["id"] == "read_me")
+    me["access"] = "public"
     policy["routes"].pop()
     altered = tmp_path / "policy.json"
     altered.write_text(json.dumps(policy))

@@ -807,6 +807,29 @@ def test_the_output_is_a_base_like_any_other(
     assert [route["id"] for route in json.loads(printed[1])["routes"]] == ["other", "get-me"]
 
 
+def test_responses_of_the_edge_stay_in_the_base_and_are_no_drift(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = shop / "base.json"
+    own = [
+        {"id": "robots", "path": "/robots.txt", "methods": ["GET"], "respond": {"file": "robots"}},
+        {"id": "moved", "path": "/me", "methods": ["GET"], "respond": {"redirect": "/"}},
+    ]
+    base.write_text(json.dumps({"routes": own}))
+    app = ["shop:app", "--app-dir", str(shop)]
+    assert main(["policy", *app, "--base", str(base)]) == 0
+    printed = capsys.readouterr().out
+    routes = json.loads(printed)["routes"]
+    assert routes[:2] == own  # the edge refuses two routes for the same requests
+    assert [route["id"] for route in routes] == ["robots", "moved", "get-me"]
+    base.write_text(printed)
+    assert main(["drift", *app, str(base)]) == 0
+    assert "no difference" in capsys.readouterr().out
+    base.write_text(json.dumps({"routes": own}))
+    assert main(["drift", *app, str(base)]) == 1
+    assert "/me: only the app serves it" in capsys.readouterr().out
+
+
 def test_output_of_an_app_on_import_is_not_part_of_the_policy(
     shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

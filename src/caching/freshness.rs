@@ -1,7 +1,7 @@
 //! Which responses are stored, and how long they may be sent (RFC 9111 §3, §4.2; RFC 5861).
 
 use super::directives::Directives;
-use super::http_date;
+use crate::conditional::http_date;
 use crate::headers::Headers;
 use crate::policy::CacheRule;
 use crate::time::{Seconds, UnixTime};

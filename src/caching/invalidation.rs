@@ -4,7 +4,7 @@ use super::freshness::FIRST_ERROR;
 use super::site::Site;
 use super::tags::Tags;
 use crate::headers::Headers;
-use crate::policy::{Policy, Route};
+use crate::policy::{Origin, Policy};
 use crate::rewrite::OriginTarget;
 use crate::route;
 
@@ -26,13 +26,13 @@ pub struct Invalidation {
 impl Invalidation {
     /// What the response to a request may make invalid; `None` if its method is safe, or if no responses are stored.
     #[must_use]
-    pub fn of(policy: &Policy, route: &Route, target: &OriginTarget) -> Option<Self> {
+    pub fn of(policy: &Policy, origin: &Origin, target: &OriginTarget) -> Option<Self> {
         let received = target.received();
         let is_safe = matches!(received.method(), "GET" | "HEAD" | "OPTIONS");
         if is_safe || !policy.routes().iter().any(|route| route.cache.is_some()) {
             return None;
         }
-        let tags = Tags::of(&route.origin);
+        let tags = Tags::of(origin);
         let is_stored = route::find_for(policy, received.path(), "GET").is_ok_and(|route| route.cache.is_some());
         let site = Site { scheme: received.scheme(), host: received.host() };
         let own = is_stored.then(|| site.requested(received.path().encoded(), received.query()));

@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 use crate::digest::add_parts;
 use crate::headers::Headers;
 use crate::identity::{Caller, Identity};
-use crate::policy::{Access, CacheRule, Route, SharedFact};
+use crate::policy::{Access, CacheRule, Origin, Route, SharedFact};
 use crate::rewrite::OriginTarget;
 
 /// The first part of every digest. It changes if the form of what is stored changes.
@@ -31,7 +31,7 @@ impl CacheKey {
     ) -> Option<Self> {
         let mut parts = Parts(Sha256::new());
         parts.text(FORM);
-        parts.route(route, rule);
+        parts.route(route, route.origin()?, rule);
         parts.text(&generation.to_string());
         let received = target.received();
         for part in [received.scheme(), received.host(), target.path().encoded(), received.query()] {
@@ -79,7 +79,7 @@ impl Parts {
     }
 
     /// What the response depends on besides the request: another policy has other keys.
-    fn route(&mut self, route: &Route, rule: &CacheRule) {
+    fn route(&mut self, route: &Route, origin: &Origin, rule: &CacheRule) {
         // The signed header names the route, and the scopes that it requires.
         self.text(route.id.as_str());
         let required = match &route.access {
@@ -90,8 +90,8 @@ impl Parts {
         self.list(&route.forward.claims.keys().collect::<Vec<_>>());
         self.text(route.template.as_str());
         self.text(route.template_at_origin().as_str());
-        self.text(&route.origin.backend);
-        self.text(route.origin.audience.as_str());
+        self.text(&origin.backend);
+        self.text(origin.audience.as_str());
         let edits = &route.request_fields;
         self.fields(&edits.set);
         self.list(&edits.remove);

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use super::conditions::Conditions;
 use super::key::CacheKey;
 use super::tags::Tags;
+use crate::conditional::Conditions;
 use crate::policy::{CacheRule, Route, SharedFact};
 use crate::request::{Content, Target};
 use crate::rewrite::OriginTarget;
@@ -34,7 +34,7 @@ impl Plan {
         let route = cleared.route();
         let rule = route.cache.as_ref().filter(|_| is_retrieval(target.received()))?;
         let key = generation.and_then(|number| CacheKey::of(route, rule, cleared.caller(), target, number));
-        let tags = Tags::of(&route.origin);
+        let tags = Tags::of(route.origin()?);
         Some(Self {
             key: key.filter(|_| !has_body(target.received().content())),
             rule: Arc::clone(rule),

@@ -1,9 +1,9 @@
 //! The response that a client gets: a stored one, or what the conditions of the request leave of one.
 
-use super::conditions::{Part, of_not_modified};
 use super::entry::Entry;
 use super::plan::Plan;
 use super::status::Handled;
+use crate::conditional::{Part, Reduced};
 use crate::headers::Headers;
 use crate::time::UnixTime;
 
@@ -51,32 +51,8 @@ impl Selected {
 impl Served {
     /// This response with what the conditions of the request leave of it. The whole content has `length` bytes.
     pub(super) fn for_client(self, plan: &Plan, length: Option<u64>) -> Self {
-        let Self { status, mut fields, .. } = self;
-        let (conditions, is_head) = (&plan.conditions, plan.is_head);
-        if conditions.are_met_by_client(status, &fields) {
-            let kept: Headers = ["age", "cache-status"].iter().flat_map(|name| all(&fields, name)).collect();
-            let fields = of_not_modified(&fields).iter().chain(kept.iter()).collect();
-            return Self { status: 304, fields, part: Part::Nothing, selection: None, length: None };
-        }
-        if is_head {
-            return Self { status, fields, part: Part::Nothing, selection: None, length };
-        }
-        match conditions.part(status, &fields, length) {
-            Ok(Part::Range { first, last }) => {
-                fields.append("content-range", format!("bytes {first}-{last}/{}", length.unwrap_or_default()));
-                let length = Some((last - first).saturating_add(1));
-                Self { status: 206, fields, part: Part::Range { first, last }, selection: None, length }
-            }
-            Ok(part) => Self { status, fields, part, selection: None, length },
-            Err(()) => {
-                let mut fields: Headers = all(&fields, "cache-status").collect();
-                fields.append("content-range", format!("bytes */{}", length.unwrap_or_default()));
-                Self { status: 416, fields, part: Part::Nothing, selection: None, length: Some(0) }
-            }
-        }
+        let Reduced { status, fields, part, length } =
+            plan.conditions.reduce(self.status, self.fields, length, plan.is_head);
+        Self { status, fields, part, selection: None, length }
     }
-}
-
-fn all<'fields>(fields: &'fields Headers, name: &'fields str) -> impl Iterator<Item = (&'fields str, &'fields [u8])> {
-    fields.all(name).map(move |value| (name, value))
 }

@@ -1,6 +1,5 @@
 //! What becomes of the origin's response to a request whose responses may be stored.
 
-use super::conditions::Part;
 use super::entry::Entry;
 use super::freshness::{FAILURES, Lifetimes, NotStored};
 use super::key::CacheKey;
@@ -8,6 +7,7 @@ use super::plan::Plan;
 use super::served::{Selected, Served};
 use super::status::Handled;
 use super::tags::TAG_FIELD;
+use crate::conditional::Part;
 use crate::headers::{Headers, response_fields};
 use crate::time::{Seconds, UnixTime};
 

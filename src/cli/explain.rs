@@ -105,7 +105,7 @@ fn run(arguments: &Explain) -> Result<ExitCode, String> {
     Ok(match outcome.decision {
         _ if outcome.missing.is_some() => ExitCode::from(2),
         Decision::Refuse(_) => ExitCode::FAILURE,
-        Decision::Forward(_) | Decision::Send(..) | Decision::Publish(_) | Decision::Preflight(_) => ExitCode::SUCCESS,
+        _ => ExitCode::SUCCESS,
     })
 }
 
@@ -203,6 +203,7 @@ fn to_json(outcome: &Outcome) -> Value {
             ("forward", json!({ "backend": grant.backend(), "method": grant.method(), "path": grant.path_and_query() }))
         }
         Decision::Send(served, _) => ("status", json!(served.status)),
+        Decision::Respond(own) => ("status", json!(own.status)),
         Decision::Publish(_) => ("status", json!(200)),
         Decision::Preflight(_) => ("status", json!(204)),
     };
@@ -231,7 +232,7 @@ fn print(outcome: &Outcome) {
         Decision::Refuse(problem) => {
             printer::line(format_args!("refused: {} ({})", outcome.trail.verdict, problem.status()));
         }
-        Decision::Send(..) | Decision::Publish(_) | Decision::Preflight(_) => {
+        Decision::Send(..) | Decision::Respond(_) | Decision::Publish(_) | Decision::Preflight(_) => {
             printer::line(format_args!("the edge responds: {}", outcome.trail.verdict));
         }
     }

@@ -19,6 +19,7 @@ use fastgate::identity::signature_cache::NoSignatureCache;
 use fastgate::mint::{SigningKeys, SigningKeysError, new_signing_keys};
 use fastgate::policy::Policy;
 use fastgate::request::RequestHead;
+use fastgate::respond::AssumedFiles;
 use fastgate::time::UnixTime;
 use fastgate::trail::{Step, Trail};
 
@@ -139,6 +140,7 @@ impl Offline {
             body: &mut DeclaredBody::of(&headers),
             kill_switch: &KillSwitch::default(),
             responses: &mut NoResponses,
+            files: &mut AssumedFiles,
             generations: Some(&Generations::default()),
             counter: &mut self.counts,
             sources: Sources {

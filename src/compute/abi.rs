@@ -8,7 +8,7 @@ use std::time::Duration;
 use fastgate::headers::Headers;
 use fastly::handle::{BodyHandle, RequestHandle, ResponseHandle};
 use fastly_shared::FastlyStatus;
-use fastly_sys::{fastly_async_io, fastly_http_downstream, fastly_http_req, fastly_http_resp};
+use fastly_sys::{fastly_async_io, fastly_http_body, fastly_http_downstream, fastly_http_req, fastly_http_resp};
 
 /// The call failed. What it was for cannot be decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,6 +138,14 @@ pub(super) fn remove(response: &ResponseHandle, name: &str) -> Result<(), AbiErr
     // SAFETY: the handle is open; the pointer and the length describe `name`, which outlives the call.
     let status = unsafe { fastly_http_resp::header_remove(response.as_u32(), name.as_ptr(), name.len()) };
     status.result().map_err(|_| AbiError)
+}
+
+/// The length of a body in bytes, if the platform knows it before it is read.
+pub(super) fn known_length(body: &BodyHandle) -> Option<u64> {
+    let mut length = 0;
+    // SAFETY: the handle is not closed: it stays with `body`, which is borrowed; `length` is a valid place for a number.
+    let status = unsafe { fastly_http_body::known_length(body.as_u32(), &raw mut length) };
+    status.result().ok().map(|()| length)
 }
 
 /// Waits for the next request of this sandbox, at most `timeout`. `None` if there is none, and the sandbox has to end. The

@@ -5,6 +5,7 @@ pub(super) mod acls;
 mod backend;
 pub(super) mod bounded;
 mod erl;
+pub(super) mod files;
 mod kv;
 mod pop_cache;
 pub(super) mod responses;

@@ -5,6 +5,7 @@ use crate::headers::Headers;
 use crate::mint::Grant;
 use crate::problem::Problem;
 use crate::refusal::Refusal;
+use crate::respond::OwnResponse;
 use crate::trail::Trail;
 
 /// The decision on a request.
@@ -14,6 +15,8 @@ pub enum Decision {
     Forward(Box<Grant>),
     /// A stored response is sent. Afterwards this request is forwarded, to renew it.
     Send(Box<Served>, Option<Box<Grant>>),
+    /// The edge responds as the route says.
+    Respond(Box<OwnResponse>),
     /// The edge responds with a document that it publishes.
     Publish(Publication),
     /// The edge responds to a CORS preflight with these fields.

@@ -6,6 +6,7 @@ use crate::client::Client;
 use crate::content::Body;
 use crate::identity::Sources;
 use crate::place::Acls;
+use crate::respond::Files;
 use crate::throttle::Counter;
 use crate::time::UnixTime;
 
@@ -29,6 +30,8 @@ pub struct Environment<'outside> {
     pub responses: &'outside mut dyn ResponseCache,
     /// The purge generations; `None` if they cannot be read: then no stored response is used.
     pub generations: Option<&'outside Generations>,
+    /// The files that the edge responds with.
+    pub files: &'outside mut dyn Files,
     /// The counts of limits.
     pub counter: &'outside mut dyn Counter,
     /// Microseconds since the request arrived. Only the trail uses them.

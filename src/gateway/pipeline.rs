@@ -1,6 +1,8 @@
 //! The steps of the pipeline, one method each. A method calls the module of its step and records the outcome; it
 //! decides nothing itself.
 
+mod respond;
+
 use super::decision::{Decision, Publication, refuse};
 use super::environment::Environment;
 use super::record::{record_count, would_refuse};
@@ -17,7 +19,7 @@ use crate::identity::{Caller, Seen, identify};
 use crate::inspect::{Inspected, inspect};
 use crate::mint::{Grant, MintInput, Minter};
 use crate::place::{self, Admitted};
-use crate::policy::{Access, Captures, Edge, Policy, Route};
+use crate::policy::{Access, Captures, Edge, Origin, Policy, Route};
 use crate::refusal::Refusal;
 use crate::request::{RequestHead, Target, normalize};
 use crate::response::ResponseFields;
@@ -213,8 +215,8 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
     }
 
     /// The choice between a stored response and the origin, if responses are stored.
-    pub(super) fn cache(&mut self, cleared: &Cleared<'_>, target: &OriginTarget) -> Option<Choice> {
-        let generation = self.outside.generations.map(|known| known.of(&cleared.route().origin));
+    pub(super) fn cache(&mut self, cleared: &Cleared<'_>, origin: &Origin, target: &OriginTarget) -> Option<Choice> {
+        let generation = self.outside.generations.map(|known| known.of(origin));
         let plan = Plan::of(cleared, target, generation)?;
         self.trail.note(Step::Cache, || plan.to_string());
         let choice = choose(plan, self.outside.responses, self.outside.now);
@@ -226,19 +228,19 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
 
     pub(super) fn mint(
         &mut self,
-        policy: &Policy,
-        minter: &Minter,
+        (policy, minter): (&Policy, &Minter),
         cleared: &Cleared<'_>,
+        origin: &Origin,
         target: &OriginTarget,
         body: &CheckedBody,
     ) -> Result<Grant, Refusal> {
         let client = self.outside.client;
         let now = if self.trail.measured() < LATE { self.outside.now } else { (self.outside.clock)() };
         let request_id = &self.trail.request_id;
-        let grant = minter.mint(&MintInput { edge: self.edge, cleared, target, body, client, now, request_id })?;
-        let grant = grant.with_invalidation(Invalidation::of(policy, cleared.route(), target));
-        let audience = &cleared.route().origin.audience;
-        self.trail.note(Step::Mint, || format!("for audience \"{audience}\": {}", grant.path_and_query()));
+        let grant =
+            minter.mint(&MintInput { edge: self.edge, cleared, origin, target, body, client, now, request_id })?;
+        let grant = grant.with_invalidation(Invalidation::of(policy, origin, target));
+        self.trail.note(Step::Mint, || format!("for audience \"{}\": {}", origin.audience, grant.path_and_query()));
         self.timed(Step::Mint);
         Ok(grant)
     }
@@ -250,6 +252,10 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
             Decision::Send(mut served, renews) => {
                 served.fields = self.response.apply_to_origin(&served.fields);
                 ("served", Decision::Send(served, renews))
+            }
+            Decision::Respond(mut own) => {
+                own.fields = self.response.apply_to_origin(&own.fields);
+                ("responded", Decision::Respond(own))
             }
             Decision::Preflight(fields) => ("preflight", Decision::Preflight(self.response.apply(&fields))),
             Decision::Publish(Publication { fields, body }) => {

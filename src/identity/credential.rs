@@ -72,7 +72,7 @@ impl<'policy, 'request> Credential<'policy, 'request> {
     /// # Errors
     /// [`TokenError::Audience`] if it names no audience that the route accepts.
     pub(super) fn check_resource(&self, route: &Route) -> Result<(), TokenError> {
-        let (issuer, foreign) = (self.issuer(), &route.origin.foreign_resources);
+        let (issuer, foreign) = (self.issuer(), route.foreign_resources());
         token_rules::check_resource(self.claims(), issuer, route.audiences_of(issuer), foreign)
     }
 

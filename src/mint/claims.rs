@@ -14,7 +14,7 @@ use crate::content::{CheckedBody, ContentDigest};
 use crate::digest::sha256;
 use crate::identity::binding::Binding;
 use crate::identity::{Caller, Identity};
-use crate::policy::{Access, Edge, SharedFact};
+use crate::policy::{Access, Edge, Origin, SharedFact};
 use crate::rewrite::OriginTarget;
 use crate::throttle::Cleared;
 use crate::time::UnixTime;
@@ -96,6 +96,8 @@ pub struct MintInput<'request> {
     pub edge: &'request Edge,
     /// The caller and the route that it may use.
     pub cleared: &'request Cleared<'request>,
+    /// The origin that receives it.
+    pub origin: &'request Origin,
     /// The request as the origin receives it.
     pub target: &'request OriginTarget,
     /// The body, read as far as the route requires.
@@ -114,7 +116,7 @@ impl<'request> EdgeClaims<'request> {
     /// # Errors
     /// [`MintError::ClaimNotForwardable`] if a forwarded claim could not arrive unchanged.
     pub(super) fn of(input: &MintInput<'request>) -> Result<Self, MintError> {
-        let &MintInput { edge, cleared, target, body, client, now, request_id } = input;
+        let &MintInput { edge, cleared, origin, target, body, client, now, request_id } = input;
         let route = cleared.route();
         let rule = shared_by(route, target);
         let of_audience = |fact: &SharedFact| rule.is_none_or(|rule| rule.audience.contains(fact));
@@ -130,7 +132,7 @@ impl<'request> EdgeClaims<'request> {
         let token = identity.map(|identity| Forwarded::of(identity, edge, route, rule)).transpose()?;
         Ok(Self {
             iss: &edge.issuer,
-            aud: route.origin.audience.as_str(),
+            aud: origin.audience.as_str(),
             iat: now,
             exp: now.plus(edge.identity_lifetime),
             txn: request_id,

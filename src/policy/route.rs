@@ -5,6 +5,7 @@ pub(super) mod document;
 pub(super) mod read;
 mod shared_responses;
 pub(super) mod tree;
+mod without_origin;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use super::limits::Limit;
 use super::origin::Origin;
 use super::pattern::PathTemplate;
 use super::places::Place;
+use super::respond::Respond;
 use crate::client::Fact;
 use crate::json_form::strings;
 
@@ -41,8 +43,8 @@ pub struct Route {
     pub template: PathTemplate,
     /// Its methods.
     pub methods: Vec<MethodName>,
-    /// The origin that serves it.
-    pub origin: Arc<Origin>,
+    /// What responds to its requests.
+    pub responder: Responder,
     /// The group that it belongs to.
     pub group: Option<Arc<Group>>,
     /// The template of the path at the origin, if it differs.
@@ -90,7 +92,7 @@ impl Route {
     /// empty. Without `token_audiences` it is the resource of the origin, if the issuer knows that (RFC 8707 §2).
     #[must_use]
     pub fn audiences_of(&self, issuer: &Issuer) -> &[Audience] {
-        match &self.origin.resource {
+        match self.origin().and_then(|origin| origin.resource.as_ref()) {
             Some(resource) if self.token_audiences.is_empty() && issuer.audiences.contains(resource) => {
                 std::slice::from_ref(resource)
             }
@@ -101,7 +103,25 @@ impl Route {
     /// The resource that it belongs to, if its origin has one of its own (RFC 9728 §1.2).
     #[must_use]
     pub fn resource(&self) -> Option<&str> {
-        self.origin.resource.as_ref().map(Audience::as_str)
+        self.origin()?.resource.as_ref().map(Audience::as_str)
+    }
+
+    /// The resources that it does not belong to. A token that names only those is not for this route.
+    #[must_use]
+    pub fn foreign_resources(&self) -> &[Audience] {
+        match &self.responder {
+            Responder::Origin(origin) => &origin.foreign_resources,
+            Responder::Edge { foreign_resources, .. } => foreign_resources,
+        }
+    }
+
+    /// The origin that responds; `None` if the edge does.
+    #[must_use]
+    pub const fn origin(&self) -> Option<&Arc<Origin>> {
+        match &self.responder {
+            Responder::Origin(origin) => Some(origin),
+            Responder::Edge { .. } => None,
+        }
     }
 
     /// Whether a place of this route tests `fact`.
@@ -109,6 +129,20 @@ impl Route {
     pub fn tests(&self, fact: Fact) -> bool {
         self.from.iter().any(|place| place.deny.iter().chain(&place.allow).any(|test| test.fact() == fact))
     }
+}
+
+/// What responds to the requests of a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Responder {
+    /// An origin.
+    Origin(Arc<Origin>),
+    /// The edge.
+    Edge {
+        /// Its response.
+        respond: Respond,
+        /// The resources of all origins.
+        foreign_resources: Vec<Audience>,
+    },
 }
 
 /// Who may call a route.

@@ -17,6 +17,7 @@ use crate::mint::MintError;
 use crate::place::PlaceError;
 use crate::refusal::{ClosedError, OriginError, Refusal};
 use crate::request::RequestError;
+use crate::respond::RespondError;
 use crate::response::ResponseFields;
 use crate::route::RouteError;
 use crate::throttle::{ThrottleError, ratelimit_fields};
@@ -44,7 +45,9 @@ impl From<&Refusal> for Problem {
                 | RequestError::TooManySubprotocols => plain(Kind::HeaderFieldsTooLarge),
                 RequestError::BearerSubprotocol => challenge(Kind::BadRequest, Challenge::because("invalid_request")),
             },
-            Refusal::Route(RouteError::NoRoute) => plain(Kind::NotFound),
+            Refusal::Route(RouteError::NoRoute) | Refusal::Respond(RespondError::NoFile { .. }) => {
+                plain(Kind::NotFound)
+            }
             Refusal::Route(RouteError::MethodNotAllowed { allowed }) => {
                 with(Kind::MethodNotAllowed, vec![("allow", allowed.join(", "))])
             }
@@ -123,6 +126,7 @@ impl From<&Refusal> for Problem {
                 | IdentityError::UsedProofs(_),
             )
             | Refusal::Availability(AvailabilityError::SwitchedOff)
+            | Refusal::Respond(RespondError::Unreadable { .. })
             | Refusal::Throttle(ThrottleError::Unreachable { .. })
             | Refusal::Mint(MintError::SigningFailed | MintError::NoExchangeKey { .. })
             | Refusal::Closed(

@@ -33,6 +33,7 @@ mod opaque;
 mod origins;
 mod paths;
 mod provider;
+mod respond;
 mod revoked;
 mod rules;
 mod sandbox;

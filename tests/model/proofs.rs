@@ -107,6 +107,7 @@ impl Caller {
             client: Client { address: Some([192, 0, 2, 7].into()), ..Client::default() },
             anonymizers: &|| None,
             responses: &mut NoResponses,
+            files: &mut fastgate::respond::AssumedFiles,
             body: &mut NoBody,
             acls: &mut NoAcls,
             elapsed: &|| 0,

@@ -10,6 +10,7 @@ use fastgate::headers::Headers;
 use fastgate::place::{AclAction, AclUnavailable, Acls};
 use fastgate::ports::storage::Clock as _;
 use fastgate::request::RequestHead;
+use fastgate::respond::AssumedFiles;
 use fastgate::sandbox::{ReceivedRequest, Sandbox};
 use fastgate::store_keys::{POLICY_KEY, SHADOW_KEY, SWITCH_KEY};
 use fastgate::trail::Trail;
@@ -119,6 +120,7 @@ impl Run {
             client: Client { address: Some([192, 0, 2, 7].into()), ..Client::default() },
             anonymizers: &|| None,
             responses: &mut NoResponses,
+            files: &mut AssumedFiles,
             body: &mut body,
             acls: &mut NoAcls,
             elapsed: &|| 0,

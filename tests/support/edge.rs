@@ -163,7 +163,7 @@ fn write_manifest(folder: &Path, stores: &Stores) -> String {
     for (index, (key, value)) in stores.kv.iter().flatten().enumerate() {
         let path = file(&format!("kv-{index}"), value);
         let note = stores.kv_notes.iter().find(|(noted, _)| noted == key);
-        let note = note.map_or_else(String::new, |(_, note)| format!("metadata = \"{note}\"\n"));
+        let note = note.map_or_else(String::new, |(_, note)| format!("metadata = {note:?}\n"));
         write!(manifest, "[[local_server.kv_stores.fastgate]]\nkey = \"{key}\"\nfile = \"{path}\"\n{note}").unwrap();
     }
     if stores.kv.as_ref().is_some_and(Vec::is_empty) {

@@ -16,6 +16,7 @@ use fastgate::identity::{KeySource, KeysUnavailable, Sources, Wanted};
 use fastgate::place::{AclAction, AclUnavailable, Acls};
 use fastgate::policy::limits::Limit;
 use fastgate::policy::{Introspection, Issuer};
+use fastgate::respond::{Files, FilesError, OpenFile};
 use fastgate::secret::Secret;
 use fastgate::throttle::{Counter, CounterUnreachable, Taken, Window};
 use fastgate::time::{Seconds, UnixTime};
@@ -30,6 +31,7 @@ pub(crate) struct Fakes {
     pub(crate) counter: FakeCounter,
     pub(crate) body: FakeBody,
     pub(crate) responses: FakeResponses,
+    pub(crate) files: FakeFiles,
     signatures: NoSignatureCache,
 }
 
@@ -45,6 +47,7 @@ impl Fakes {
             counter: FakeCounter::default(),
             body: FakeBody::of(b""),
             responses: FakeResponses::default(),
+            files: FakeFiles::default(),
             signatures: NoSignatureCache,
         }
     }
@@ -64,8 +67,8 @@ impl Fakes {
             used_proofs: &mut self.used_proofs,
             nonces,
         };
-        let Self { acls, counter, body, responses, .. } = self;
-        (sources, Others { acls, counter, body, responses })
+        let Self { acls, counter, body, responses, files, .. } = self;
+        (sources, Others { acls, counter, body, responses, files })
     }
 }
 
@@ -75,6 +78,41 @@ pub(crate) struct Others<'fakes> {
     pub(super) counter: &'fakes mut FakeCounter,
     pub(super) body: &'fakes mut FakeBody,
     pub(super) responses: &'fakes mut FakeResponses,
+    pub(super) files: &'fakes mut FakeFiles,
+}
+
+/// Files: metadata and content by key.
+#[derive(Default)]
+pub(crate) struct FakeFiles {
+    pub(crate) stored: BTreeMap<String, (String, String)>,
+    /// The keys that were looked up.
+    pub(crate) looked_up: Vec<String>,
+    pub(crate) is_broken: bool,
+    opened: String,
+}
+
+impl FakeFiles {
+    pub(crate) fn store(&mut self, key: &str, metadata: &str, content: &str) {
+        self.stored.insert(key.to_owned(), (metadata.to_owned(), content.to_owned()));
+    }
+}
+
+impl Files for FakeFiles {
+    fn open(&mut self, keys: &[String]) -> Result<Option<OpenFile>, FilesError> {
+        self.looked_up.extend_from_slice(keys);
+        if self.is_broken {
+            return Err(FilesError("the store is down".to_owned()));
+        }
+        let found = keys.iter().enumerate().find_map(|(number, key)| Some((number, self.stored.get(key)?)));
+        let Some((number, (metadata, content))) = found else { return Ok(None) };
+        self.opened.clone_from(content);
+        let length = u64::try_from(content.len()).ok();
+        Ok(Some(OpenFile { number, metadata: metadata.clone().into_bytes(), length }))
+    }
+
+    fn digest(&mut self) -> Result<([u8; 32], u64), FilesError> {
+        Ok((hmac_sha256::Hash::hash(self.opened.as_bytes()), self.opened.len() as u64))
+    }
 }
 
 /// Stored responses. The clock of the cache is set by the tests.

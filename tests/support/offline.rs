@@ -80,6 +80,7 @@ impl Gate {
             acls: others.acls,
             kill_switch: &self.kill_switch,
             responses: others.responses,
+            files: others.files,
             generations: self.generations.as_ref(),
             counter: others.counter,
             elapsed: &|| elapsed.replace(elapsed.get() + 10) + 10,

@@ -49,7 +49,7 @@ pub(crate) fn policy(edge: SocketAddr, issuer: &str) -> Value {
         json!({ "backend": "echo", "audience": "tools", "resource": format!("http://{edge}/mcp") });
     policy["edge"].as_object_mut().unwrap().remove("flood_limit");
     let routes = policy["routes"].as_array_mut().unwrap();
-    for route in &mut *routes {
+    for route in routes.iter_mut().filter(|route| route.get("respond").is_none()) {
         route["origin"] = json!("demo");
         route.as_object_mut().unwrap().remove("issuers");
     }

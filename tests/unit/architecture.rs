@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::import_cycles::{absolute, module_path, paths};
 
 /// The modules in the order of the pipeline: each imports only from those before it.
-const MODULES: [&str; 18] = [
+const MODULES: [&str; 19] = [
     "policy",
     "response",
     "request",
@@ -19,6 +19,7 @@ const MODULES: [&str; 18] = [
     "authorize",
     "inspect",
     "throttle",
+    "respond",
     "rewrite",
     "content",
     "caching",
@@ -28,7 +29,8 @@ const MODULES: [&str; 18] = [
     "sandbox",
 ];
 /// The modules that every module may import, and their own imports.
-const FOUNDATIONS: [(&str, &[&str]); 9] = [
+const FOUNDATIONS: [(&str, &[&str]); 10] = [
+    ("conditional", &["headers", "time"]),
     ("digest", &[]),
     ("headers", &[]),
     ("json_form", &[]),
@@ -50,6 +52,7 @@ const REFUSAL: &[&str] = &[
     "mint",
     "place",
     "request",
+    "respond",
     "rewrite",
     "route",
     "throttle",
@@ -67,6 +70,7 @@ const PROBLEM: &[&str] = &[
     "place",
     "refusal",
     "request",
+    "respond",
     "response",
     "rewrite",
     "route",
@@ -81,7 +85,7 @@ const CONFINED: [(&str, &[&str]); 8] = [
     ("clap", &["cli"]),
     ("jwt_simple", &["identity/sample_token"]), // only on the host
     ("StatusCode", &["compute"]),
-    ("SystemTime", &["compute", "cli", "caching/http_date"]),
+    ("SystemTime", &["compute", "cli", "conditional/http_date"]),
     ("Instant", &["compute"]),
     ("getrandom", &["compute", "mint/okp"]), // for new keys
 ];

@@ -34,6 +34,7 @@ mod provider;
 mod random;
 mod references;
 mod request;
+mod responses;
 mod routing;
 mod rules;
 mod samples;

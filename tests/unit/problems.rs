@@ -18,6 +18,7 @@ use fastgate::policy::Authentication;
 use fastgate::problem::{Kind, Problem};
 use fastgate::refusal::{ClosedError, OriginError, Refusal};
 use fastgate::request::{CanonicalPath, RequestError};
+use fastgate::respond::RespondError;
 use fastgate::route::RouteError;
 use serde_json::Value;
 
@@ -61,6 +62,14 @@ fn table() -> Vec<Row> {
         (RequestError::TargetMalformed.into(), 400, "bad-request", None, "target-malformed"),
         (RequestError::PathAmbiguous(ambiguity).into(), 400, "bad-request", None, "path-ambiguous"),
         (RouteError::NoRoute.into(), 404, "not-found", None, "no-route"),
+        (RespondError::NoFile { name: String::new() }.into(), 404, "not-found", None, "file-missing"),
+        (
+            RespondError::Unreadable { name: String::new(), cause: String::new() }.into(),
+            503,
+            "unavailable",
+            Some(("retry-after", "5")),
+            "file-unreadable",
+        ),
         (
             RouteError::MethodNotAllowed { allowed: vec!["GET", "PUT"] }.into(),
             405,

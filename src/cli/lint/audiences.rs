@@ -57,7 +57,8 @@ fn shared(policy: &Policy) -> impl Iterator<Item = Lint> {
     policy.issuers().filter(|issuer| issuer.audiences.len() > 1).filter_map(|issuer| {
         let reached = policy.routes().iter().filter(|route| route.access.accepts(issuer.id.as_str()));
         let unrestricted = reached.filter(|route| route.audiences_of(issuer).is_empty());
-        let origins: BTreeSet<&str> = unrestricted.map(|route| route.origin.audience.as_str()).collect();
+        let origins: BTreeSet<&str> =
+            unrestricted.filter_map(Route::origin).map(|origin| origin.audience.as_str()).collect();
         (origins.len() > 1).then(|| Lint {
             at: format!("$.issuers.{}.audiences", issuer.id),
             what: format!(

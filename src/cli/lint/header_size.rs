@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use fastgate::mint::MAX_IDENTITY_BYTES;
-use fastgate::policy::{Access, Forward, Issuer, Policy, Route};
+use fastgate::policy::{Access, Forward, Issuer, Origin, Policy, Route};
 use serde_json::{Value, json};
 
 use super::hint::Lint;
@@ -61,10 +61,16 @@ pub(super) fn header_size(policy: &Policy) -> Option<Lint> {
 fn longest<'policy>(policy: &'policy Policy, route: &Route) -> Option<Estimate<'policy>> {
     let accepted =
         policy.issuers().filter(|issuer| route.access != Access::Public && route.access.accepts(issuer.id.as_str()));
-    accepted.map(|issuer| estimate(policy, route, issuer)).max_by_key(|estimate| estimate.bytes)
+    let origin = route.origin()?;
+    accepted.map(|issuer| estimate(policy, route, origin, issuer)).max_by_key(|estimate| estimate.bytes)
 }
 
-fn estimate<'policy>(policy: &'policy Policy, route: &Route, issuer: &'policy Issuer) -> Estimate<'policy> {
+fn estimate<'policy>(
+    policy: &'policy Policy,
+    route: &Route,
+    origin: &Origin,
+    issuer: &'policy Issuer,
+) -> Estimate<'policy> {
     let edge = policy.edge();
     let group = route.group.as_ref().map(|group| &group.forward);
     let lists = || Forward::added_up(&edge.forward, &issuer.forward, group, &route.forward);
@@ -74,7 +80,7 @@ fn estimate<'policy>(policy: &'policy Policy, route: &Route, issuer: &'policy Is
         lists().flat_map(|list| list.claims.keys()).map(|name| (name.as_str(), text(CLAIM))).collect();
     let groups = lists().any(|list| list.groups);
     let payload = json!({
-        "iss": edge.issuer, "req_wl": edge.issuer, "aud": route.origin.audience.as_str(),
+        "iss": edge.issuer, "req_wl": edge.issuer, "aud": origin.audience.as_str(),
         "iat": 1_000_000_000, "exp": 1_000_000_000, "txn": text(34), "sub": text(ID), "scope": text(SCOPES),
         "tctx": {
             "route": route.id.as_str(), "template": route.template_at_origin().as_str(), "method": "DELETE",

@@ -5,12 +5,14 @@ use fastgate::gateway::Publication;
 use fastgate::headers::{Headers, response_fields};
 use fastgate::problem::Problem;
 use fastgate::refusal::{OriginError, Refusal};
+use fastgate::respond::{Content as OwnContent, OwnResponse};
 use fastgate::response::ResponseFields;
 use fastly::handle::{BodyHandle, ResponseHandle};
 use fastly::http::{FramingHeadersMode, StatusCode, Version};
 
 use super::copy::Copy;
 use crate::compute::abi::{self, AbiError};
+use crate::compute::platform::files::StoredFiles;
 
 /// The status of a response that has no content, and no length (RFC 9110 §8.6).
 const NO_CONTENT: u16 = 204;
@@ -59,9 +61,13 @@ impl Response {
 
     /// A response of which the length is known, or whose length the platform does not need.
     pub(super) fn of_length(served: &Served, content: Content) -> Self {
-        let fields: Headers = served.fields.iter().filter(|(name, _)| *name != "content-length").collect();
-        let mut response = Self { content, ..Self::new(served.status, &fields, BodyHandle::new()) };
-        if let Some(length) = served.length.filter(|_| ![NO_CONTENT, NOT_MODIFIED].contains(&served.status)) {
+        Self::framed(served.status, &served.fields, served.length, content)
+    }
+
+    fn framed(status: u16, fields: &Headers, length: Option<u64>, content: Content) -> Self {
+        let fields: Headers = fields.iter().filter(|(name, _)| *name != "content-length").collect();
+        let mut response = Self { content, ..Self::new(status, &fields, BodyHandle::new()) };
+        if let Some(length) = length.filter(|_| ![NO_CONTENT, NOT_MODIFIED].contains(&status)) {
             let framed = abi::append(&response.handle, "content-length", length.to_string().as_bytes());
             if framed.is_ok() {
                 response.handle.set_framing_headers_mode(FramingHeadersMode::ManuallyFromHeaders);
@@ -84,6 +90,15 @@ impl Response {
 /// A refusal, as the client sees it.
 pub(in crate::compute) fn problem(problem: &Problem) -> Response {
     Response::new(problem.status(), &problem.headers(), BodyHandle::from(problem.body()))
+}
+
+/// A response of the edge itself; `None` if the content of its file cannot be read any more.
+pub(in crate::compute) fn own(own: &OwnResponse, files: &mut StoredFiles) -> Option<Response> {
+    let content = match &own.content {
+        OwnContent::Bytes(bytes) => BodyHandle::from(bytes.as_slice()),
+        OwnContent::File(part) => files.content(*part)?,
+    };
+    Some(Response::framed(own.status, &own.fields, own.length, Content::Whole(content)))
 }
 
 /// A document that the edge publishes.

@@ -27,7 +27,7 @@ impl KvStore for LinkedKv {
     }
 }
 
-fn open() -> Result<KVStore, StoreError> {
+pub(super) fn open() -> Result<KVStore, StoreError> {
     let missing = || StoreError(format!("there is no KV store \"{STORE}\" linked to this service"));
     KVStore::open(STORE).map_err(|error| broken(&error))?.ok_or_else(missing)
 }

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use fastgate::caching::{CacheKey, Insertion, Part, ResponseCache, Selection};
+use fastgate::caching::{CacheKey, Insertion, ResponseCache, Selection};
+use fastgate::conditional::Part;
 use fastgate::time::Seconds;
 use fastly::cache::core::{self, CacheError, Found, PendingTransaction, Transaction};
 use fastly::handle::BodyHandle;

@@ -3,6 +3,7 @@
 use crate::policy::cache::fault::CacheFault;
 use crate::policy::origin::resource::fault::ResourceFault;
 use crate::policy::pattern::TemplateError;
+use crate::policy::respond::fault::RespondFault;
 
 /// One kind of fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -287,6 +288,9 @@ pub enum Fault {
     /// A fault of `cache`.
     #[error(transparent)]
     Cache(#[from] CacheFault),
+    /// A fault of `respond`.
+    #[error(transparent)]
+    Respond(#[from] RespondFault),
     /// A route needs tokens, and there is no issuer.
     #[error("has no issuer, and a route requires a token")]
     NoIssuer,

@@ -135,6 +135,7 @@ impl Fault {
                 "give one of them another name with \"as\"; lists of edge, issuer, group and route add up"
             }
             Self::Cache(fault) => fault.remedy(),
+            Self::Respond(fault) => fault.remedy(),
             Self::NoIssuer => "add the provider whose tokens the edge must accept",
         }
     }

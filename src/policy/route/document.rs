@@ -11,6 +11,7 @@ use crate::policy::cache::CacheDocument;
 use crate::policy::conditions::ConditionDocument;
 use crate::policy::fields::{AcceptsDocument, FieldEditsDocument};
 use crate::policy::forward::ForwardDocument;
+use crate::policy::respond::RespondDocument;
 use crate::policy::rewrite::RewriteDocument;
 
 objects!(RouteDocument, RequirementDocument);
@@ -29,7 +30,8 @@ pub struct RouteDocument {
     pub path: String,
     /// The methods that the route accepts, at least one. A request with another method gets 405.
     pub methods: Vec<MethodName>,
-    /// The name of the origin that serves the route. Required if there is more than one origin.
+    /// The name of the origin that serves the route. Required if there is more than one origin, unless the route has
+    /// `respond`.
     #[serde(default)]
     pub origin: Option<String>,
     /// The name of the group that the route belongs to.
@@ -108,6 +110,10 @@ pub struct RouteDocument {
     /// Default: responses are not stored.
     #[serde(default)]
     pub cache: Option<CacheDocument>,
+    /// The response that the edge makes itself, after it has authorized the caller. The route then has no origin, and
+    /// nothing that an origin would need. Default: the origin responds.
+    #[serde(default)]
+    pub respond: Option<RespondDocument>,
 }
 
 /// Scopes, a condition and a sign-in that a caller must meet.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::document::{AccessName, RequirementDocument, RouteDocument};
 use super::shared_responses::check as check_shared;
 use super::tree::RouteTree;
-use super::{Access, MAX_SIGNED_BODY, MethodName, Requirement, Route};
+use super::{Access, MAX_SIGNED_BODY, MethodName, Requirement, Responder, Route, without_origin};
 use crate::policy::authentication::Authentication;
 use crate::policy::cache::CacheRule;
 use crate::policy::conditions::Rules;
@@ -70,12 +70,8 @@ fn route(mut document: RouteDocument, known: &mut Known<'_, '_>, at: &str, fault
     faults.add_if(document.methods.is_empty(), format_args!("{at}.methods"), Fault::Empty);
     let template =
         PathTemplate::parse(&document.path).map_err(|error| faults.add(format!("{at}.path"), error.into())).ok();
-    let origin = match &document.origin {
-        Some(name) => known.origins.get(name).ok_or(Fault::UnknownOrigin),
-        None if known.origins.len() == 1 => known.origins.values().next().ok_or(Fault::OriginMissing),
-        None => Err(Fault::OriginMissing),
-    };
-    let origin = origin.map_err(|fault| faults.add(format!("{at}.origin"), fault)).ok();
+    let respond = document.respond.take();
+    let origin = if respond.is_none() { origin(&document, known, at, faults) } else { None };
     let from = resolve(&document.from, known.places, &Fault::UnknownPlace, format_args!("{at}.from"), faults);
     let limits = resolve(&document.limits, known.limits, &Fault::UnknownLimit, format_args!("{at}.limits"), faults);
     let group = document.group.as_ref().and_then(|name| known.groups.get(name).cloned());
@@ -91,6 +87,10 @@ fn route(mut document: RouteDocument, known: &mut Known<'_, '_>, at: &str, fault
         faults.add(format!("{at}.accepts.max_body"), Fault::OutOfRange { value, least: 0, most: MAX_SIGNED_BODY });
     }
     let template = template?;
+    let responder = match respond {
+        Some(respond) => without_origin::read(respond, &document, &template, known.origins, at, faults),
+        None => origin.map(Responder::Origin),
+    };
     let rewrite = document.rewrite.as_ref();
     let origin_template = rewrite.and_then(|rewrite| rewrite.read(&template, &format!("{at}.rewrite"), faults));
     let shadow = std::mem::take(&mut document.shadow);
@@ -102,8 +102,10 @@ fn route(mut document: RouteDocument, known: &mut Known<'_, '_>, at: &str, fault
     let mut token_audiences = token_audiences(document.token_audiences, at, faults);
     let forward = Forward::read(document.forward, format_args!("{at}.forward"), faults);
     check_forward(&forward, group.as_deref(), &access, known, at, faults);
-    let origin = origin?;
-    if !own_audiences {
+    let responder = responder?;
+    if let Responder::Origin(origin) = &responder
+        && !own_audiences
+    {
         token_audiences.clone_from(&origin.token_audiences);
     }
     let shared = document.cache.as_ref().is_some_and(|cache| cache.shared);
@@ -112,7 +114,7 @@ fn route(mut document: RouteDocument, known: &mut Known<'_, '_>, at: &str, fault
         id: document.id.into(),
         template,
         methods: document.methods,
-        origin: Arc::clone(origin),
+        responder,
         group,
         origin_template,
         accepts: Accepts::read(document.accepts, format_args!("{at}.accepts"), faults),
@@ -144,6 +146,16 @@ fn route(mut document: RouteDocument, known: &mut Known<'_, '_>, at: &str, fault
         check_shared(cache, &route, shared, &issuers, &format!("{at}.cache"), faults);
     }
     Some(route)
+}
+
+/// The origin that responds.
+fn origin(document: &RouteDocument, known: &Known<'_, '_>, at: &str, faults: &mut Faults) -> Option<Arc<Origin>> {
+    let origin = match &document.origin {
+        Some(name) => known.origins.get(name).ok_or(Fault::UnknownOrigin),
+        None if known.origins.len() == 1 => known.origins.values().next().ok_or(Fault::OriginMissing),
+        None => Err(Fault::OriginMissing),
+    };
+    origin.map_err(|fault| faults.add(format!("{at}.origin"), fault)).ok().cloned()
 }
 
 /// Resolves names to entries. A name without an entry is a fault.

@@ -261,7 +261,7 @@ fn only_get_is_stored_and_head_is_served_from_it() {
     assert_eq!(exchange(&gate, get("/a").field("content-length", "1"), 200, &[]), relayed("no-audience"));
     assert_eq!(exchange(&gate, get("/a"), 200, &[("content-length", "5")]), Outcome::Fetched);
     let served = super::stored(&gate, request("HEAD", "/a"));
-    assert_eq!((served.part, served.length), (fastgate::caching::Part::Nothing, Some(5)));
+    assert_eq!((served.part, served.length), (fastgate::conditional::Part::Nothing, Some(5)));
     let post = gate.send(request("POST", "/a"));
     assert!(post.grant().storage().is_none());
     let purged = |status, references: &[(&str, &str)]| {

@@ -1,6 +1,7 @@
 //! Rows J6, J13 of `docs/attacks.md`: the response that a client gets for its conditions and its range.
 
-use fastgate::caching::{PURGE_FIELD, Part, Tags};
+use fastgate::caching::{PURGE_FIELD, Tags};
+use fastgate::conditional::Part;
 use serde_json::json;
 
 use super::{Outcome, caching, exchange, fields, stored};

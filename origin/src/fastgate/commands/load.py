@@ -13,8 +13,8 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from fastgate.commands.edge_routes import routes_of
 from fastgate.compile.cache import caching
-from fastgate.compile.drift import routes_of
 from fastgate.compile.ineffective.unserved import unserved
 from fastgate.compile.policy import RouteDocument
 from fastgate.compile.unused_requirements import unused_requirements

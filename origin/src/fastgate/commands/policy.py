@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Sequence
 
+from fastgate.commands.edge_routes import has_origin
 from fastgate.commands.guard_settings import audience_differences, edge_hints, settings_of
 from fastgate.commands.load import app_of, document_at, policy_routes, rules_of
 from fastgate.compile.drift import drift, no_longer_needed, requests_in
@@ -45,22 +46,27 @@ def _print_hints(hints: Sequence[str]) -> None:
 def _kept(based: Sequence[RouteDocument], compiled: Sequence[RouteDocument]) -> list[RouteDocument]:
     """Return the routes of a base policy without those that were compiled now.
 
-    A compiled route replaces one of the same origin with the same id or the same requests.
+    A compiled route replaces one of the same origin with the same id or the same requests. It
+    replaces no route to which the edge responds itself.
     """
     ids = {(route.get("origin"), route["id"]) for route in compiled}
     requests = {(route.get("origin"), each) for route in compiled for each in requests_in([route])}
     return [
         route
         for route in based
-        if (route.get("origin"), route.get("id")) not in ids
-        and requests.isdisjoint((route.get("origin"), each) for each in requests_in([route]))
+        if not has_origin(route)
+        or (
+            (route.get("origin"), route.get("id")) not in ids
+            and requests.isdisjoint((route.get("origin"), each) for each in requests_in([route]))
+        )
     ]
 
 
 def print_drift(options: argparse.Namespace) -> int:
     """Print the differences between an app and a policy. Return 1 if there are any, else 0."""
     policy = document_at(options.policy)
-    edge = policy_routes(policy, options.policy, options.origin)
+    routes = policy_routes(policy, options.policy, options.origin)
+    edge = [route for route in routes if has_origin(route)]
     app = app_of(options)
     ours = compile_routes(app, options.origin, rules=rules_of(policy))
     former = overlap_of(app).at_edge

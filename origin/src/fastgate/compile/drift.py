@@ -127,19 +127,6 @@ def no_longer_needed(
     ]
 
 
-def routes_of(policy: Mapping[str, object], origin: str | None) -> list[RouteDocument]:
-    """Return the routes of a policy document; with `origin`, those of one origin only.
-
-    Raises:
-        ValueError: the document has no list of routes.
-
-    """
-    routes = policy.get("routes")
-    if not isinstance(routes, list) or not all(isinstance(route, dict) for route in routes):
-        raise ValueError('has no list "routes"')
-    return [route for route in routes if origin is None or route.get("origin") == origin]
-
-
 def requests_in(routes: Sequence[RouteDocument]) -> Iterator[tuple[str, str]]:
     """Yield the method and the `comparable` path of every request that a policy has routes for."""
     return iter(_by_request(routes))

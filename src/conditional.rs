@@ -1,15 +1,26 @@
 //! Conditional requests and ranges (RFC 9110 §13, §14), evaluated for a response that may be sent.
 
-use super::http_date;
+pub(crate) mod http_date;
+
 use crate::headers::Headers;
 
-/// The fields of a 304 (RFC 9110 §15.4.5).
-const OF_NOT_MODIFIED: [&str; 8] =
-    ["cache-control", "cdn-cache-control", "content-location", "date", "etag", "expires", "last-modified", "vary"];
+/// The fields of a 304: those of RFC 9110 §15.4.5, and those that describe how the cache handled the request.
+const OF_NOT_MODIFIED: [&str; 10] = [
+    "age",
+    "cache-control",
+    "cache-status",
+    "cdn-cache-control",
+    "content-location",
+    "date",
+    "etag",
+    "expires",
+    "last-modified",
+    "vary",
+];
 
 /// The conditions of a request. `If-Match` and `If-Unmodified-Since` do not apply to caches (RFC 9111 §4.3.2).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Conditions {
+pub struct Conditions {
     none_match: Vec<Vec<u8>>,
     modified_since: Option<Vec<u8>>,
     range: Option<Vec<u8>>,
@@ -32,8 +43,23 @@ pub enum Part {
     },
 }
 
+/// What the conditions of a request leave of a response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reduced {
+    /// The status.
+    pub status: u16,
+    /// The fields.
+    pub fields: Headers,
+    /// The part of the content that is sent.
+    pub part: Part,
+    /// The length of what is sent in bytes, if it is known. In a response to HEAD it is the length of what GET would send.
+    pub length: Option<u64>,
+}
+
 impl Conditions {
-    pub(super) fn of(headers: &Headers) -> Self {
+    /// The conditions among the fields of a request.
+    #[must_use]
+    pub fn of(headers: &Headers) -> Self {
         let single = |name: &str| {
             let mut values = headers.all(name);
             values.next().filter(|_| values.next().is_none()).map(<[u8]>::to_vec)
@@ -47,12 +73,38 @@ impl Conditions {
     }
 
     /// These conditions without the range.
-    pub(super) fn without_range(&self) -> Self {
+    #[must_use]
+    pub fn without_range(&self) -> Self {
         Self { range: None, if_range: None, ..self.clone() }
     }
 
+    /// What these conditions leave of a response with this status and these fields, whose whole content has `length` bytes:
+    /// the response itself, a part of it (206), only its fields (304, or in response to HEAD), or 416.
+    #[must_use]
+    pub fn reduce(&self, status: u16, mut fields: Headers, length: Option<u64>, is_head: bool) -> Reduced {
+        if self.are_met_by_client(status, &fields) {
+            return Reduced { status: 304, fields: of_not_modified(&fields), part: Part::Nothing, length: None };
+        }
+        if is_head {
+            return Reduced { status, fields, part: Part::Nothing, length };
+        }
+        match self.part(status, &fields, length) {
+            Ok(Part::Range { first, last }) => {
+                fields.append("content-range", format!("bytes {first}-{last}/{}", length.unwrap_or_default()));
+                let length = Some((last - first).saturating_add(1));
+                Reduced { status: 206, fields, part: Part::Range { first, last }, length }
+            }
+            Ok(part) => Reduced { status, fields, part, length },
+            Err(()) => {
+                let mut fields: Headers = fields.iter().filter(|(name, _)| *name == "cache-status").collect();
+                fields.append("content-range", format!("bytes */{}", length.unwrap_or_default()));
+                Reduced { status: 416, fields, part: Part::Nothing, length: Some(0) }
+            }
+        }
+    }
+
     /// Whether the client has this response already (RFC 9110 §13.2.2).
-    pub(super) fn are_met_by_client(&self, status: u16, fields: &Headers) -> bool {
+    fn are_met_by_client(&self, status: u16, fields: &Headers) -> bool {
         if status != 200 {
             return false;
         }
@@ -70,7 +122,7 @@ impl Conditions {
 
     /// The part of a content of `length` bytes that the request asks for; `Err` if it asks for one that does not exist.
     /// Several ranges, and those in other units, are answered with the whole content (RFC 9110 §14.2).
-    pub(super) fn part(&self, status: u16, fields: &Headers, length: Option<u64>) -> Result<Part, ()> {
+    fn part(&self, status: u16, fields: &Headers, length: Option<u64>) -> Result<Part, ()> {
         let Some((range, length)) = self.range.as_deref().zip(length).filter(|_| status == 200) else {
             return Ok(Part::Whole);
         };
@@ -110,7 +162,7 @@ impl Bounds {
 }
 
 /// The fields of a 304 for this response.
-pub(super) fn of_not_modified(fields: &Headers) -> Headers {
+fn of_not_modified(fields: &Headers) -> Headers {
     fields.iter().filter(|(name, _)| OF_NOT_MODIFIED.contains(name)).collect()
 }
 

@@ -1,0 +1,90 @@
+//! The files in the KV store. The content of a file is streamed, unless only a part of it is sent or the store has no
+//! entity tag for it.
+
+use fastgate::conditional::Part;
+use fastgate::respond::{Files, FilesError, MAX_DIGESTED, OpenFile};
+use fastly::handle::BodyHandle;
+use fastly::kv_store::KVStoreError;
+use sha2::{Digest as _, Sha256};
+
+use super::bounded::{self, Reader};
+use super::kv;
+use crate::compute::abi;
+
+/// The file that one request opened.
+#[derive(Default)]
+pub(in crate::compute) struct StoredFiles(Option<Opened>);
+
+enum Opened {
+    /// Its content, unread.
+    Stream(BodyHandle),
+    /// Its content.
+    Whole(Vec<u8>),
+}
+
+impl Files for StoredFiles {
+    fn open(&mut self, keys: &[String]) -> Result<Option<OpenFile>, FilesError> {
+        let failed = |error: &dyn std::fmt::Display| FilesError(error.to_string());
+        let store = kv::open().map_err(|error| failed(&error))?;
+        let pending: Vec<_> = keys.iter().map(|key| store.build_lookup().execute_async(key)).collect();
+        for (number, lookup) in pending.into_iter().enumerate() {
+            let mut found = match lookup.and_then(|lookup| store.pending_lookup_wait(lookup)) {
+                Ok(found) => found,
+                Err(KVStoreError::ItemNotFound | KVStoreError::InvalidKey) => continue,
+                Err(error) => return Err(failed(&error)),
+            };
+            let metadata = found.metadata().map(|metadata| metadata.to_vec()).unwrap_or_default();
+            let body = found.try_take_body().ok_or_else(|| failed(&"a value without a body"))?.into_handle();
+            let length = abi::known_length(&body);
+            self.0 = Some(Opened::Stream(body));
+            return Ok(Some(OpenFile { number, metadata, length }));
+        }
+        Ok(None)
+    }
+
+    fn digest(&mut self) -> Result<([u8; 32], u64), FilesError> {
+        let content = match self.0.take() {
+            Some(Opened::Stream(body)) => bounded::read(body, MAX_DIGESTED, bounded::RESPONSE)
+                .map_err(|cause| FilesError(format!("it has no entity tag, and it {cause} to make one")))?,
+            Some(Opened::Whole(content)) => content,
+            None => Vec::new(),
+        };
+        let digest = (Sha256::digest(&content).into(), u64::try_from(content.len()).unwrap_or(u64::MAX));
+        self.0 = Some(Opened::Whole(content));
+        Ok(digest)
+    }
+}
+
+impl StoredFiles {
+    /// The content of the file that was opened last, or a part of it; `None` if it cannot be read.
+    pub(in crate::compute) fn content(&mut self, part: Part) -> Option<BodyHandle> {
+        match (part, self.0.take()) {
+            (Part::Nothing, _) => Some(BodyHandle::new()),
+            (Part::Whole, Some(Opened::Stream(body))) => Some(body),
+            (Part::Whole, Some(Opened::Whole(content))) => Some(BodyHandle::from(content.as_slice())),
+            (Part::Range { first, last }, Some(Opened::Whole(content))) => {
+                let (first, last) = (usize::try_from(first).ok()?, usize::try_from(last).ok()?);
+                content.get(first..=last).map(BodyHandle::from)
+            }
+            (Part::Range { first, last }, Some(Opened::Stream(body))) => read_range(body, first, last),
+            (_, None) => None,
+        }
+    }
+}
+
+/// Reads the bytes from `first` to `last`.
+fn read_range(mut body: BodyHandle, first: u64, last: u64) -> Option<BodyHandle> {
+    let (mut to_skip, wanted) = (usize::try_from(first).ok()?, usize::try_from(last - first).ok()?.checked_add(1)?);
+    let mut reader = Reader::new(bounded::RESPONSE);
+    let (mut content, mut piece) = (Vec::new(), Vec::new());
+    while content.len() < wanted {
+        piece.clear();
+        if !reader.read(&mut body, &mut piece).ok()? {
+            return None;
+        }
+        let skipped = to_skip.min(piece.len());
+        to_skip -= skipped;
+        content.extend(piece.iter().skip(skipped).take(wanted - content.len()));
+    }
+    Some(BodyHandle::from(content.as_slice()))
+}
