@@ -26,7 +26,6 @@ mod storage;
 mod tags;
 
 pub use choice::{Choice, NoResponses, ResponseCache, Selection, choose};
-pub use entry::Entry;
 pub use freshness::{MAX_CONTENT_BYTES, NotStored};
 pub use generations::Generations;
 pub use invalidation::{Invalidation, REFERENCES};
@@ -34,4 +33,4 @@ pub use key::CacheKey;
 pub use plan::{Plan, has_body, shared_by};
 pub use served::Served;
 pub use storage::{FromOrigin, Insertion, Stale, Storage};
-pub use tags::{PURGE_FIELD, TAG_FIELD, Tags};
+pub use tags::{PURGE_FIELD, Tags};

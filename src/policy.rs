@@ -69,6 +69,7 @@ pub struct Policy {
     origins: BTreeMap<String, Arc<Origin>>,
     routes: Vec<Route>,
     tree: RouteTree,
+    stores_responses: bool,
 }
 
 impl TryFrom<PolicyDocument> for Policy {
@@ -97,7 +98,8 @@ impl TryFrom<PolicyDocument> for Policy {
         if issuers.all().is_empty() && routes.iter().any(|route| route.access != Access::Public) {
             faults.add("$.issuers", Fault::NoIssuer);
         }
-        faults.none_or(Self { edge, issuers, origins, routes, tree })
+        let stores_responses = routes.iter().any(|route| route.cache.is_some());
+        faults.none_or(Self { edge, issuers, origins, routes, tree, stores_responses })
     }
 }
 
@@ -149,6 +151,12 @@ impl Policy {
     #[must_use]
     pub fn routes(&self) -> &[Route] {
         &self.routes
+    }
+
+    /// Whether responses of a route are stored.
+    #[must_use]
+    pub const fn stores_responses(&self) -> bool {
+        self.stores_responses
     }
 
     /// Calls `visit` with each route whose template matches these decoded segments, the most specific template first,

@@ -56,8 +56,6 @@ struct LoadedPolicy {
     ports: Ports,
     /// Whether a route tests the client's anonymizers.
     tests_anonymizers: bool,
-    /// Whether responses of a route are stored.
-    stores_responses: bool,
 }
 
 /// One request, and the platform's facts about it.
@@ -100,7 +98,7 @@ impl Sandbox {
         let kill_switch = self.kill_switch.read(uptime, || switch_text(platform), |text| read_switch(text.as_ref()));
         let kill_switch = kill_switch.map_err(|error| ClosedError::KillSwitch(error.to_string()))?;
         trail.switch_unknown = kill_switch.unknown_to(live.gateway.policy());
-        let stores = live.stores_responses;
+        let stores = live.gateway.policy().stores_responses();
         let generations = || generations_text(platform);
         let generations =
             stores.then(|| self.generations.read(uptime, generations, |text| read_generations(text.as_ref())));
@@ -164,8 +162,7 @@ struct Outside<'request> {
 impl LoadedPolicy {
     fn new(gateway: Gateway, role: Role) -> Self {
         let tests_anonymizers = gateway.policy().routes().iter().any(|route| route.tests(Fact::Anonymizer));
-        let stores_responses = gateway.policy().routes().iter().any(|route| route.cache.is_some());
-        Self { gateway, ports: Ports::new(role), tests_anonymizers, stores_responses }
+        Self { gateway, ports: Ports::new(role), tests_anonymizers }
     }
 }
 

@@ -1,6 +1,8 @@
 """Fixtures for all tests."""
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
@@ -21,6 +23,15 @@ def anyio_backend() -> str:
 def _fresh_refusal_log(monkeypatch: pytest.MonkeyPatch) -> None:
     """Start with a new log: without a guard, all share one that limits records per minute."""
     monkeypatch.setattr(refusal_log, "_WITHOUT_GUARD", refusal_log.RefusalLog())
+
+
+@pytest.fixture
+def module(tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """Return the name of a module that the test loads from `tmp_path`; forget it afterwards."""
+    name = "app_" + "".join(each for each in request.node.name if each.isalnum())
+    request.addfinalizer(lambda: sys.modules.pop(name, None))
+    request.addfinalizer(lambda: sys.path.remove(str(tmp_path)))  # noqa: PT021
+    return name
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Declarations on objects that are not served: the command line reports each, and no other."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -117,14 +116,6 @@ def lost(): ...
 other = FastAPI()
 at_edge(below="/x", access="none")(other)
 """
-
-
-@pytest.fixture
-def module(tmp_path: Path, request: pytest.FixtureRequest) -> str:
-    name = "app_" + "".join(each for each in request.node.name if each.isalnum())
-    request.addfinalizer(lambda: sys.modules.pop(name, None))
-    request.addfinalizer(lambda: sys.path.remove(str(tmp_path)))  # noqa: PT021
-    return name
 
 
 def lines_of(source: str, *starts: str) -> list[int]:

@@ -433,14 +433,6 @@ app.router.dependencies.append(Depends(requires(role="lost")))
 }
 
 
-@pytest.fixture
-def module(tmp_path: Path, request: pytest.FixtureRequest) -> str:
-    name = "app_" + "".join(each for each in request.node.name if each.isalnum())
-    request.addfinalizer(lambda: sys.modules.pop(name, None))
-    request.addfinalizer(lambda: sys.path.remove(str(tmp_path)))  # noqa: PT021
-    return name
-
-
 def test_requirements_in_use_are_not_reported(
     tmp_path: Path, module: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -76,7 +76,7 @@ impl fmt::Display for Choice {
 /// Decides what to do at `now`.
 pub fn choose(plan: Plan, cache: &mut dyn ResponseCache, now: UnixTime) -> Choice {
     let Some(key) = plan.key else {
-        return Choice::Fetch(Box::new(Storage::none(plan, "bypass", Some(NotStored::NoAudience))));
+        return Choice::Fetch(Box::new(Storage::bypassing(plan, NotStored::NoAudience)));
     };
     let (first, must_fetch) = select(cache, &key, 0, &plan);
     let Some(first) = first else { return fetch(plan, key, must_fetch, "uri-miss", None, now) };

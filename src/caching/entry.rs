@@ -9,7 +9,7 @@ const RETRY: Seconds = Seconds::new(2);
 
 /// A stored response without its content, or a mark that responses are not stored at present.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub(super) struct Entry {
     kind: Kind,
     status: u16,
     /// When the response was received, or last validated.

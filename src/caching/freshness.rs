@@ -66,9 +66,6 @@ pub enum NotStored {
     /// Its surrogate keys cannot be used.
     #[error("surrogate-key")]
     Tags,
-    /// The cache failed.
-    #[error("cache-failed")]
-    CacheFailed,
 }
 
 impl Lifetimes {

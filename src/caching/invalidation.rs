@@ -29,7 +29,7 @@ impl Invalidation {
     pub fn of(policy: &Policy, origin: &Origin, target: &OriginTarget) -> Option<Self> {
         let received = target.received();
         let is_safe = matches!(received.method(), "GET" | "HEAD" | "OPTIONS");
-        if is_safe || !policy.routes().iter().any(|route| route.cache.is_some()) {
+        if is_safe || !policy.stores_responses() {
             return None;
         }
         let tags = Tags::of(origin);

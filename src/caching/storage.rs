@@ -104,8 +104,9 @@ impl Storage {
     }
 
     /// For a request whose response is not stored.
-    pub(super) const fn none(plan: Plan, reason: &'static str, refused: Option<NotStored>) -> Self {
-        Self { plan, key: None, reason, refused, stale: None, is_second: false, sent: UnixTime::from_seconds(0) }
+    pub(super) const fn bypassing(plan: Plan, refused: NotStored) -> Self {
+        let sent = UnixTime::from_seconds(0);
+        Self { plan, key: None, reason: "bypass", refused: Some(refused), stale: None, is_second: false, sent }
     }
 
     /// Why the request is forwarded (RFC 9211 §2.2).

@@ -12,7 +12,7 @@ use crate::policy::Origin;
 use crate::rewrite::OriginTarget;
 
 /// The response field in which an origin names the surrogate keys of a response, with spaces between them.
-pub const TAG_FIELD: &str = "surrogate-key";
+pub(super) const TAG_FIELD: &str = "surrogate-key";
 /// The response field in which an origin names the surrogate keys whose responses are purged.
 pub const PURGE_FIELD: &str = "fastgate-purge";
 

@@ -14,6 +14,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::support::edge::{Edge, Listener};
@@ -60,24 +62,12 @@ impl Gate {
             let told = known.lock().unwrap().get(path(request)).cloned().unwrap_or_default();
             behave(request, &told, stream);
         });
-        let (issuer, listener) = (issuer(jwks()), Listener::bind());
         let mut shared =
             json!({ "id": "shared", "path": "/shared/{name}", "methods": ["GET", "HEAD", "POST", "DELETE"] });
         shared.as_object_mut().unwrap().extend(parts.as_object().cloned().unwrap());
-        let policy = json!({
-            "edge": { "issuer": format!("http://{}", listener.address()), "hosts": ["127.0.0.1"] },
-            "origins": { "app": { "backend": "app", "audience": "app" } },
-            "issuers": { "test": {
-                "issuer": format!("http://{}", issuer.address), "backend": "issuer", "audiences": ["https://api.test"],
-                "claims": { "tenant": "tid", "roles": ["roles"] }
-            } },
-            "routes": [
-                shared,
-                { "id": "other", "path": "/other/{name}", "methods": ["GET", "POST"], "access": "public" }
-            ]
-        });
-        let stores = stores(&policy, &[("app", origin.address), ("issuer", issuer.address)]);
-        Self { edge: Edge::start(listener, &stores), origin, issuer, told }
+        let other = json!({ "id": "other", "path": "/other/{name}", "methods": ["GET", "POST"], "access": "public" });
+        let (edge, issuer) = start_edge(&origin, &json!([shared, other]));
+        Self { edge, origin, issuer, told }
     }
 
     /// A gate with a public route.
@@ -126,6 +116,28 @@ impl Gate {
     fn log_of(&self, reply: &Reply) -> Value {
         self.edge.log_of(reply.header("x-request-id").unwrap())
     }
+}
+
+/// An edge with these routes, in front of `origin`, and the issuer that it accepts, whose tokens have tenants and roles.
+fn start_edge(origin: &Origin, routes: &Value) -> (Edge, Origin) {
+    let (issuer, listener) = (issuer(jwks()), Listener::bind());
+    let policy = json!({
+        "edge": { "issuer": format!("http://{}", listener.address()), "hosts": ["127.0.0.1"] },
+        "origins": { "app": { "backend": "app", "audience": "app" } },
+        "issuers": { "test": {
+            "issuer": format!("http://{}", issuer.address), "backend": "issuer", "audiences": ["https://api.test"],
+            "claims": { "tenant": "tid", "roles": ["roles"] }
+        } },
+        "routes": routes
+    });
+    let stores = stores(&policy, &[("app", origin.address), ("issuer", issuer.address)]);
+    (Edge::start(listener, &stores), issuer)
+}
+
+/// The claims of the signed header of a request.
+fn minted(request: &Received) -> Value {
+    let header = request.all("fastgate-identity")[0];
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header.split('.').nth(1).unwrap()).unwrap()).unwrap()
 }
 
 fn path(request: &Received) -> &str {

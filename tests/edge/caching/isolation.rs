@@ -7,14 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use crate::support::edge::{Edge, Listener};
-use crate::support::origin::{Origin, Received, response};
-use crate::support::tokens::{claims, header, jwks, sign};
-use crate::support::world::{issuer, stores};
+use super::{minted, start_edge};
+use crate::support::edge::Edge;
+use crate::support::origin::{Origin, response};
+use crate::support::tokens::{claims, header, sign};
 
 /// What a caller is, as the contents of responses name it.
 #[derive(Clone)]
@@ -36,7 +34,6 @@ fn start() -> (Edge, Origin, Origin) {
         }
         let _ = stream.write_all(&response("200 OK", &fields, &content.to_string()));
     });
-    let (issuer, listener) = (issuer(jwks()), Listener::bind());
     let cached = |audience: Value| {
         let id =
             audience.to_string().replace(|letter: char| !letter.is_ascii_lowercase(), "-").trim_matches('-').to_owned();
@@ -45,25 +42,15 @@ fn start() -> (Edge, Origin, Origin) {
             "cache": { "audience": audience, "ttl": 1, "stale_while_revalidate": 1, "stale_if_error": 5 }
         })
     };
-    let policy = json!({
-        "edge": { "issuer": format!("http://{}", listener.address()), "hosts": ["127.0.0.1"] },
-        "origins": { "app": { "backend": "app", "audience": "app" } },
-        "issuers": { "test": {
-            "issuer": format!("http://{}", issuer.address), "backend": "issuer", "audiences": ["https://api.test"],
-            "claims": { "tenant": "tid", "roles": ["roles"] }
-        } },
-        "routes": [
-            cached(json!("tenant")), cached(json!("roles")), cached(json!("caller")), cached(json!(["tenant", "roles"])),
-            { "id": "purge", "path": "/purge", "methods": ["POST"], "access": "public" }
-        ]
-    });
-    let stores = stores(&policy, &[("app", origin.address), ("issuer", issuer.address)]);
-    (Edge::start(listener, &stores), origin, issuer)
-}
-
-fn minted(request: &Received) -> Value {
-    let header = request.all("fastgate-identity")[0];
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header.split('.').nth(1).unwrap()).unwrap()).unwrap()
+    let routes = json!([
+        cached(json!("tenant")),
+        cached(json!("roles")),
+        cached(json!("caller")),
+        cached(json!(["tenant", "roles"])),
+        { "id": "purge", "path": "/purge", "methods": ["POST"], "access": "public" }
+    ]);
+    let (edge, issuer) = start_edge(&origin, &routes);
+    (edge, origin, issuer)
 }
 
 /// Six callers of two tenants, each with two sets of roles.

@@ -4,17 +4,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::{Gate, Told, status};
-use crate::support::origin::Received;
-
-fn minted(request: &Received) -> Value {
-    let header = request.all("fastgate-identity")[0];
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header.split('.').nth(1).unwrap()).unwrap()).unwrap()
-}
+use super::{Gate, Told, minted, status};
 
 #[test]
 fn a_second_request_is_served_without_the_origin() {

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from fastgate.compile.callers.requirements import tests_in
 from fastgate.compile.endpoints.endpoint import Endpoint
 from fastgate.compile.endpoints.route_ids import (
     access_of,
@@ -129,18 +130,12 @@ def _facts(condition: object) -> Iterator[str]:
 
     The header has only the scopes that the route requires of every caller.
     """
-    left = [condition]
-    while left:
-        each = left.pop(0)
-        if isinstance(each, list):
-            left = [*each, *left]
-        elif isinstance(each, dict):
-            left = [*(each[name] for name in ("all", "any", "not") if name in each), *left]
-            if "role" in each:
-                yield "roles"
-            if "group" in each:
-                yield "groups"
-            if "scope" in each:
-                yield f"scope:{each['scope']}"
-            if "claim" in each:
-                yield claim_fact(each["claim"]["name"])
+    for each in tests_in(condition):
+        if "role" in each:
+            yield "roles"
+        if "group" in each:
+            yield "groups"
+        if "scope" in each:
+            yield f"scope:{each['scope']}"
+        if "claim" in each:
+            yield claim_fact(each["claim"]["name"])

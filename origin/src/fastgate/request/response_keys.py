@@ -12,7 +12,7 @@ from typing import Any
 PURGE_FIELD = b"fastgate-purge"
 TAG_FIELD = b"surrogate-key"
 MOST_KEYS = 64
-"""The most keys of one kind in a response; the edge ignores a field with more."""
+"""The most keys of one kind in a response: the edge purges by no others, and stores nothing."""
 LONGEST_KEY = 256
 """The greatest length of a key, in bytes."""
 _HEAD_TYPES = ("http.response.start", "websocket.accept", "websocket.close")

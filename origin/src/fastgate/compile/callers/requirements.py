@@ -8,6 +8,7 @@ are compared as sets: all of them have to hold, and each is known by its JSON.
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from fastgate.conditions import canonical, name_in_app
 from fastgate.declare.edge_cache import CACHE, same_cache
@@ -243,21 +244,27 @@ def contradictions(callers: Callers, members: Members) -> Iterator[tuple[str, st
                 )
 
 
-def _read_by(condition: str) -> Iterator[object]:
-    """Yield the entries of `forward` for everything that a condition reads."""
-    left: list[object] = [json.loads(condition)]
+def tests_in(condition: object) -> Iterator[Mapping[str, Any]]:
+    """Yield the tests in a condition, in its order, without what combines them."""
+    left = [condition]
     while left:
         each = left.pop(0)
         if isinstance(each, list):
             left = [*each, *left]
         elif isinstance(each, dict):
             left = [*(each[name] for name in ("all", "any", "not") if name in each), *left]
-            if "group" in each:
-                yield "groups"
-            if "claim" in each:
-                name = each["claim"]["name"]
-                entry = {"claim": name}
-                yield entry if isinstance(name, str) else {**entry, "as": name_in_app(name)}
+            yield each
+
+
+def _read_by(condition: str) -> Iterator[object]:
+    """Yield the entries of `forward` for everything that a condition reads."""
+    for each in tests_in(json.loads(condition)):
+        if "group" in each:
+            yield "groups"
+        if "claim" in each:
+            name = each["claim"]["name"]
+            entry = {"claim": name}
+            yield entry if isinstance(name, str) else {**entry, "as": name_in_app(name)}
 
 
 def _authentication_of(members: Members) -> Mapping[str, object]:
