@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import Depends, FastAPI, Security
+from fastapi import Depends, FastAPI, Request, Security
+from starlette.testclient import TestClient
 
 from fastgate import (
     AnyCaller,
@@ -15,7 +16,9 @@ from fastgate import (
     EdgeCache,
     EdgeClaims,
     Identity,
+    LocalCaller,
     NotShared,
+    Settings,
     any_of,
     at_edge,
     claim,
@@ -470,3 +473,69 @@ def test_a_test_of_a_response_for_all_callers(edge: Edge) -> None:
         assert anonymous.get("/open").json() is True
         assert ada.get("/optional").json() is False
         assert anonymous.get("/optional").json() is True
+
+
+# As at the edge, the app receives only the fields that are declared.
+
+SENT = [
+    *(("Accept-Language", "de"), ("X-Plan", "gold"), ("X-Debug", "1"), ("X-Channel", "own")),
+    *(("Cookie", "a=b"), ("Authorization", "Bearer x"), ("X-Forwarded-For", "192.0.2.1")),
+    *(("User-Agent", "test"), ("X-Request-ID", "7"), ("Content-Type", "text/plain")),
+]
+OF_THE_EDGE = {"host", "connection", "x-request-id", "content-length"}
+
+
+def app_that_lists_fields(settings: Settings) -> FastAPI:
+    app = FastAPI()
+
+    @app.api_route("/me", methods=["GET", "POST"])
+    @at_edge(
+        cache=EdgeCache("tenant", 60, vary=["Accept-Language", "x-debug"]),
+        request_headers={"set": {"X-Channel": "edge"}, "remove": ["X-Debug"]},
+    )
+    async def read_me(request: Request, caller: Caller) -> dict[str, str]:
+        return dict(request.headers)
+
+    @app.get("/whole")
+    async def read_whole(request: Request, caller: Caller) -> dict[str, str]:
+        return dict(request.headers)
+
+    guard(app, settings)
+    return app
+
+
+def undeclared(response: httpx.Response) -> dict[str, str]:
+    assert response.status_code == 200
+    return {name: value for name, value in response.json().items() if name not in OF_THE_EDGE}
+
+
+@pytest.mark.parametrize("backend_host", [None, "orders.internal"])
+def test_a_test_finds_a_field_that_is_not_declared(edge: Edge, backend_host: str | None) -> None:
+    app = app_that_lists_fields(edge.settings(backend_host=backend_host))
+    declared = {"accept-language": "de", "x-channel": "edge"}
+    with AsCaller()(app, **ADA) as client, TestClient(app) as plain:
+        as_ada = AsCaller()("ada", ADA["scopes"], of=app)
+        for http, more in ((client, {}), (plain, {"auth": as_ada})):
+            found = http.get("/me", headers=SENT, **more)
+            assert undeclared(found) == declared
+            assert found.json()["x-request-id"] == "7"
+            assert found.json()["host"] == (backend_host or "testserver")
+            with_body = http.request("GET", "/me", headers=SENT, content=b"{}", **more)  # type: ignore[arg-type]
+            assert undeclared(with_body) == {**declared, "content-type": "text/plain"}
+            # Responses to other requests are not stored.
+            for whole in (
+                http.post("/me", headers=SENT, **more),
+                http.get("/whole", headers=SENT, **more),
+            ):
+                assert {name.lower() for name, _ in SENT} <= whole.json().keys()
+
+
+async def test_an_app_with_a_local_caller_receives_no_other_field() -> None:
+    local = LocalCaller("ada", tenant="acme")
+    settings = Settings(edge="http://127.0.0.1:7676", audience="orders", local_caller=local)
+    transport = httpx.ASGITransport(app_that_lists_fields(settings))
+    fields = [each for each in SENT if each[0] not in ("X-Forwarded-For", "Authorization")]
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+        found = undeclared(await http.get("/me", headers=fields))
+        assert found == {"accept-language": "de", "x-channel": "edge"}
+        assert (await http.get("/whole", headers=fields)).json()["cookie"] == "a=b"

@@ -154,6 +154,7 @@ class FastgateMiddleware:
                 if startup.local is not None and not found:
                     signed, limit = signed_scope(scope, arrival), settings.max_signed_body
                     header, receive = await startup.local.header(signed, receive, limit)
+                    scope["headers"] = startup.local.forwarded(signed)
                     found = [header]
                 head = head_of(scope, arrival, host)
                 token, keys = only(found), await startup.keys.current()

@@ -67,7 +67,7 @@ class CalledBy:
             if self._edge.signs_body(scope):
                 content, receive = await whole(scope, receive, sys.maxsize)
             header = self._edge.header_for(scope, self._caller, content)
-            fields = self._edge.forwarded(scope["headers"])
+            fields = self._edge.forwarded(scope)
             scope = {**scope, "headers": [*fields, (HEADER, header)]}
         await self.app(scope, receive, send)
 
@@ -98,9 +98,9 @@ class CallerAuth:
                 "headers": request.headers.raw,
             }
             content = request.read() if edge.signs_body(scope) else b""
-            request.headers[name] = edge.header_for(scope, self._caller, content).decode()
-            if edge.backend_host is not None:
-                request.headers["host"] = edge.backend_host
+            signed = edge.header_for(scope, self._caller, content)
+            fields = [*edge.forwarded(scope), (HEADER, signed)]
+            request.headers = type(request.headers)(fields)
         return request
 
 

@@ -28,6 +28,7 @@ from fastgate.compile.endpoints.route_ids import (
 )
 from fastgate.content import content_digest
 from fastgate.declare.edge_cache import CACHE, audience_of
+from fastgate.fake_edge.fields import Field, fields_for_all
 from fastgate.fake_edge.signing import SigningKey, contract, identity_claims, shared_claims
 from fastgate.local_rules import LocalCaller
 from fastgate.path_template import Template, TemplateRefused
@@ -83,16 +84,23 @@ class FakeEdge:
         claims = identity_claims(known, route.forward)
         # The edge would refuse an anonymous caller. The app has to see one, so that it refuses.
         is_admitted = known is not None or route.access != "authenticated"
-        if route.cache is not None and tctx["method"] in ("GET", "HEAD") and is_admitted:
+        if _is_shared(route, scope) and is_admitted:
             shared = audience_of(route.cache)
             tctx["shared"] = sorted(shared)
             claims = shared_claims(claims, shared, route.scopes)
         return self.key.sign(contract(self.issuer, self.audience, tctx, claims)).encode()
 
-    def forwarded(self, fields: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        """Return the header fields of a request as the origin receives them."""
+    def forwarded(self, scope: Scope) -> list[Field]:
+        """Return the header fields of a request as the origin receives them.
+
+        If callers share the response, it receives only those of which the edge knows that they may
+        change it.
+        """
+        fields, route = list(scope["headers"]), self._route(scope)
+        if _is_shared(route, scope):
+            fields = fields_for_all(fields, route.cache, route.request_headers)
         if self.backend_host is None:
-            return list(fields)
+            return fields
         kept = [field for field in fields if field[0].lower() != b"host"]
         return [(b"host", self.backend_host.encode()), *kept]
 
@@ -120,6 +128,12 @@ class FakeEdge:
         # Requests may arrive as behind a proxy that removes the app's root path.
         root, path = self._root_path, scope["path"]
         return "" if path == root or path.startswith(root + "/") else root
+
+
+def _is_shared(route: "_Route", scope: Scope) -> bool:
+    """Whether the edge may store the response to such a request."""
+    is_retrieval = scope["type"] == "http" and _method(scope) in ("GET", "HEAD")
+    return is_retrieval and route.cache is not None
 
 
 def _host(scope: Scope) -> str:
@@ -156,6 +170,7 @@ class _Route:
     forward: object = ()
     cache: object = None
     scopes: object = ()
+    request_headers: object = None
 
 
 _NO_ROUTE = _Route("none", "/none")
@@ -212,6 +227,7 @@ class _Routes:
                     members.get("forward", ()),
                     members.get(CACHE),
                     members.get("scopes", ()),
+                    members.get("request_headers"),
                 )
         for pattern, template in self._mounts:
             if pattern.match(path):

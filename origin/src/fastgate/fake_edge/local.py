@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope
 from fastgate.content import whole
 from fastgate.errors import NotLocal
 from fastgate.fake_edge.edge import FakeEdge
+from fastgate.fake_edge.fields import Field
 from fastgate.fake_edge.signing import SigningKey
 from fastgate.keys.key_set import read_key_set
 from fastgate.keys.source import StaticKeys
@@ -59,3 +60,7 @@ class LocalEdge:
         if self._edge.signs_body(scope):
             content, receive = await whole(scope, receive, limit)
         return self._edge.header_for(scope, caller, content), receive
+
+    def forwarded(self, scope: Scope) -> list[Field]:
+        """Return the header fields of a request as the app receives them."""
+        return scope["headers"] if self._edge is None else self._edge.forwarded(scope)
