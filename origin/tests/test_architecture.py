@@ -19,7 +19,7 @@ ORIGIN = Path(__file__).parents[1]
 LAYERS = (
     *("errors", "base64url", "edge_only", "problem", "strict_json"),
     *("path_template", "path_values", "background"),
-    *("requester", "claims", "forwarded", "identity", "content", "local_rules"),
+    *("audience", "requester", "claims", "forwarded", "identity", "content", "local_rules"),
     *("conditions", "vocabulary"),
     *("refusal_log", "responses"),
     *("keys", "verify"),

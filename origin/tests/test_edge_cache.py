@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -59,6 +60,63 @@ def test_it_is_a_value() -> None:
     assert copy.deepcopy(one) == one
     with pytest.raises(AttributeError):
         one.ttl = 1  # type: ignore[misc]
+
+
+def test_later_changes_of_a_list_do_not_change_it() -> None:
+    path, named = ["org", "id"], {"claim": "plan"}
+    audience: list[Any] = ["tenant", {"claim": path}, named]
+    vary = ["accept"]
+    cache = EdgeCache(audience, 60, vary=vary)
+    kept, before = copy.deepcopy(cache), hash(cache)
+    written = cache.document()
+    path.append("name")
+    named["claim"] = "role"
+    audience.clear()
+    vary.append("cookie")
+    written["audience"][1]["claim"].clear()  # type: ignore[index]
+    assert cache == kept == EdgeCache(("tenant", ORG, claim("plan")), 60, vary=("accept",))
+    assert hash(cache) == before
+    entries = ["tenant", NESTED, {"claim": "plan"}]
+    assert cache.document() == {"audience": entries, "ttl": 60, "vary": ["accept"]}
+
+
+def test_a_mark_keeps_no_list_of_its_author() -> None:
+    path = ["org", "id"]
+    members: dict[str, Any] = {"audience": ["tenant", {"claim": path}], "ttl": 60}
+    app = app_with(fastgate, cache=members)
+    path.append("name")
+    members["audience"].clear()
+    (route,) = compile_routes(app)
+    assert route["cache"] == {"audience": ["tenant", NESTED], "ttl": 60}
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        *(("role", "roles"), ("Roles", "roles"), ("Tenant", "tenant"), ("tennant", "tenant")),
+        *(("group", "groups"), ("callers", "caller"), ("Caller", "caller"), ("sub", "caller")),
+        *(
+            (" tenant", "tenant"),
+            ("subject", "caller"),
+            ("public ", "public"),
+            ("tenants", "tenant"),
+        ),
+    ],
+)
+def test_a_slip_does_not_become_a_claim(text: str, word: str) -> None:
+    named = re.escape(f'claim("{text}")')
+    for audience in ([text], ["plan", text]):
+        with pytest.raises(ValueError, match=f'write .*"{word}".*{named}'):
+            EdgeCache(audience, 60)
+    with pytest.raises(ValueError, match=f'write .*"{word}".*{named}'):
+        EdgeCache(text, 60)
+    # It can be declared nevertheless.
+    assert EdgeCache([claim(text)], 60).document()["audience"] == [{"claim": text}]
+
+
+@pytest.mark.parametrize("text", ["plan", "org", "tid", "tenant_id", "tenantId", "role_ids", "a"])
+def test_other_names_are_claims(text: str) -> None:
+    assert EdgeCache([text], 60).document()["audience"] == [text]
 
 
 REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [

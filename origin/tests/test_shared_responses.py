@@ -1,7 +1,9 @@
 """What an app learns of the caller if the edge stores the response: `tctx.shared`, `NotShared`."""
 
 import copy
+import dataclasses
 import functools
+import pickle
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
@@ -142,6 +144,7 @@ READ: dict[str, Callable[[Identity], object]] = {
     "roles": lambda it: it.roles,
     "tenant": lambda it: it.tenant,
     "groups": lambda it: it.groups,
+    "forwarded_groups": lambda it: it.forwarded_groups,
     'claims["plan"]': lambda it: it.claims["plan"],
     'claims["/org/id"]': lambda it: it.claims.get("/org/id"),
 }
@@ -192,7 +195,7 @@ def test_only_what_is_shared_can_be_read() -> None:
         ("tenant", {}, {"tenant"}),
         ("roles", {"roles": ["a"]}, {"roles"}),
         ("roles", {}, {"roles"}),
-        ("groups", {"groups": []}, {"groups"}),
+        ("groups", {"groups": []}, {"groups", "forwarded_groups"}),
         ("claim:plan", {"claims": {"plan": None}}, {'claims["plan"]'}),
         ("claim:/org/id", {"claims": {"/org/id": 1}}, {'claims["/org/id"]'}),
     ],
@@ -219,6 +222,11 @@ def test_the_error_names_the_line_to_declare() -> None:
         (READ['claims["plan"]'], '["tenant", "plan"]'),
         (READ['claims["/org/id"]'], '["tenant", claim(["org", "id"])]'),
         (READ["groups"], '["tenant", "groups"]'),
+        (READ["forwarded_groups"], '["tenant", "groups"]'),
+        # The names of some claims would be words.
+        (lambda it: it.claims["roles"], '["tenant", claim("roles")]'),
+        (lambda it: it.claims["role"], '["tenant", claim("role")]'),
+        (lambda it: it.claims["sub"], '["tenant", claim("sub")]'),
     ):
         with pytest.raises(NotShared) as error:
             read(identity)
@@ -246,6 +254,21 @@ def test_no_default_hides_the_error() -> None:
     assert not hasattr(identity, "another")
 
 
+def test_every_field_is_shared_or_refused() -> None:
+    """A field that is added to `Identity` has no default here either."""
+    always = {"scopes", "request_id", "claims", "host", "route", "expires_at"}
+    identity = identity_of(["region"], {"iss": IDP})
+    for each in (field.name for field in dataclasses.fields(Identity)):
+        if each in {*always, "issuer"}:
+            getattr(identity, each)
+            continue
+        with pytest.raises(NotShared):
+            getattr(identity, each)
+    for whole in (dataclasses.asdict, pickle.dumps, dataclasses.replace):
+        with pytest.raises(NotShared):
+            whole(identity)
+
+
 def test_it_is_an_identity_that_can_be_printed_copied_and_compared() -> None:
     identity = identity_of(["tenant"], {"iss": IDP, "tenant": "acme"})
     assert isinstance(identity, Identity)
@@ -256,9 +279,10 @@ def test_it_is_an_identity_that_can_be_printed_copied_and_compared() -> None:
     assert identity != identity_of(["tenant"], {"iss": IDP, "tenant": "acme"})
     with pytest.raises(AttributeError):
         identity.tenant = "other"  # type: ignore[misc]
-    assert copy.copy(identity.claims) == identity.claims
-    with pytest.raises(NotShared):
-        copy.copy(identity.claims)["plan"]
+    for copied in (copy.copy(identity.claims), identity.claims.copy()):  # type: ignore[attr-defined]
+        assert copied == identity.claims
+        with pytest.raises(NotShared):
+            copied.get("plan")
 
 
 def test_an_anonymous_request_never_becomes_known() -> None:
@@ -421,7 +445,7 @@ ADA: dict[str, Any] = {
         ("tenant", {"issuer", "tenant"}),
         ("roles", {"issuer", "roles"}),
         ("caller", {"issuer", "subject"}),
-        (["groups"], {"issuer", "groups"}),
+        (["groups"], {"issuer", "groups", "forwarded_groups"}),
         (["plan"], {"issuer", 'claims["plan"]'}),
         ([claim(["org", "id"])], {"issuer", 'claims["/org/id"]'}),
     ],

@@ -37,6 +37,8 @@ class Facts(NamedTuple):
     """Whether a role that the identity lacks is one that the caller lacks."""
     knows_scopes: bool = True
     """The same for scopes."""
+    knows_groups: bool = True
+    """The same for groups. If not, they cannot be read."""
     nests_claims: bool = False
     """Whether a claim in nested objects is in them, as in a token, and not a member of its own."""
 
@@ -131,7 +133,7 @@ class Member(Condition):
         """Whether it holds; None if the edge did not forward what that depends on."""
         identity = facts.identity
         if self.kind == "group":
-            groups = identity.forwarded_groups
+            groups = identity.forwarded_groups if facts.knows_groups else None
             return None if groups is None else self.name in groups
         if self.kind == "scope":
             return self.name in identity.scopes if facts.knows_scopes else None

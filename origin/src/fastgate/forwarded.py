@@ -8,9 +8,12 @@ in common are in it. It reads no request.
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn
+from copy import copy
+from typing import Any, NoReturn, Self
 
 from pydantic import JsonValue
+
+from fastgate.audience import FACTS, meant_word
 
 
 class NotForwarded(KeyError):
@@ -81,6 +84,10 @@ class ForwardedClaims(dict[str, JsonValue]):
         value = self[name]
         return default if value is None else value
 
+    def copy(self) -> Self:
+        """Return a copy that refuses the same as this."""
+        return copy(self)
+
     def _groups_missing(self) -> NotForwarded:
         """Return the error for the groups, which are not forwarded either."""
         return groups_not_forwarded(self._route)
@@ -106,7 +113,13 @@ _WHO = {
     "groups": "callers with the same groups",
     "caller": "the requests of one caller",
 }
-_ENTRIES = {"subject": "caller", "roles": "roles", "groups": "groups", "tenant": "tenant"}
+_ENTRIES = {
+    "subject": "caller",
+    "roles": "roles",
+    "groups": "groups",
+    "forwarded_groups": "groups",
+    "tenant": "tenant",
+}
 """What of an `Identity` an audience can have in common, with its entry in `audience`."""
 
 
@@ -155,7 +168,10 @@ def written_fact(fact: str) -> str:
     """Return a name in `tctx.shared` as an entry of `audience`."""
     name = fact.removeprefix("claim:")
     if not name.startswith("/"):
-        return json.dumps(name, ensure_ascii=False)
+        written = json.dumps(name, ensure_ascii=False)
+        # As an entry, such a text would be a word, or refused.
+        is_ambiguous = name != fact and (name in (*FACTS, "public") or meant_word(name))
+        return f"claim({written})" if is_ambiguous else written
     steps = [step.replace("~1", "/").replace("~0", "~") for step in name[1:].split("/")]
     return f"claim({json.dumps(steps, ensure_ascii=False)})"
 

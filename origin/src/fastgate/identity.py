@@ -191,13 +191,13 @@ class SharedIdentity(Identity):
             "route": transaction.route,
             "expires_at": claims.expires_at,
             "claims": SharedClaims(requester.claims, transaction.route, shared),
-            "forwarded_groups": requester.groups,
             "_shared": shared,
         }
         found |= {"issuer": requester.issuer} if shared else {}
         found |= {"subject": claims.subject} if "caller" in shared else {}
         found |= {"roles": requester.roles} if "roles" in shared else {}
         found |= {"tenant": requester.tenant} if "tenant" in shared else {}
+        found |= {"forwarded_groups": requester.groups} if "groups" in shared else {}
         made = object.__new__(cls)
         for name, value in found.items():
             object.__setattr__(made, name, value)
@@ -206,9 +206,9 @@ class SharedIdentity(Identity):
     @property
     def groups(self) -> frozenset[str]:
         """The groups of the caller. Raises `NotShared` unless the audience has them in common."""
-        if self.forwarded_groups is None:
+        if "groups" not in self._shared:
             raise not_shared(self.route, "groups", self._shared)
-        return self.forwarded_groups
+        return super().groups
 
     def __getattr__(self, name: str) -> object:
         """Refuse to read an empty field. Raises `NotShared`."""

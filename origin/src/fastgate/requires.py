@@ -145,6 +145,7 @@ class Requires(FastgateScheme):
             connection.path_params,
             knows_roles=isinstance(claims, EdgeClaims) and _has_roles(claims),
             knows_scopes=knows_scopes(connection),
+            knows_groups=not isinstance(claims, EdgeClaims) or claims.requester.groups is not None,
             nests_claims=not is_from_the_edge,
         )
         for condition in wanted.conditions:

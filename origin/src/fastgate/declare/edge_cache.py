@@ -5,10 +5,12 @@ member `cache` as the policy writes it, or an error with what to write instead. 
 refuses in a policy (`src/policy/cache.rs`) is refused here.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from fastgate.audience import FACTS, meant_word
 from fastgate.conditions import name_in_app
 from fastgate.vocabulary import Claim
 
@@ -16,8 +18,6 @@ CACHE = "cache"
 """The member of the route document."""
 AUDIENCES = ("public", "tenant", "roles", "caller")
 """The audiences that are one word."""
-FACTS = ("tenant", "roles", "groups", "caller")
-"""The entries of an audience that are not claims."""
 LONGEST_TIME = 31_536_000
 """The longest time for which a response is stored, in seconds: a year."""
 MOST_FIELDS = 8
@@ -68,7 +68,8 @@ class EdgeCache:
     audience: str | Sequence[str | Claim | Mapping[str, object]]
     """The callers that share a response: `"public"` for all, `"tenant"`, `"roles"` (the same
     roles), `"caller"` (one alone); or a list of what they have in common: these words but
-    `"public"`, `"groups"`, and claims, each by its name or as `claim(["org", "id"])`."""
+    `"public"`, `"groups"`, and claims, each by its name or as `claim(["org", "id"])`. A name that
+    resembles a word is refused: write `claim("role")` for the claim `role`."""
     ttl: int
     """For how many seconds a response is fresh: 1 to 31536000."""
     stale_while_revalidate: int = 0
@@ -82,14 +83,14 @@ class EdgeCache:
     route that is not public."""
 
     def __post_init__(self) -> None:
-        audience = self.audience
-        if isinstance(audience, (list, tuple)):
-            entries = [_as_written(each) for each in audience]
-            object.__setattr__(self, "audience", tuple(entries))
         object.__setattr__(self, "vary", _listed(self.vary))
         written = {name: getattr(self, name) for name in _MEMBERS}
+        audience = written["audience"] = _written_audience(self.audience)
         for kind, what in _faults(written):
             raise kind(f"EdgeCache: {what}")
+        if isinstance(audience, list):
+            # Nothing that the caller of this constructor can change.
+            object.__setattr__(self, "audience", tuple(map(_unchangeable, audience)))
         object.__setattr__(self, "vary", tuple(sorted({name.lower() for name in self.vary})))
 
     def __hash__(self) -> int:
@@ -97,11 +98,7 @@ class EdgeCache:
 
     def document(self) -> dict[str, object]:
         """Return the member `cache` of the policy, without members that have their default."""
-        audience = self.audience
-        found: dict[str, object] = {
-            "audience": audience if isinstance(audience, str) else [*audience],
-            "ttl": self.ttl,
-        }
+        found: dict[str, object] = {"audience": _written_audience(self.audience), "ttl": self.ttl}
         found |= {name: seconds for name in _WINDOWS if (seconds := getattr(self, name))}
         found |= {"vary": [*self.vary]} if self.vary else {}
         return found | ({"shared": True} if self.shared else {})
@@ -166,12 +163,24 @@ def _fact(entry: object) -> str:
     return str(entry) if entry in FACTS else claim_fact(entry)
 
 
+def _written_audience(audience: object) -> object:
+    """Return an audience as the policy writes it."""
+    return [*map(_as_written, audience)] if isinstance(audience, (list, tuple)) else audience
+
+
 def _as_written(entry: object) -> object:
-    """Return an entry of an audience as the policy writes it."""
     if not isinstance(entry, Claim):
         return entry
     path = entry.name
     return {"claim": path if isinstance(path, str) else [*path]}
+
+
+def _unchangeable(entry: object) -> object:
+    """Return a valid entry without lists and dicts."""
+    if not isinstance(entry, Mapping):
+        return entry
+    name = entry["claim"]
+    return Claim(name if isinstance(name, str) else tuple(name))
 
 
 def _listed(names: object) -> object:
@@ -198,12 +207,15 @@ def _faults(members: Mapping[str, object]) -> Iterator[tuple[type[Exception], st
 def _audience_faults(audience: object) -> Iterator[tuple[type[Exception], str]]:
     words = ", ".join(map(repr, AUDIENCES))
     if isinstance(audience, str):
-        if audience not in AUDIENCES:
-            yield (
-                ValueError,
-                f"audience is {audience!r}; write one of {words}, or a list: "
-                f'audience=["{audience}"] for callers with the same value of it',
-            )
+        if audience in AUDIENCES:
+            return
+        if (word := meant_word(audience)) is not None:
+            listed = f'"{word}"' if word in AUDIENCES else f'["{word}"]'
+            remedy = f"write audience={listed}, or audience=[{_claim_named(audience)}]"
+        else:
+            remedy = f'write one of {words}, or a list: audience=["{audience}"]'
+        same = "callers with the same value of it"
+        yield ValueError, f"audience is {audience!r}; {remedy} for {same}"
         return
     if not isinstance(audience, (list, tuple)):
         yield TypeError, f"audience is {audience!r}; write one of {words}, or a list"
@@ -216,12 +228,23 @@ def _audience_faults(audience: object) -> Iterator[tuple[type[Exception], str]]:
                 ValueError,
                 'audience has "public" in a list; write audience="public", or leave it out',
             )
+        elif isinstance(entry, str) and (word := meant_word(entry)) is not None:
+            instead = 'audience="public", without a list' if word == "public" else f'"{word}"'
+            yield (
+                ValueError,
+                f"audience has {entry!r}; write {instead}, or {_claim_named(entry)} if callers "
+                "have the claim of this name in common",
+            )
         elif not _is_entry(entry):
             yield (
                 ValueError if isinstance(entry, str) else TypeError,
                 f"audience has {entry!r}; write {', '.join(map(repr, FACTS))}, the name of a "
                 'claim, or claim(["org", "id"]) for one in nested objects',
             )
+
+
+def _claim_named(name: str) -> str:
+    return f"claim({json.dumps(name, ensure_ascii=False)})"
 
 
 def _is_entry(entry: object) -> bool:
