@@ -231,7 +231,8 @@ def _examined_edge(edge: str, path: str) -> list[Finding]:
             verdict = Verdict.UNPROVED
             response += (
                 ": not from the guard, but from the edge itself, a cache, or an origin with an "
-                "older package; write --edge-path with a path to which the origin responds"
+                "older package; write --edge-path with a path without cache to which the origin "
+                "responds"
             )
         else:
             verdict = Verdict.UNCHANGED

@@ -1,12 +1,13 @@
 """Malformed members of `rctx`: what a token says of its caller, in a form that no edge writes.
 
 Input: a `Mint`. Output: its `Probe`s, each with one malformed member. An origin that lets one in
-does not check what its app reads as roles, groups, tenant, claims, sign-in, session or key.
+does not check what its app reads as roles, groups, tenant, claims, sign-in, session or key; or, in
+a header for a stored response, whether the app learns more than the callers share.
 """
 
 from collections.abc import Iterator
 
-from fastgate.doctor.probe import Mint, Probe
+from fastgate.doctor.probe import Fields, Mint, Probe
 
 _THUMBPRINT = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
 """A SHA-256 in base64url (RFC 7638)."""
@@ -71,3 +72,29 @@ def wrong_members_of_the_caller(mint: Mint) -> Iterator[Probe]:
     for member, value in valid.items():
         anonymous = mint.field(sub=..., scope="", rctx={member: value})
         yield Probe(f"{member} of an anonymous caller", anonymous)
+
+
+def wrong_shared_responses(mint: Mint) -> Iterator[Probe]:
+    """Yield a probe for each contradiction between `tctx.shared` and the caller."""
+    issuer = {"iss": mint.claims["iss"]}
+    anyone: dict[str, object] = {"sub": ..., "scope": "", "rctx": {}}
+    known = {**anyone, "rctx": issuer}
+
+    def about(shared: object, claims: dict[str, object], **tctx: object) -> Fields:
+        return mint.field(**claims, tctx={**mint.tctx, **tctx, "shared": shared})
+
+    for form, shared in {"null": None, "a string": "tenant", "a list of numbers": [1]}.items():
+        yield Probe(f"an audience as {form}", about(shared, anyone))
+    beyond: dict[str, dict[str, object]] = {
+        "a subject": {"sub": "doctor"},
+        "roles": {"rctx": {**issuer, "roles": ["admin"]}},
+        "a country": {"rctx": {**issuer, "country": "DE"}},
+    }
+    for name, more in beyond.items():
+        fields = about(["tenant"], {**known, **more})
+        yield Probe(f"{name} that the audience does not share", fields)
+    yield Probe("an audience of one caller without a subject", about(["caller"], known))
+    yield Probe("an issuer in a response for all callers", about([], known))
+    scopes = about(["tenant"], {**anyone, "scope": "doctor"})
+    yield Probe("scopes of an anonymous caller of an audience", scopes)
+    yield Probe("an audience by POST", about([], anyone, method="POST"), method="POST")

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 
 from fastgate.base64url import base64url
-from fastgate.doctor.malformed import wrong_members_of_the_caller
+from fastgate.doctor.malformed import wrong_members_of_the_caller, wrong_shared_responses
 from fastgate.doctor.probe import BY_SERVER, HEADER, Mint, Probe, Target
 from fastgate.fake_edge.signing import EdgeExchangeKey, EdgeKeys, SigningKey, signing_input
 from fastgate.keys.okp import ED25519, X25519
@@ -55,6 +55,7 @@ def matrix(target: Target, host: str) -> Iterator[Probe]:
     yield from _by_another_mac_key(good, target, keys.exchange or EdgeExchangeKey())
     yield from _wrong_claims(good)
     yield from wrong_members_of_the_caller(good)
+    yield from wrong_shared_responses(good)
     yield from _about_another_request(good, target)
     yield from _from_the_provider(good)
 
