@@ -81,7 +81,12 @@ pub(in crate::compute) struct Reader {
 
 impl Reader {
     pub(in crate::compute) fn new(limit: TimeLimit) -> Self {
-        Self { limit, started: Instant::now(), read: 0, piece: vec![0; 16 * 1024] }
+        Self::in_pieces(limit, 16 * 1024)
+    }
+
+    /// The same with pieces of at most so many bytes: long bodies take fewer hostcalls.
+    pub(in crate::compute) fn in_pieces(limit: TimeLimit, length: usize) -> Self {
+        Self { limit, started: Instant::now(), read: 0, piece: vec![0; length] }
     }
 
     /// Appends what has arrived to `bytes`; `false` at the end of the body.
