@@ -57,7 +57,8 @@ pub struct Reduced {
 }
 
 impl Conditions {
-    /// The conditions among the fields of a request.
+    /// The conditions among the fields of a request. A range with more than one `If-Range` is ignored, because it could be
+    /// one of other content.
     #[must_use]
     pub fn of(headers: &Headers) -> Self {
         let single = |name: &str| {
@@ -67,7 +68,7 @@ impl Conditions {
         Self {
             none_match: headers.all("if-none-match").map(<[u8]>::to_vec).collect(),
             modified_since: single("if-modified-since"),
-            range: single("range"),
+            range: single("range").filter(|_| headers.all("if-range").count() <= 1),
             if_range: single("if-range"),
         }
     }
@@ -137,6 +138,17 @@ impl Conditions {
             Bounds::From(..) | Bounds::Last(_) => Err(()),
         }
     }
+}
+
+/// Whether the client wants a response with another entity tag than that in `fields` only (`If-Match`, RFC 9110 §13.1.1).
+/// The sender of a representation decides this, before all other conditions; a cache does not.
+#[must_use]
+pub fn is_precondition_failed(headers: &Headers, fields: &Headers) -> bool {
+    let tag = fields.all("etag").next().filter(|tag| !tag.starts_with(b"W/"));
+    let matches = |tags: &[u8]| {
+        tags.trim_ascii() == b"*" || tag.is_some_and(|tag| entity_tags(tags).any(|each| each == tag.trim_ascii()))
+    };
+    headers.all("if-match").next().is_some() && !headers.all("if-match").any(matches)
 }
 
 /// One range of bytes (RFC 9110 §14.1.2).
@@ -251,5 +263,7 @@ mod tests {
             let conditions = Conditions::of(&fields(&[("range", "bytes=0-1"), ("if-range", validator)]));
             assert_eq!(conditions.part(200, &stored, Some(10)), expected, "{validator}");
         }
+        let validators = [("range", "bytes=0-1"), ("if-range", "\"1\""), ("if-range", "\"2\"")];
+        assert_eq!(Conditions::of(&fields(&validators)).part(200, &stored, Some(10)), whole, "which of them?");
     }
 }

@@ -79,6 +79,8 @@ impl TryFrom<PolicyDocument> for Policy {
         let mut faults = Faults::default();
         let limits = limits::read(document.limits, &mut faults);
         let edge = edge::read(document.edge, &limits, &mut faults);
+        let needs_origin = document.routes.iter().any(|route| route.respond.is_none());
+        faults.add_if(needs_origin && document.origins.is_empty(), "$.origins", Fault::Empty);
         let origins = origin::read(document.origins, &edge, &mut faults);
         let issuers = issuer::read::read(document.issuers, &mut faults);
         let mut rules = Rules::read(&document.rules, &mut faults);

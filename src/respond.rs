@@ -13,7 +13,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::conditional::{Conditions, Part, Reduced};
+use crate::conditional::{Conditions, Part, Reduced, is_precondition_failed};
 use crate::digest::sha256;
 use crate::headers::Headers;
 use crate::policy::{Access, Captures, Respond};
@@ -25,8 +25,11 @@ use description::Description;
 /// The longest file that is read whole, in bytes, because the store has no entity tag for it.
 pub const MAX_DIGESTED: usize = 8 * 1024 * 1024;
 
+/// `Cache-Control` of what only some callers may get: no cache gives it to another caller.
+const PRIVATE: &str = "private, no-cache";
 const OK: u16 = 200;
 const NO_CONTENT: u16 = 204;
+const PRECONDITION_FAILED: u16 = 412;
 
 /// The files that the edge responds with.
 pub trait Files {
@@ -149,9 +152,12 @@ pub fn respond(
     files: &mut dyn Files,
 ) -> Result<OwnResponse, RespondError> {
     match respond {
-        Respond::Text { status, content_type, body } => Ok(text(*status, content_type, body, target)),
+        Respond::Text { status, content_type, body } => Ok(text(*status, content_type, body, cleared, target)),
         Respond::Redirect { status, location } => {
-            let fields = [("location", location.fill(captures))].into_iter().collect();
+            let mut fields: Headers = [("location", location.fill(captures))].into_iter().collect();
+            if !is_public(cleared) {
+                fields.append("cache-control", PRIVATE);
+            }
             Ok(OwnResponse { status: *status, fields, content: Content::Bytes(Vec::new()), length: Some(0) })
         }
         Respond::File(name) => file(&[name], cleared, target, files),
@@ -168,8 +174,11 @@ pub fn respond(
     }
 }
 
-fn text(status: u16, content_type: &str, body: &str, target: &Target) -> OwnResponse {
+fn text(status: u16, content_type: &str, body: &str, cleared: &Cleared<'_>, target: &Target) -> OwnResponse {
     let mut fields = Headers::default();
+    if !is_public(cleared) {
+        fields.append("cache-control", PRIVATE);
+    }
     if !body.is_empty() {
         fields.append("content-type", content_type);
     }
@@ -177,7 +186,7 @@ fn text(status: u16, content_type: &str, body: &str, target: &Target) -> OwnResp
         fields.append("etag", entity_tag(&sha256(body)));
     }
     let length = u64::try_from(body.len()).ok().filter(|_| status != NO_CONTENT);
-    let Reduced { status, fields, part, length } = conditions(target).reduce(status, fields, length, is_head(target));
+    let Reduced { status, fields, part, length } = reduce(status, fields, length, target);
     let content = match part {
         Part::Whole => body.as_bytes(),
         Part::Nothing => &[],
@@ -206,7 +215,7 @@ fn file(
         let coding = candidates.coding(opened.number);
         let description = Description::read(&opened.metadata);
         let (tag, length) = if let Some(tag) = description.etag {
-            (tag, opened.length)
+            (coding.map_or_else(|| tag.clone(), |coding| entity_tag_of_form(&tag, coding)), opened.length)
         } else {
             let (digest, length) = files.digest().map_err(unreadable)?;
             (entity_tag(&digest), Some(length))
@@ -215,8 +224,7 @@ fn file(
         let content_type = description.content_type.unwrap_or_else(|| media_type::of(name).to_owned());
         fields.append("content-type", content_type);
         fields.append("etag", tag);
-        let is_public = cleared.route().access == Access::Public;
-        fields.append("cache-control", if is_public { "no-cache" } else { "private, no-cache" });
+        fields.append("cache-control", if is_public(cleared) { "no-cache" } else { PRIVATE });
         if let Some(coding) = coding.map(Coding::as_str) {
             fields.append("content-encoding", coding);
         }
@@ -226,7 +234,7 @@ fn file(
         if length.is_some() {
             fields.append("accept-ranges", "bytes");
         }
-        let Reduced { status, fields, part, length } = conditions(target).reduce(OK, fields, length, is_head(target));
+        let Reduced { status, fields, part, length } = reduce(OK, fields, length, target);
         return Ok(OwnResponse { status, fields, content: Content::File(part), length });
     }
     Err(RespondError::NoFile { name: names.first().map(|name| (*name).clone()).unwrap_or_default() })
@@ -237,11 +245,21 @@ fn entity_tag(digest: &[u8; 32]) -> String {
     format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest))
 }
 
-/// The conditions of the request.
-fn conditions(target: &Target) -> Conditions {
-    Conditions::of(target.headers())
+/// The tag of a compressed form of a file: the store may have the same tag for all of them, and a part of one form must not
+/// be joined to a part of another (RFC 9110 §8.8.3.3).
+fn entity_tag_of_form(tag: &str, coding: Coding) -> String {
+    format!("{}-{}\"", tag.strip_suffix('"').unwrap_or(tag), coding.as_str())
 }
 
-fn is_head(target: &Target) -> bool {
-    target.method() == "HEAD"
+/// What the conditions of the request leave of the response.
+fn reduce(status: u16, fields: Headers, length: Option<u64>, target: &Target) -> Reduced {
+    if status == OK && is_precondition_failed(target.headers(), &fields) {
+        let fields = Headers::default();
+        return Reduced { status: PRECONDITION_FAILED, fields, part: Part::Nothing, length: Some(0) };
+    }
+    Conditions::of(target.headers()).reduce(status, fields, length, target.method() == "HEAD")
+}
+
+fn is_public(cleared: &Cleared<'_>) -> bool {
+    cleared.route().access == Access::Public
 }

@@ -26,8 +26,9 @@ pub struct PolicyDocument {
     pub schema: Option<String>,
     /// The names of this edge, and the rules for every request.
     pub edge: EdgeDocument,
-    /// The FastAPI applications behind the edge, at least one, by a name that routes refer to (1 to 64 of `a-z`, `0-9`,
-    /// `-`, `_`; so are all names of entries, those of `rules` apart).
+    /// The FastAPI applications behind the edge, by a name that routes refer to (1 to 64 of `a-z`, `0-9`, `-`, `_`; so are
+    /// all names of entries, those of `rules` apart). At least one, unless every route has `respond`.
+    #[serde(default)]
     pub origins: BTreeMap<String, OriginDocument>,
     /// The OpenID providers whose tokens are accepted, by a short id. The id appears in logs and in keys of stores.
     /// Required if any route needs a token.

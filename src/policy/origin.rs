@@ -73,7 +73,6 @@ pub(super) fn read(
     edge: &Edge,
     faults: &mut Faults,
 ) -> BTreeMap<String, Arc<Origin>> {
-    faults.add_if(documents.is_empty(), "$.origins", Fault::Empty);
     let mut origins =
         read_section("origins", documents, faults, |_, document, at, faults| Origin::read(document, edge, at, faults));
     for (index, (name, origin)) in origins.iter().enumerate() {

@@ -18,8 +18,10 @@ objects!(RespondDocument);
 const MAX_NAME: usize = 900;
 /// The statuses of redirects (RFC 9110 §15.4).
 const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
-/// The statuses of responses without content (RFC 9110 §15.3.5, §15.3.6, §15.4.5).
-const WITHOUT_CONTENT: [u16; 3] = [204, 205, 304];
+/// The statuses of responses without content (RFC 9110 §15.3.5, §15.3.6).
+const WITHOUT_CONTENT: [u16; 2] = [204, 205];
+/// The statuses with which the edge answers conditions and ranges of requests (RFC 9110 §13.2.2, §14.2).
+const OF_CONDITIONS: [u16; 4] = [206, 304, 412, 416];
 const DEFAULT_REDIRECT: u16 = 308;
 const DEFAULT_STATUS: u16 = 200;
 const DEFAULT_TYPE: &str = "text/plain; charset=utf-8";
@@ -136,6 +138,8 @@ impl Respond {
         }
         let (status, body) = (status.unwrap_or(DEFAULT_STATUS), body.unwrap_or_default());
         faults.range(status, 200, 599, format_args!("{at}.status"));
+        let is_of_conditions = OF_CONDITIONS.contains(&status);
+        faults.add_if(is_of_conditions, format_args!("{at}.status"), RespondFault::OfConditions.into());
         let is_refused = !body.is_empty() && WITHOUT_CONTENT.contains(&status);
         faults.add_if(is_refused, format_args!("{at}.body"), RespondFault::NoContent.into());
         let content_type = content_type.unwrap_or_else(|| DEFAULT_TYPE.to_owned());

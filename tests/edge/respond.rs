@@ -1,4 +1,5 @@
-//! Responses that the edge makes itself, through the guest: no origin sees the request.
+//! Responses that the edge makes itself, through the guest: no origin sees the request. Rows J16, J22 and J23 of
+//! docs/attacks.md.
 
 use serde_json::{Value, json};
 
@@ -10,6 +11,11 @@ use crate::support::world::{issuer, stores};
 
 /// A page that is too long to be one piece of a body.
 const PIECES: usize = 20_000;
+
+/// A file that no sandbox should keep in memory.
+fn video() -> String {
+    (0..20 * 1024 * 1024 / 8).map(|number| format!("{number:07}\n")).collect()
+}
 
 struct Gate {
     edge: Edge,
@@ -38,6 +44,7 @@ impl Gate {
                 route("old", "/old/{rest:path}", "public", json!({ "redirect": "/new/{rest}" })),
                 route("robots", "/robots.txt", "public", json!({ "file": "robots.txt" })),
                 route("huge", "/huge", "public", json!({ "file": "huge.bin" })),
+                route("video", "/video", "public", json!({ "file": "video.bin" })),
                 route("private", "/private", "authenticated", json!({ "file": "pages.txt" })),
                 route("app", "/app/{path:path}", "public", json!({ "files": "app/", "fallback": "index.html" }))
             ]
@@ -48,6 +55,7 @@ impl Gate {
             ("robots.txt", "User-agent: *\n"),
             ("pages.txt", &pages),
             ("huge.bin", &"x".repeat(8 * 1024 * 1024 + 1)),
+            ("video.bin", &video()),
             ("app/index.html", "<!doctype html>"),
             ("app/main.js", "plain"),
             ("app/main.js.br", "brotli"),
@@ -56,6 +64,7 @@ impl Gate {
         }
         let description = json!({ "content_type": "text/x-pages", "etag": "\"pages-1\"" }).to_string();
         stores.kv_notes.push(("files/pages.txt".to_owned(), description));
+        stores.kv_notes.push(("files/video.bin".to_owned(), json!({ "etag": "\"video\"" }).to_string()));
         Self { edge: Edge::start(listener, &stores), origin, issuer }
     }
 
@@ -132,6 +141,32 @@ fn a_file_with_an_entity_tag_is_streamed_to_authorized_callers() {
     let head = gate.send("HEAD /private", &bearer);
     assert_eq!((head.status, head.text().as_ref()), (200, ""));
     assert!(gate.origin.everything().is_empty());
+}
+
+#[test]
+fn a_range_to_the_end_of_a_long_file_is_streamed() {
+    let gate = Gate::start();
+    let whole = gate.get("/video");
+    let length = 20 * 1024 * 1024;
+    assert_eq!((whole.status, whole.text().len()), (200, length));
+    if whole.header("accept-ranges").is_none() {
+        return; // A store that does not say how long a file is has no ranges of it.
+    }
+    for (range, first, last) in [
+        ("0-", 0, length - 1),
+        ("5-", 5, length - 1),
+        ("-16", length - 16, length - 1),
+        ("100-99999999", 100, length - 1),
+        ("16000000-16000015", 16_000_000, 16_000_015),
+        ("0-7", 0, 7),
+    ] {
+        let part = gate.send("GET /video", &format!("range: bytes={range}\r\n"));
+        assert_eq!(part.status, 206, "{range}");
+        let expected = format!("bytes {first}-{last}/{length}");
+        assert_eq!(part.header("content-range"), Some(expected.as_str()));
+        assert_eq!(part.header("content-length"), Some((last - first + 1).to_string().as_str()));
+        assert!(part.text() == whole.text()[first..=last], "{range}: other bytes");
+    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Responses that the edge makes itself: which of them a policy may declare, and what a client gets.
+//! Responses that the edge makes itself: which of them a policy may declare, and what a client gets. Rows J16 to J21 and J23
+//! of docs/attacks.md.
 
 use fastgate::gateway::Decision;
 use fastgate::policy::{Fault, Policy, RespondFault};
@@ -57,6 +58,62 @@ fn a_text_is_sent_by_the_conditions_of_the_request() {
     let head = responded(&gate, request("HEAD", "/health"));
     assert_eq!((sent(&head), head.length), (pair(200, ""), Some(11)));
     assert_eq!(gate.verdict(request("POST", "/health")), "method-not-allowed");
+}
+
+#[test]
+fn preconditions_come_first() {
+    let gate = gate("/health", &json!({ "body": "all is well" }));
+    let tag = field(&responded(&gate, get("/health")), "etag").unwrap();
+    let with = |fields: &[(&str, &str)]| {
+        let request = fields.iter().fold(get("/health"), |request, (name, value)| request.field(name, value));
+        sent(&responded(&gate, request))
+    };
+    let weak = format!("W/{tag}");
+    let both = format!("\"x\", {tag}");
+    for (value, status) in [(tag.as_str(), 200), ("*", 200), (&both, 200), ("\"x\"", 412), (&weak, 412), ("", 412)] {
+        assert_eq!(with(&[("if-match", value)]).0, status, "{value}");
+    }
+    assert_eq!(with(&[("if-match", "\"x\""), ("if-none-match", &tag)]), pair(412, ""), "RFC 9110 §13.2.2");
+    assert_eq!(with(&[("if-match", "\"x\""), ("range", "bytes=0-2")]), pair(412, ""));
+    assert_eq!(with(&[("if-match", &tag), ("range", "bytes=0-2")]), pair(206, "all"));
+    assert_eq!(with(&[("range", "bytes=0-2"), ("if-range", &tag), ("if-range", "\"x\"")]), pair(200, "all is well"));
+    let head = responded(&gate, request("HEAD", "/health").field("if-match", "\"x\""));
+    assert_eq!((sent(&head), head.length), (pair(412, ""), Some(0)));
+    let gone = crate::responses::gate("/gone", &json!({ "status": 410 }));
+    assert_eq!(responded(&gone, get("/gone").field("if-match", "\"x\"")).status, 410, "RFC 9110 §13.2.1");
+}
+
+#[test]
+fn no_cache_may_share_what_only_some_callers_get() {
+    for respond in [json!({ "body": "x" }), json!({ "redirect": "/b" }), json!({ "file": "a.txt" })] {
+        for (access, expected) in [("authenticated", Some("private, no-cache")), ("public", None)] {
+            let parts = json!({ "methods": ["GET"], "access": access, "respond": respond });
+            let gate = gate_with(&json!({ "routes": [route("/a", &parts)] }));
+            gate.fakes().files.store("files/a.txt", "", "x");
+            let request = if access == "public" { get("/a") } else { get("/a").bearer(&token(json!({}))) };
+            let own = responded(&gate, request);
+            let expected = expected.or_else(|| respond.get("file").map(|_| "no-cache"));
+            assert_eq!(field(&own, "cache-control").as_deref(), expected, "{respond} {access}");
+        }
+    }
+}
+
+#[test]
+fn a_policy_needs_no_origin_if_the_edge_responds_to_every_route() {
+    let mut policy = provider::policy(&json!({ "routes": [
+        route("/a", &json!({ "methods": ["GET"], "access": "public", "respond": { "body": "x" } }))
+    ] }));
+    for origins in [None, Some(json!({}))] {
+        match origins {
+            Some(origins) => policy["origins"] = origins,
+            None => drop(policy.as_object_mut().unwrap().remove("origins")),
+        }
+        assert_eq!(sent(&responded(&crate::rules::gate_of(&policy), get("/a"))), pair(200, "x"));
+        let mut other = policy.clone();
+        other["routes"].as_array_mut().unwrap().push(route("/b", &json!({ "origin": "app" })));
+        let faults = Policy::parse(other.to_string().as_bytes()).unwrap_err().0;
+        assert!(faults.iter().any(|fault| fault.at == "$.origins" && fault.fault == Fault::Empty), "{faults:?}");
+    }
 }
 
 #[test]
@@ -179,6 +236,15 @@ fn the_smallest_form_that_the_client_accepts_is_sent() {
     assert_eq!(field(&own, "content-encoding").as_deref(), Some("br"));
     let other = responded(&gate, get("/a.js"));
     assert_ne!(field(&own, "etag"), field(&other, "etag"), "each form has its own tag");
+    for name in ["a.js", "a.js.gz", "a.js.br"] {
+        gate.fakes().files.store(&format!("files/app/{name}"), r#"{"etag":"\"v1\""}"#, name);
+    }
+    for (accepted, tag) in [("", "\"v1\""), ("br", "\"v1-br\""), ("gzip", "\"v1-gzip\"")] {
+        let request = || get("/a.js").field("accept-encoding", accepted);
+        assert_eq!(field(&responded(&gate, request()), "etag").as_deref(), Some(tag), "also if the store repeats one");
+        assert_eq!(responded(&gate, request().field("if-none-match", tag)).status, 304, "{tag}");
+        assert_eq!(responded(&gate, request().field("if-none-match", "\"v1-x\"")).status, 200);
+    }
 }
 
 #[test]
@@ -303,6 +369,8 @@ fn each_fault_has_a_place_and_a_remedy() {
             "respond.status",
             Fault::OutOfRange { value: 101, least: 200, most: 599 },
         ),
+        ("/a", respond(json!({ "status": 206, "body": "x" })), "respond.status", RespondFault::OfConditions.into()),
+        ("/a", respond(json!({ "status": 304 })), "respond.status", RespondFault::OfConditions.into()),
         ("/a", respond(json!({ "body": "x", "content_type": "text" })), "respond.content_type", Fault::NotAMediaType),
         ("/a", respond(json!({ "file": "../policy" })), "respond.file", RespondFault::NotAFileName.into()),
         ("/a", respond(json!({ "file": "/a" })), "respond.file", RespondFault::NotAFileName.into()),

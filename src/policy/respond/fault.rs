@@ -21,6 +21,9 @@ pub enum RespondFault {
     /// A text with a status without content.
     #[error("is not empty, and responses with this status have no content")]
     NoContent,
+    /// The status of a response to a condition or range.
+    #[error("is a status that depends on conditions of the request, and the edge evaluates those itself")]
+    OfConditions,
     /// Not the name of a file.
     #[error("is not the name of a file")]
     NotAFileName,
@@ -50,6 +53,7 @@ impl RespondFault {
                 "write \"/new/{name}\" or \"https://host/{name}\": the host in full, everything else percent-encoded"
             }
             Self::NoContent => "leave \"body\" out, or write another status",
+            Self::OfConditions => "write another status, such as 200 or 404",
             Self::NotAFileName => "write \"robots.txt\" or \"docs/index.html\", without \"files/\" and dot segments",
             Self::NotAFolder => "write \"assets/\", with a slash at its end and none in front",
             Self::NoPathParameter => "write \"path\": \"/assets/{path:path}\"",
