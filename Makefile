@@ -16,7 +16,7 @@ CARGO_DENY := target/tools/.cargo-deny-0.20.2
 CARGO_DENY_RUN := target/tools/bin/cargo-deny --locked
 COSMIC_RAY := target/tools/.cosmic-ray-8.7.0
 
-.PHONY: help demo smoke soak cache-tests isolation outage test bench guest-cost mutants mutants-python lint guest edge unit signatures opinions opinions-short fuzz fuzz-seeds fuzz-python edge-tests origin-tests doctor origin-bench origin-versions policy schema reference deny edge-path compute-build clean
+.PHONY: help demo smoke soak cache-tests isolation outage test bench hashing guest-cost mutants mutants-python lint guest edge unit signatures opinions opinions-short fuzz fuzz-seeds fuzz-python edge-tests origin-tests doctor origin-bench origin-versions policy schema reference deny edge-path compute-build clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -105,6 +105,9 @@ bench: guest $(VENV) ## What a request costs: writes docs/reference/costs.md and
 	RUSTFLAGS='$(WIDE)' cargo build --locked --release --target wasm32-wasip1 --bin fastgate --target-dir target/wide
 	cargo build $(NATIVE) --bins --example bench --example guest_cost
 	target/debug/examples/bench
+
+hashing: ## How rendezvous hashing spreads keys over backends: writes docs/reference/backend-hashing.md
+	cargo run $(NATIVE) -q --example hashing > docs/reference/backend-hashing.md.new && mv docs/reference/backend-hashing.md.new docs/reference/backend-hashing.md
 
 mutants: $(VENV) $(CARGO_MUTANTS) ## Which changes of src/ no native test notices: MODULE=identity/token MINUTES=60; AGAIN=1 for the survivors
 	@$(PYTHON) dev/mutants rust $(or $(MODULE),$(error say which: make mutants MODULE=identity/token, or identity, request, authorize, throttle, mint, problem)) --minutes $(or $(MINUTES),60) $(if $(AGAIN),--again)

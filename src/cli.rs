@@ -39,6 +39,10 @@ enum Command {
         /// Routes to add to it, as `python -m fastgate policy` prints them for an app.
         #[arg(long)]
         routes: Vec<PathBuf>,
+        /// The manifest of the service, which must declare the backends that the policy names. Default: `fastly.toml` beside the
+        /// policy, if there is one; a backend that it does not declare is then a hint.
+        #[arg(long)]
+        manifest: Option<PathBuf>,
     },
     /// Print the JSON Schema of policies.
     Schema,
@@ -79,7 +83,7 @@ pub(crate) fn run() -> ExitCode {
         Err(help) => help.exit(),
     };
     match arguments.command {
-        Command::Check { policy, routes } => check::check(&policy, &routes),
+        Command::Check { policy, routes, manifest } => check::check(&policy, &routes, manifest.as_deref()),
         Command::Schema => check::schema(),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Diff(arguments) => diff::diff(&arguments),

@@ -185,6 +185,25 @@ impl Fact {
     }
 }
 
+impl Continent {
+    /// Every continent.
+    pub const ALL: [Self; 7] = [Self::AF, Self::AN, Self::AS, Self::EU, Self::NA, Self::OC, Self::SA];
+
+    /// The code, as geolocation spells it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AF => "AF",
+            Self::AN => "AN",
+            Self::AS => "AS",
+            Self::EU => "EU",
+            Self::NA => "NA",
+            Self::OC => "OC",
+            Self::SA => "SA",
+        }
+    }
+}
+
 impl Client {
     /// Adds what geolocation reports. A malformed code counts as unknown.
     #[must_use]

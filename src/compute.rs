@@ -19,6 +19,7 @@ use fastgate::trail::{Step, Trail};
 use fastly::handle::{BodyHandle, RequestHandle, client_request_and_body};
 use http::body::ReceivedBody;
 use http::client::{Locator, anonymizers};
+use http::forward::Exchange;
 use http::receive::RequestIds;
 use http::respond::Response;
 use http::{cached, forward, receive, respond};
@@ -123,11 +124,15 @@ impl Server {
             response.send(&trail.request_id);
         }
         if let Some(grant) = renews {
-            cached::renew(&grant, &mut responses, &mut self.buffer, &mut trail);
+            cached::renew(&grant, &mut responses, &mut self.exchange(&mut trail));
         }
         // The time of the last step, for which the clock was read.
         self.sandbox.renew(&FASTLY, uptime.saturating_add(Duration::from_micros(trail.measured())));
         uptime
+    }
+
+    const fn exchange<'server>(&'server mut self, trail: &'server mut Trail) -> Exchange<'server> {
+        Exchange { sandbox: &mut self.sandbox, buffer: &mut self.buffer, trail }
     }
 
     /// The response for the client; `None` if the origin has taken the connection over.
@@ -141,9 +146,9 @@ impl Server {
         let response = if grant.opens_websocket() {
             forward::hand_off(grant).map(|()| None)
         } else if let Some(storage) = grant.storage() {
-            cached::fetched(grant, storage, body, responses, &mut self.buffer, trail).map(Some)
+            cached::fetched(grant, storage, body, responses, &mut self.exchange(trail)).map(Some)
         } else {
-            let received = forward::forward(grant, body, &mut self.buffer, trail);
+            let received = forward::forward(grant, body, &mut self.exchange(trail));
             received.and_then(|origin| respond::from_origin(origin, grant.response(), &mut self.buffer)).map(Some)
         };
         response.unwrap_or_else(|error| {

@@ -26,11 +26,16 @@ pub(crate) fn add_parts<P: AsRef<[u8]>>(hash: &mut Sha256, parts: impl IntoItera
     }
 }
 
-/// The digest of these parts, in base64url.
-pub(crate) fn of_parts(parts: &[&str]) -> String {
+/// The digest of these parts.
+pub(crate) fn sha256_of_parts<P: AsRef<[u8]>>(parts: &[P]) -> [u8; 32] {
     let mut hash = Sha256::new();
     add_parts(&mut hash, parts);
-    URL_SAFE_NO_PAD.encode(hash.finalize())
+    hash.finalize().into()
+}
+
+/// The digest of these parts, in base64url.
+pub(crate) fn of_parts(parts: &[&str]) -> String {
+    URL_SAFE_NO_PAD.encode(sha256_of_parts(parts))
 }
 
 /// HMAC with SHA-256 (RFC 2104) over the concatenation of `parts`.

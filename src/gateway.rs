@@ -7,9 +7,11 @@ mod pipeline;
 mod record;
 mod well_known;
 
+use crate::backend::{Health, Outcome};
 use crate::caching::Choice;
 use crate::identity::dpop::Nonces;
-use crate::mint::{Minter, SigningKeys};
+use crate::mint::{Grant, Minter, SigningKeys};
+use crate::policy::limits::Limit;
 use crate::policy::{Policy, Responder};
 use crate::refusal::Refusal;
 use crate::request::RequestHead;
@@ -58,6 +60,25 @@ impl Gateway {
         }
     }
 
+    /// Records how the request `grant` to its backend ended. Returns the request for another backend, signed for the region
+    /// of that one, if it may be sent again. `take` counts a retry under a key against a limit, and says whether it is admitted.
+    pub fn delivered(
+        &self,
+        grant: &Grant,
+        outcome: Outcome,
+        may_resend: bool,
+        health: &mut dyn Health,
+        take: &mut dyn FnMut(&Limit, &str) -> bool,
+    ) -> Option<Box<Grant>> {
+        let (backends, candidates) = (&grant.origin().backends, grant.candidates());
+        health.record(backends, candidates.current()?, outcome);
+        if outcome != Outcome::Failed || !may_resend {
+            return None;
+        }
+        let next = candidates.after_failure(backends, health, take)?;
+        self.minter.signed_again(grant, next).map(Box::new)
+    }
+
     /// Runs the steps in order. Each takes the evidence of the one before it; the first refusal ends the run.
     fn run<'run>(&'run self, head: RequestHead, pipeline: &mut Pipeline<'run, '_>) -> Result<Decision, Refusal> {
         let target = pipeline.normalize(head)?;
@@ -93,11 +114,13 @@ impl Gateway {
         };
         let target = pipeline.rewrite(&cleared, target, &captures)?;
         let body = pipeline.content(&cleared)?;
-        let choice = pipeline.cache(&cleared, origin, &target);
+        let assignment = pipeline.assign(&cleared, origin, &target)?;
+        let choice = pipeline.cache(&cleared, origin, &target, &assignment);
         if let Some(Choice::Send(served)) = choice {
             return Ok(Decision::Send(Box::new(served), None));
         }
-        let grant = pipeline.mint((&self.policy, &self.minter), &cleared, origin, &target, &body);
+        let candidates = pipeline.select(origin, &assignment);
+        let grant = pipeline.mint((&self.policy, &self.minter), &cleared, (origin, candidates), &target, &body);
         Ok(match choice {
             Some(Choice::Fetch(storage)) => Decision::Forward(Box::new(grant?.with_storage(storage))),
             Some(Choice::SendAndRenew(served, storage)) => {

@@ -2,7 +2,7 @@
 //!
 //! A request passes through a pipeline of steps, in this order. Each step either refuses, with a named reason, or
 //! returns a value that a later step requires, so that no later step runs without it.
-//! [`Gateway::decide`](gateway::Gateway::decide), in `gateway.rs`, runs steps 2 to 15; the log names the steps as
+//! [`Gateway::decide`](gateway::Gateway::decide), in `gateway.rs`, runs steps 2 to 16; the log names the steps as
 //! [`Step`](trail::Step) does.
 //!
 //! 1. *configure* reads the policy, the signing keys and the kill switch: [`Sandbox`](sandbox::Sandbox)
@@ -22,10 +22,11 @@
 //!     pipeline.
 //! 12. *rewrite* gives the request the form that the origin receives: [`OriginTarget`](rewrite::OriginTarget)
 //! 13. *content* reads the body, if the route limits its length or signs it: [`CheckedBody`](content::CheckedBody)
-//! 14. *cache* looks a stored response up, if those of the route are stored: [`Choice`](caching::Choice). One that may be
+//! 14. *select* chooses the backend that receives the request: [`Candidates`](backend::Candidates)
+//! 15. *cache* looks a stored response up, if those of the route are stored: [`Choice`](caching::Choice). One that may be
 //!     sent ends the pipeline.
-//! 15. *mint* signs the identity header: [`Grant`](mint::Grant), the request that is forwarded
-//! 16. *forward* sends it to the origin, in the binary's `compute` module
+//! 16. *mint* signs the identity header: [`Grant`](mint::Grant), the request that is forwarded
+//! 17. *forward* sends it to the origin, in the binary's `compute` module
 //!
 //! The modules are in three groups.
 //!
@@ -45,6 +46,7 @@
 
 pub mod authorize;
 pub mod availability;
+pub mod backend;
 pub mod caching;
 pub mod client;
 pub mod conditional;

@@ -10,10 +10,12 @@ mod grant;
 mod jws;
 mod mac;
 mod okp;
+mod region;
 mod signing_key;
 mod signing_keys;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 pub use claims::{EdgeClaims, MintInput};
 pub use error::MintError;
@@ -22,6 +24,7 @@ pub use jws::{HEADER_VERSION, TOKEN_TYPE};
 use mac::MacKeys;
 pub use signing_keys::{SigningKeys, SigningKeysError, new_signing_keys};
 
+use crate::backend::Candidates;
 use crate::caching::{Tags, has_body, shared_by};
 use crate::content::CONTENT_DIGEST;
 use crate::headers::{Headers, IDENTITY, SUBPROTOCOL};
@@ -75,10 +78,11 @@ impl Minter {
     ///
     /// # Errors
     /// A [`MintError`] if the head gets too long or the header cannot be signed.
-    pub fn mint(&self, input: &MintInput<'_>) -> Result<Grant, MintError> {
+    pub fn mint(&self, input: &MintInput<'_>, candidates: Candidates) -> Result<Grant, MintError> {
         let (route, target, received) = (input.cleared.route(), input.target, input.target.received());
-        let claims = EdgeClaims::of(input)?;
-        let token = self.sign(input.origin, &claims)?;
+        let claims = EdgeClaims::of(input, candidates.current())?;
+        let payload = serde_json::to_vec(&claims).map_err(|_| MintError::SigningFailed)?;
+        let token = self.sign(input.origin, &payload)?;
         if token.len() > MAX_IDENTITY_BYTES {
             let (part, of_part) = claims.longest_part();
             return Err(MintError::IdentityTooLong { bytes: token.len(), part: part.to_owned(), of_part });
@@ -95,7 +99,8 @@ impl Minter {
             return Err(MintError::HeadTooLong { bytes });
         }
         Ok(Grant {
-            backend: input.origin.backend.clone(),
+            origin: Arc::clone(input.origin),
+            candidates,
             method: received.method().to_owned(),
             authority: format!("{}://{}", received.scheme(), received.host()),
             path_and_query,
@@ -103,6 +108,7 @@ impl Minter {
             response: ResponseFields::default(),
             // A signed body was measured when it was hashed.
             max_body: route.accepts.longest_body().filter(|_| !route.sign_body),
+            timeout: route.timeout,
             opens_websocket: route.websocket,
             tags: Tags::of(input.origin),
             invalidates: None,
@@ -111,7 +117,7 @@ impl Minter {
     }
 
     /// By `EdDSA`, or by `HS256` if the origin has a key.
-    fn sign(&self, origin: &Origin, claims: &EdgeClaims<'_>) -> Result<String, MintError> {
+    fn sign(&self, origin: &Origin, claims: &[u8]) -> Result<String, MintError> {
         match &origin.key {
             None => self.keys.signing().and_then(|key| key.sign(claims)).ok_or(MintError::SigningFailed),
             Some(theirs) => {

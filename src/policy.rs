@@ -49,7 +49,9 @@ pub use issuer::{
     Introspection, Issuer, KeyLife, NamesClaim, NamesForm, PresetName, Templates, TokenKind, TokenRules, TokenShape,
 };
 pub(crate) use names::is_scope;
-pub use origin::{Origin, OriginKey, ResourceFault};
+pub use origin::{
+    Backend, Backends, BackendsFault, HashPart, Origin, OriginKey, RegionFact, ResourceFault, VersionSource,
+};
 pub use pattern::captures::Captures;
 pub use respond::Respond;
 pub use respond::fault::RespondFault;

@@ -9,6 +9,7 @@
 mod cache_space;
 mod counter;
 mod deny_list;
+mod health;
 mod introspection;
 mod keys;
 pub mod polled;
@@ -19,6 +20,7 @@ pub mod unread_body;
 mod used_proofs;
 
 use crate::availability::KillSwitch;
+use crate::backend::Health;
 use crate::identity::Sources;
 use crate::identity::deny_list::DenyListMemory;
 use crate::identity::dpop::Nonces;
@@ -28,6 +30,7 @@ use crate::throttle::Counter;
 use crate::time::UnixTime;
 use counter::Counters;
 use deny_list::KvDenyList;
+use health::{HealthMemory, PopHealth};
 use introspection::HttpIntrospector;
 pub use keys::KeysDigest;
 use keys::{CachedKeys, KeySets};
@@ -44,6 +47,7 @@ pub struct Ports {
     signatures: SignatureMemory,
     denied: DenyListMemory,
     introspected: introspection::Introspected,
+    health: HealthMemory,
 }
 
 impl Ports {
@@ -56,6 +60,7 @@ impl Ports {
             signatures: SignatureMemory::default(),
             denied: DenyListMemory::default(),
             introspected: introspection::Introspected::default(),
+            health: HealthMemory::new(),
         }
     }
 
@@ -67,6 +72,7 @@ impl Ports {
         now: UnixTime,
     ) -> OpenPorts<'request> {
         let platform = RolePlatform::in_request(*platform, self.role, now);
+        self.health.clear();
         OpenPorts {
             keys: CachedKeys::new(&mut self.keys, kill_switch, platform),
             signatures: CachedSignatures { memory: &mut self.signatures, platform },
@@ -74,7 +80,18 @@ impl Ports {
             introspector: HttpIntrospector { known: &mut self.introspected, platform },
             used_proofs: CachedProofs { platform },
             counter: Counters { platform },
+            health: PopHealth { read: &mut self.health, platform },
         }
+    }
+
+    /// The health of backends and the counter, for the request that was opened last.
+    pub fn delivery<'request>(
+        &'request mut self,
+        platform: &'request Platform<'request>,
+        now: UnixTime,
+    ) -> (impl Health + 'request, impl Counter + 'request) {
+        let platform = RolePlatform::in_request(*platform, self.role, now);
+        (PopHealth { read: &mut self.health, platform }, Counters { platform })
     }
 
     /// Does the work that no request has to wait for: renews stale key sets, and sends the requests that a shadow
@@ -97,11 +114,15 @@ pub struct OpenPorts<'request> {
     introspector: HttpIntrospector<'request>,
     used_proofs: CachedProofs<'request>,
     counter: Counters<'request>,
+    health: PopHealth<'request>,
 }
 
 impl OpenPorts<'_> {
-    /// The ports that identification needs, and the counter.
-    pub fn parts<'ports>(&'ports mut self, nonces: &'ports Nonces) -> (Sources<'ports>, &'ports mut dyn Counter) {
+    /// The ports that identification needs, the counter, and the health of backends.
+    pub fn parts<'ports>(
+        &'ports mut self,
+        nonces: &'ports Nonces,
+    ) -> (Sources<'ports>, &'ports mut dyn Counter, &'ports mut dyn Health) {
         let sources = Sources {
             keys: &mut self.keys,
             signatures: &mut self.signatures,
@@ -110,7 +131,7 @@ impl OpenPorts<'_> {
             used_proofs: &mut self.used_proofs,
             nonces,
         };
-        (sources, &mut self.counter)
+        (sources, &mut self.counter, &mut self.health)
     }
 
     /// The keys that this request used, for the log; `None` if it needed none.

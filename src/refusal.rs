@@ -3,6 +3,7 @@
 
 use crate::authorize::AuthorizeError;
 use crate::availability::AvailabilityError;
+use crate::backend::SelectError;
 use crate::content::ContentError;
 use crate::cors::CorsError;
 use crate::identity::IdentityError;
@@ -55,6 +56,9 @@ pub enum Refusal {
     /// The body cannot be forwarded.
     #[error(transparent)]
     Content(#[from] ContentError),
+    /// No backend may serve the request.
+    #[error(transparent)]
+    Select(#[from] SelectError),
     /// The identity header could not be minted.
     #[error(transparent)]
     Mint(#[from] MintError),
@@ -108,6 +112,10 @@ pub enum OriginError {
     /// It is unhealthy or has no free connection.
     #[error("the origin accepts no more requests: {0}")]
     Unavailable(String),
+    /// All of its backends that may serve the request are skipped because of earlier failures, and the one that was tried
+    /// failed, too.
+    #[error("every backend that may serve the request has failed repeatedly: {0}")]
+    NoBackend(String),
     /// It switches protocols (`101`) although the request did not ask for it.
     #[error("the origin responded with status {0}, which cannot be forwarded")]
     UnexpectedStatus(u16),
@@ -121,6 +129,7 @@ impl OriginError {
             Self::Unreachable(_) => "origin-unreachable",
             Self::TooSlow(_) => "origin-too-slow",
             Self::Unavailable(_) => "origin-unavailable",
+            Self::NoBackend(_) => "origin-backends-failed",
             Self::UnexpectedStatus(_) => "origin-unexpected-status",
         }
     }
@@ -143,6 +152,7 @@ impl Refusal {
             Self::Respond(_) => Step::Respond,
             Self::Rewrite(_) => Step::Rewrite,
             Self::Content(_) => Step::Content,
+            Self::Select(_) => Step::Select,
             Self::Mint(_) => Step::Mint,
             Self::Closed(_) => Step::Configure,
             Self::Origin(_) => Step::Forward,
@@ -165,6 +175,7 @@ impl Refusal {
             Self::Rewrite(error) => error.code(),
             Self::Throttle(error) => error.code(),
             Self::Content(error) => error.code(),
+            Self::Select(error) => error.code(),
             Self::Mint(error) => error.code(),
             Self::Closed(error) => error.code(),
             Self::Origin(error) => error.code(),

@@ -5,12 +5,13 @@
 use std::time::Duration;
 
 use crate::availability::KillSwitch;
+use crate::backend::Outcome;
 use crate::caching::{Generations, NoResponses, ResponseCache};
 use crate::client::{Anonymizer, Client, Fact};
 use crate::content::Body;
 use crate::gateway::{Decision, Environment, Gateway};
 use crate::identity::dpop::Nonces;
-use crate::mint::{SigningKeys, new_signing_keys};
+use crate::mint::{Grant, SigningKeys, new_signing_keys};
 use crate::place::Acls;
 use crate::policy::Policy;
 use crate::ports::polled::Polled;
@@ -21,14 +22,13 @@ use crate::refusal::ClosedError;
 use crate::request::{Content, RequestHead};
 use crate::respond::{AssumedFiles, Files};
 use crate::store_keys::{POLICY_KEY, PURGE_KEY, SHADOW_KEY, SIGNING_KEYS, STORE, SWITCH_KEY};
+use crate::throttle::Counter as _;
 use crate::trail::{Step, Trail};
 
 /// The longest policy that is read, in bytes.
 const MAX_POLICY_BYTES: usize = 8 * 1024 * 1024;
-/// The longest kill switch that is read, in bytes.
-const MAX_SWITCH_BYTES: usize = 64 * 1024;
-/// The longest record of purge generations that is read, in bytes.
-const MAX_GENERATIONS_BYTES: usize = 64 * 1024;
+/// The longest kill switch, and the longest record of purge generations, that are read, in bytes.
+const MAX_RECORD_BYTES: usize = 64 * 1024;
 
 /// How long a sandbox waits for its next request at most. It ends then, so no request finds a value due that was read
 /// again so long ahead.
@@ -126,6 +126,26 @@ impl Sandbox {
         Ok(decision)
     }
 
+    /// Records how the request `grant` to its backend ended. Returns the request for another backend, if this one failed
+    /// and `may_resend` says that the whole request is still there.
+    pub fn delivered(
+        &mut self,
+        grant: &Grant,
+        outcome: Outcome,
+        may_resend: bool,
+        platform: &Platform<'_>,
+    ) -> Option<Box<Grant>> {
+        if !grant.has_several_backends() {
+            return None;
+        }
+        let Some(Ok(LoadedPolicy { gateway, ports, .. })) = self.live.last() else { return None };
+        let now = platform.clock.now();
+        let (mut health, mut counter) = ports.delivery(platform, now);
+        gateway.delivered(grant, outcome, may_resend, &mut health, &mut |budget, key| {
+            counter.take(budget, key, 1, now).is_ok_and(|taken| taken.admitted)
+        })
+    }
+
     /// Does the work that no request has to wait for: renews key sets, and reads again what is due within
     /// [`LONGEST_WAIT`]. Call it after the response was sent, with the time on the clock of [`ReceivedRequest::uptime`].
     pub fn renew(&mut self, platform: &Platform<'_>, uptime: Duration) {
@@ -176,7 +196,7 @@ fn decide(
 ) -> Decision {
     let now = trail.time();
     let mut ports = ports.open(platform, outside.kill_switch, now);
-    let (sources, counter) = ports.parts(outside.nonces);
+    let (sources, counter, health) = ports.parts(outside.nonces);
     let mut environment = Environment {
         now,
         clock: &|| platform.clock.now(),
@@ -189,6 +209,7 @@ fn decide(
         files: outside.files,
         generations: outside.generations,
         counter,
+        health,
         elapsed: outside.elapsed,
     };
     let decision = gateway.decide(head, &mut environment, trail);
@@ -261,12 +282,12 @@ fn shadow_text(platform: &Platform<'_>) -> Result<Option<Stored>, StoreError> {
 }
 
 fn switch_text(platform: &Platform<'_>) -> Result<Option<Stored>, StoreError> {
-    platform.kv.lookup(SWITCH_KEY, MAX_SWITCH_BYTES)
+    platform.kv.lookup(SWITCH_KEY, MAX_RECORD_BYTES)
 }
 
 /// The record of the purge generations, which is read only if responses are stored.
 fn generations_text(platform: &Platform<'_>) -> Result<Option<Stored>, StoreError> {
-    platform.kv.lookup(PURGE_KEY, MAX_GENERATIONS_BYTES)
+    platform.kv.lookup(PURGE_KEY, MAX_RECORD_BYTES)
 }
 
 fn read_generations(text: Option<&Stored>) -> Option<Generations> {

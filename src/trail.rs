@@ -11,7 +11,7 @@ pub use step::Step;
 
 use crate::identity::Identity;
 use crate::identity::key_life::KeysNote;
-use crate::policy::{IssuerId, RouteId};
+use crate::policy::{Backend, IssuerId, RouteId};
 use crate::time::UnixTime;
 
 /// The log line of one request. These comments are the text of `docs/reference/log-line.md`.
@@ -33,6 +33,18 @@ pub struct Trail {
     /// On a route with `cache`: `hit`, `stale` (sent and renewed), or why it was forwarded: `uri-miss`, `stale`, `bypass`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<&'static str>,
+    /// The region whose backend the request was sent to, if the origin has regions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// The backend that the request was sent to, if the origin has several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backend: Option<String>,
+    /// The backends that were passed over, because the POP skips them at present.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<String>,
+    /// The backends that failed before, and how: the request was sent again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub retried: Vec<String>,
     /// Why the origin's response was not stored, on such a route.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_stored: Option<String>,
@@ -91,7 +103,7 @@ pub struct Trail {
     last: u64,
     /// The steps that ended, as bits.
     #[serde(skip)]
-    ended: u16,
+    ended: u32,
     /// The findings of each step, if notes are taken; never logged.
     #[serde(skip)]
     notes: Option<Vec<(Step, String)>>,
@@ -109,6 +121,10 @@ impl Trail {
             route: None,
             verdict: "unfinished",
             cache: None,
+            region: None,
+            backend: None,
+            skipped: Vec::new(),
+            retried: Vec::new(),
             not_stored: None,
             not_purged: None,
             cause: None,
@@ -163,6 +179,12 @@ impl Trail {
         if let Some(recorded) = &mut self.recorded {
             recorded.identify(identity);
         }
+    }
+
+    /// Records to which one of several backends a request is sent.
+    pub fn sent_to(&mut self, backend: &Backend) {
+        self.backend = Some(backend.name.clone());
+        self.region.clone_from(&backend.region);
     }
 
     /// Records that `step` ended, `elapsed` microseconds after the request began.

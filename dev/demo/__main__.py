@@ -1,7 +1,7 @@
 """Fastgate on your machine: identity providers, a FastAPI origin and the edge in front of it.
 
-    python3 dev/demo demo     start the three, show what to try, run until Ctrl-C
-    python3 dev/demo smoke    start the three, make requests, check the responses
+    python3 dev/demo demo     start them, show what to try, run until Ctrl-C
+    python3 dev/demo smoke    start them, make requests, check the responses
 
 `make demo` and `make smoke` build everything first. The ports are fixed, because fastly.toml and
 policy.json name them. Standard library only: this runs before anything is installed.

@@ -121,7 +121,7 @@ class Child:
 
 
 class Children:
-    """All three services: ready within the `with` block, stopped after it."""
+    """All services: ready within the `with` block, stopped after it."""
 
     def __init__(self) -> None:
         self._children: list[Child] = []
@@ -168,13 +168,20 @@ class Children:
         for child in self._children:
             child.wait(deadline)
 
+    def stop(self, name: str) -> None:
+        """Kills one service, as a machine that fails does."""
+        for child in [child for child in self._children if child.service.name == name]:
+            child.signal_group(signal.SIGKILL)
+            child.wait(time.monotonic() + STOP_SECONDS)
+            self._children.remove(child)
+
     def report_requests(self, report: Callable[[str], None]) -> None:
         """From now on, `report` gets each line of the edge's request log: one JSON object."""
         for child in self._children:
             child.on_request = report
 
     def check_alive(self) -> None:
-        """Raises DemoError, with the log's last lines, if one of the three has ended."""
+        """Raises DemoError, with the log's last lines, if a service has ended by itself."""
         for child in self._children:
             if child.ended:
                 raise DemoError(child.obituary())

@@ -6,7 +6,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LOGS = ROOT / "target" / "demo"
 
 HOST = "127.0.0.1"
-IDP, ORIGIN, EDGE = 9080, 8000, 7676
+IDP, ORIGIN, ORIGIN_US, EDGE = 9080, 8000, 8001, 7676
 
 
 def url(port: int, path: str = "") -> str:

@@ -1,10 +1,10 @@
-"""The three services: their names, addresses and commands."""
+"""The services: their names, addresses and commands."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from layout import EDGE, HOST, IDP, LOGS, ORIGIN, url
+from layout import EDGE, HOST, IDP, LOGS, ORIGIN, ORIGIN_US, url
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,25 @@ class Service:
 
     @property
     def log(self) -> Path:
-        return LOGS / f"{self.name.replace(' ', '-')}.log"
+        return LOGS / f"{self.name.replace(', ', '-').replace(' ', '-')}.log"
+
+
+def application(name: str, port: int, region: str) -> Service:
+    """The FastAPI application in one region."""
+    return Service(
+        name=name,
+        port=port,
+        command=(
+            *(".venv/bin/python", "-m", "uvicorn", "demo.app:app", "--app-dir", "origin"),
+            *("--port", str(port), "--no-server-header"),
+        ),
+        first_request="/",
+        environment={
+            "FASTGATE_EDGE": url(EDGE),
+            "FASTGATE_AUDIENCE": "demo-api",
+            "FASTGATE_REGION": region,
+        },
+    )
 
 
 SERVICES = (
@@ -27,16 +45,8 @@ SERVICES = (
         command=("node", "dev/idp/provider.mjs", "--port", str(IDP), "--exit-with-stdin"),
         first_request="/.well-known/openid-configuration",
     ),
-    Service(
-        name="origin",
-        port=ORIGIN,
-        command=(
-            *(".venv/bin/python", "-m", "uvicorn", "demo.app:app", "--app-dir", "origin"),
-            *("--port", str(ORIGIN), "--no-server-header"),
-        ),
-        first_request="/",
-        environment={"FASTGATE_EDGE": url(EDGE), "FASTGATE_AUDIENCE": "demo-api"},
-    ),
+    application("origin", ORIGIN, "eu"),
+    application("origin, us", ORIGIN_US, "us"),
     Service(
         name="edge",
         port=EDGE,

@@ -22,7 +22,7 @@ def demo(children: Children) -> int:
             print(f"{dim(line.remark())}\n{line.command}")
     requests, others = REQUESTS.relative_to(ROOT), LOGS.relative_to(ROOT)
     print(f"\nEvery request shows below (whole lines: {requests}; other output: {others}/).")
-    print(f"{bold('Ctrl-C')} stops all three.\n")
+    print(f"{bold('Ctrl-C')} stops all of them.\n")
     children.report_requests(print_request)
     try:
         while True:

@@ -7,6 +7,7 @@ from chapters import CHAPTERS
 from checks import Check, Outcome
 from children import Children
 from edge_log import EdgeLog
+from failover import IN_THE_US, failover
 from layout import LOGS, ROOT
 from machine import is_own
 from pasted import Pasted, run_lines
@@ -36,6 +37,11 @@ def smoke(children: Children) -> int:
     for pasted in run_lines():
         verdicts.append(pasted.passed)
         print_pasted(pasted)
+    if is_own(IN_THE_US):
+        print(f"\n{bold('A region fails under load')}")
+        for claim, found in failover(children):
+            verdicts.append(found == "")
+            print_row(claim, "", found)
     children.check_alive()
     print_sum(verdicts, missing)
     return 0 if all(verdicts) else 1

@@ -75,6 +75,10 @@ impl Backends for Stores {
     fn send(&self, _: &Outgoing<'_>) -> Result<Incoming, String> {
         Err("there is none".to_owned())
     }
+
+    fn is_unhealthy(&self, _: &str) -> bool {
+        false
+    }
 }
 
 impl Secrets for Stores {

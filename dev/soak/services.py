@@ -134,6 +134,8 @@ name = "soak"
 language = "rust"
 [local_server.backends.origin]
 url = "http://127.0.0.1:{origin}"
+[local_server.backends.origin_us]
+url = "http://127.0.0.1:{origin}"
 [local_server.backends.idp]
 url = "http://127.0.0.1:{idp}"
 [[local_server.kv_stores.fastgate]]

@@ -13,12 +13,12 @@ import json
 import os
 from collections.abc import AsyncIterator
 
-from fastapi import FastAPI, WebSocket
+from fastapi import FastAPI, Request, WebSocket
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from demo import catalogue, orders, price_lists, shops
-from fastgate import AnyCaller, Caller, Settings, at_edge, guard
+from fastgate import AnyCaller, Caller, EdgeClaims, Settings, at_edge, guard
 
 # Schema and documentation pages are off: each would need a route in the policy. Turn them on
 # together with their routes at the edge, or generate the schema offline.
@@ -51,6 +51,14 @@ async def read_me(caller: Caller) -> Profile:
         roles=sorted(caller.roles),
         country=caller.client.country,
     )
+
+
+@app.get("/where", operation_id="read_where")
+@at_edge(access="public")
+async def read_where(request: Request) -> dict[str, str | None]:
+    """Return the region of the backend to which the edge sent this request."""
+    claims = request.scope["fastgate"]  # without a caller, this is where the region is
+    return {"region": claims.requester.region if isinstance(claims, EdgeClaims) else None}
 
 
 app.include_router(catalogue.router)
@@ -95,6 +103,8 @@ guard(
     Settings(
         edge=os.environ.get("FASTGATE_EDGE", "http://127.0.0.1:7676"),
         audience=os.environ.get("FASTGATE_AUDIENCE", "demo-api"),
+        # Only for an instance that runs in one region of the policy, such as "eu".
+        region=os.environ.get("FASTGATE_REGION"),
         # Only if the policy has the public key of this origin, and the edge signs by a MAC:
         # `python -m fastgate origin-key new` prints both.
         origin_key=json.loads(origin_key) if origin_key else None,

@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Request, Response, Security
+from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
-from fastgate import Caller, at_edge, fastgate
+from fastgate import Caller, at_edge, fastgate, requires
 
 router = APIRouter()
 
@@ -85,3 +85,13 @@ async def export_orders(caller: Reader) -> PlainTextResponse:
     """Export orders for a spreadsheet, with a header that the edge has to remove."""
     rows = f"order,item,ordered by\n1,a lantern,{caller.subject}\n"
     return PlainTextResponse(rows, media_type="text/csv", headers={"x-instance": "demo-1"})
+
+
+# The invoices of European customers stay in Europe: the edge sends this to a backend there.
+@router.get(
+    "/exports/vat", operation_id="export_vat", dependencies=[Depends(requires(region="eu"))]
+)
+@at_edge(require={"rule": "staff"}, timeout=20)
+async def export_vat(caller: Caller) -> dict[str, str | int | None]:
+    """Sum up the value added tax of a quarter, with the region that did so."""
+    return {"vat": 950, "region": caller.region, "exported_by": caller.subject}

@@ -20,7 +20,7 @@ LAYERS = (
     *("errors", "base64url", "edge_only", "problem", "strict_json"),
     *("path_template", "path_values", "background"),
     *("audience", "requester", "claims", "forwarded", "identity", "content", "local_rules"),
-    *("conditions", "vocabulary"),
+    *("conditions", "vocabulary", "requirement"),
     *("refusal_log", "responses"),
     *("keys", "verify"),
     *("declare", "routes", "request"),

@@ -101,6 +101,7 @@ async def test_what_the_edge_says_of_the_caller_arrives_unchanged(
         "auth_time": requester.authenticated_at,
         "acr": requester.acr,
         "sid": requester.session_id,
+        "region": requester.region,
         "country": requester.country,
         "subdivision": requester.subdivision,
         "continent": requester.continent,
@@ -159,7 +160,7 @@ def test_every_cause_that_a_header_alone_can_have_has_a_vector() -> None:
     codes = {vector["code"] for vector in REFUSED["vectors"]}
     # These need a request or an app, not a header.
     elsewhere = {"header-missing", "header-repeated", "route-mismatch", "evidence-missing"}
-    elsewhere |= {"not-local", "edge-not-configured", "rule-not-enforced"}
+    elsewhere |= {"not-local", "edge-not-configured", "rule-not-enforced", "region-mismatch"}
     # These are about the assertions of other gateways.
     elsewhere |= {"assertion-repeated", "signer-mismatch"}
     assert codes | elsewhere == {kind.code for kind in Refused.__subclasses__()}

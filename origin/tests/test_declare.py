@@ -425,6 +425,12 @@ def test_an_endpoint_at_the_path_of_a_page_is_not_a_page(edge: Edge) -> None:
         ({"token_audiences": [""]}, "none may be empty"),
         ({"token_audiences": ["a", ""]}, "none may be empty"),
         ({"token_audiences": []}, "at least one audience"),
+        ({"regions": "eu"}, "must be a list of strings"),
+        ({"regions": ["eu", ""]}, "no region has an empty name"),
+        ({"timeout": 0}, "must be 1 to 110 whole seconds"),
+        ({"timeout": 111}, "must be 1 to 110 whole seconds"),
+        ({"timeout": True}, "must be 1 to 110 whole seconds"),
+        ({"timeout": 2.5}, "must be 1 to 110 whole seconds"),
         ({"access": "public", "token_audiences": ["a"]}, "reads no token"),
         (
             {"forward": [{"claim": "a", "as": "x"}, {"claim": "b", "as": "x"}]},

@@ -46,6 +46,8 @@ SERVED: list[tuple[str, str, str, str, int, str]] = [
     ("POST", "/orders", "/orders", "orders:read", 403, "insufficient_scope"),
     ("POST", "/orders/7/refund", REFUND_TEMPLATE, "", 200, '"refunded_by":"ada"'),
     ("GET", "/exports/orders.csv", "/exports/orders.csv", "orders:read", 200, "a lantern,ada"),
+    ("GET", "/exports/vat", "/exports/vat", "", 200, '"region":"eu"'),
+    ("GET", "/where", "/where", "", 200, '{"region":"eu"}'),
     ("GET", "/shops/lumen/stock", "/shops/{shop}/stock", "", 200, '"shop_of_caller":"lumen"'),
     ("GET", "/wholesale/prices", "/wholesale/prices", "", 200, '"told_to":"ada"'),
     ("GET", "/price-lists/retail", "/price-lists/retail", "", 200, '"language":"en"'),
@@ -100,6 +102,7 @@ async def test_the_demo_serves_its_routes(
         tctx["content_digest"] = content_digest(body)
     assert isinstance(claims["rctx"], dict)
     claims["rctx"] |= {"roles": ["buyer"], "groups": [], "claims": {"shop": "lumen"}}
+    claims["rctx"]["region"] = "eu"
     token = edge.sign({**claims, **of(jwks_server), "aud": "demo-api"})
     headers = {HEADER: token.decode(), "content-type": "application/json"}
     async with httpx.AsyncClient(
@@ -108,6 +111,29 @@ async def test_the_demo_serves_its_routes(
         response = await http.request(method, path, content=body, headers=headers)
     assert response.status_code == status
     assert text in response.text + response.headers.get("www-authenticate", "")
+
+
+@pytest.mark.parametrize(("own", "status"), [(None, 403), ("eu", 401), ("us", 403)])
+async def test_the_demo_exports_the_tax_in_europe_only(
+    monkeypatch: pytest.MonkeyPatch,
+    edge: Edge,
+    jwks_server: JwksServer,
+    request: pytest.FixtureRequest,
+    own: str | None,
+    status: int,
+) -> None:
+    if own is not None:
+        monkeypatch.setenv("FASTGATE_REGION", own)
+    demo = request.getfixturevalue("demo")
+    claims = payload("/exports/vat", "/exports/vat", scope="")
+    assert isinstance(claims["rctx"], dict)
+    claims["rctx"]["region"] = "us"
+    token = edge.sign({**claims, **of(jwks_server), "aud": "demo-api"})
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(demo), base_url="https://testserver"
+    ) as http:
+        response = await http.get("/exports/vat", headers={HEADER: token.decode()})
+    assert response.status_code == status
 
 
 async def test_content_location_is_the_path_at_the_origin(

@@ -422,6 +422,29 @@ def test_an_origin_behind_a_backend_host_refuses_the_whole_matrix(
     assert names(unaware, ok=False) == control
 
 
+@pytest.mark.parametrize("knows_the_key", [True, False])
+def test_an_origin_of_one_region_refuses_the_whole_matrix(
+    edge: Edge, private_keys: EdgeKeys, knows_the_key: bool
+) -> None:
+    keys = private_keys if knows_the_key else None
+    with uvicorn_serving(guarded(edge.settings(region="eu"))) as (host, port):
+        found = examine(f"http://{host}:{port}", replace(target(edge, keys), region="eu"))
+        unaware = examine(f"http://{host}:{port}", target(edge, keys))
+    assert names(found, ok=False) == set()
+    assert {"another region", "no region"} <= names(found, ok=True)
+    control = {"control: a valid header"} if knows_the_key else set()
+    assert names(unaware, ok=False) == control
+
+
+def test_an_origin_that_does_not_compare_its_region_lets_that_probe_in(
+    edge: Edge, private_keys: EdgeKeys
+) -> None:
+    with uvicorn_serving(guarded(edge.settings())) as (host, port):
+        checked = replace(target(edge, private_keys), region="eu")
+        found = examine(f"http://{host}:{port}", checked)
+    assert let_in_by(found) == {"another region", "no region"}
+
+
 @pytest.mark.parametrize("http", ["h11", "httptools"])
 @pytest.mark.parametrize("knows_the_key", [True, False])
 def test_a_route_with_a_signed_body_refuses_another_body(

@@ -55,6 +55,7 @@ FULL: dict[str, object] = {
     "country": "US",
     "subdivision": "US-CA",
     "continent": "NA",
+    "region": "eu",
     "asn": 2**32 - 1,
     "connection": "wifi",
     "proxy": "hosting",
@@ -79,6 +80,7 @@ def test_every_member_is_read() -> None:
         session_id="s-1",
         subdivision="US-CA",
         continent="NA",
+        region="eu",
         asn=2**32 - 1,
         connection="wifi",
         proxy="hosting",
@@ -112,6 +114,7 @@ MALFORMED: dict[str, list[object]] = {
     "auth_time": ["1700000000", 1.5, -1, True, 2**53],
     "acr": ["", 1, ["a"]],
     "sid": ["", 1],
+    "region": ["", 1, ["eu"], True],
     "country": ["us", "USA", 1],
     "subdivision": ["US", "us-ca", "US-", "US-ABCD", "US-C A", 1],
     "continent": ["na", "XX", "", 1, ["NA"]],
@@ -134,13 +137,16 @@ def test_every_member_of_the_contract_has_malformed_values() -> None:
     assert MALFORMED.keys() == FULL.keys() - {"later"}
 
 
-OF_THE_CLIENT = ("country", "subdivision", "continent", "asn", "connection", "proxy")
+NOT_OF_A_TOKEN = (
+    *("country", "subdivision", "continent", "asn", "connection", "proxy"),
+    "region",
+)
 
 
 @pytest.mark.parametrize("name", sorted(FULL.keys() - {"iss", "client_id", "later"}))
 def test_an_anonymous_caller_has_nothing_of_a_token(name: str) -> None:
     rctx = {name: FULL[name]}
-    if name in OF_THE_CLIENT:
+    if name in NOT_OF_A_TOKEN:
         assert getattr(Requester.parse(rctx), name) == FULL[name]
         return
     with pytest.raises(ClaimMalformed) as refused:

@@ -300,6 +300,7 @@ RULES: dict[str, Any] = {
     "require_bound": True,
     "scopes": ["orders:read"],
     "token_audiences": ["orders"],
+    "regions": ["eu"],
     "access": "none",
 }
 

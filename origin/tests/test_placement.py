@@ -140,7 +140,7 @@ async def test_a_second_guard_of_the_same_edge_accepts_requests_that_the_first_h
         assert await status(app, edge, "/below/me", "/below/items/{item}") == 401
         assert await status(app, edge, "/me", "/me") == 200
         if expected == 401:
-            assert "another edge or audience" in caplog.text
+            assert "another edge, audience or region" in caplog.text
     twice = FastgateMiddleware(below := app_with_me(), edge.settings())
     below.add_middleware(FastgateMiddleware, settings=edge.settings())
     assert await status(twice, edge, "/me", "/me") == 200

@@ -102,7 +102,14 @@ def test_only_retrievals_have_an_audience(method: str) -> None:
         EdgeClaims.parse(opening)
 
 
-@pytest.mark.parametrize("name", sorted(FULL.keys() - {"later", "iss"}))
+@pytest.mark.parametrize("shared", [[], ["tenant"], ["caller"]])
+def test_every_audience_may_have_a_region(shared: list[str]) -> None:
+    rctx = {"iss": IDP, "region": "eu"} if shared else {"region": "eu"}
+    sub = "ada" if "caller" in shared else None
+    assert EdgeClaims.parse(shared_payload(shared, rctx, sub=sub)).requester.region == "eu"
+
+
+@pytest.mark.parametrize("name", sorted(FULL.keys() - {"later", "iss", "region"}))
 def test_a_header_with_more_than_the_audience_is_refused(name: str) -> None:
     for shared in (["caller"], ["region", name]):
         is_of_audience = name in ("roles", "groups", "tenant") and name in shared
@@ -256,7 +263,7 @@ def test_no_default_hides_the_error() -> None:
 
 def test_every_field_is_shared_or_refused() -> None:
     """A field that is added to `Identity` has no default here either."""
-    always = {"scopes", "request_id", "claims", "host", "route", "expires_at"}
+    always = {"scopes", "request_id", "claims", "host", "route", "expires_at", "region"}
     identity = identity_of(["region"], {"iss": IDP})
     for each in (field.name for field in dataclasses.fields(Identity)):
         if each in {*always, "issuer"}:

@@ -1,5 +1,7 @@
 //! Stored responses that an unsafe request makes invalid (RFC 9111 §4.4).
 
+use std::sync::Arc;
+
 use super::freshness::FIRST_ERROR;
 use super::site::Site;
 use super::tags::Tags;
@@ -26,7 +28,7 @@ pub struct Invalidation {
 impl Invalidation {
     /// What the response to a request may make invalid; `None` if its method is safe, or if no responses are stored.
     #[must_use]
-    pub fn of(policy: &Policy, origin: &Origin, target: &OriginTarget) -> Option<Self> {
+    pub fn of(policy: &Policy, origin: &Arc<Origin>, target: &OriginTarget) -> Option<Self> {
         let received = target.received();
         let is_safe = matches!(received.method(), "GET" | "HEAD" | "OPTIONS");
         if is_safe || !policy.stores_responses() {

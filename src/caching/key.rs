@@ -2,6 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
+use crate::backend::Assignment;
 use crate::digest::add_parts;
 use crate::headers::Headers;
 use crate::identity::{Caller, Identity};
@@ -9,7 +10,7 @@ use crate::policy::{Access, CacheRule, Origin, Route, SharedFact};
 use crate::rewrite::OriginTarget;
 
 /// The first part of every digest. It changes if the form of what is stored changes.
-const FORM: &str = "fastgate response 1";
+const FORM: &str = "fastgate response 2";
 
 /// The key of a stored response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,12 +28,16 @@ impl CacheKey {
         rule: &CacheRule,
         caller: &Caller,
         target: &OriginTarget,
+        assignment: &Assignment,
         generation: u64,
     ) -> Option<Self> {
         let mut parts = Parts(Sha256::new());
         parts.text(FORM);
         parts.route(route, route.origin()?, rule);
         parts.text(&generation.to_string());
+        // The signed header names the region, and the version decides what runs.
+        parts.list(&assignment.regions);
+        parts.list(&assignment.version.iter().collect::<Vec<_>>());
         let received = target.received();
         for part in [received.scheme(), received.host(), target.path().encoded(), received.query()] {
             parts.text(part);
@@ -90,7 +95,7 @@ impl Parts {
         self.list(&route.forward.claims.keys().collect::<Vec<_>>());
         self.text(route.template.as_str());
         self.text(route.template_at_origin().as_str());
-        self.text(&origin.backend);
+        self.list(&origin.backends.all.iter().map(|backend| backend.name.as_str()).collect::<Vec<_>>());
         self.text(origin.audience.as_str());
         let edits = &route.request_fields;
         self.fields(&edits.set);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::key::CacheKey;
 use super::tags::Tags;
+use crate::backend::Assignment;
 use crate::conditional::Conditions;
 use crate::policy::{CacheRule, Route, SharedFact};
 use crate::request::{Content, Target};
@@ -30,10 +31,15 @@ impl Plan {
     /// The plan for a request; `None` if responses to such requests are never stored. `generation` is the purge
     /// generation of the origin; without it, no response is stored.
     #[must_use]
-    pub fn of(cleared: &Cleared<'_>, target: &OriginTarget, generation: Option<u64>) -> Option<Self> {
+    pub fn of(
+        cleared: &Cleared<'_>,
+        target: &OriginTarget,
+        assignment: &Assignment,
+        generation: Option<u64>,
+    ) -> Option<Self> {
         let route = cleared.route();
         let rule = route.cache.as_ref().filter(|_| is_retrieval(target.received()))?;
-        let key = generation.and_then(|number| CacheKey::of(route, rule, cleared.caller(), target, number));
+        let key = generation.and_then(|number| CacheKey::of(route, rule, cleared.caller(), target, assignment, number));
         let tags = Tags::of(route.origin()?);
         Some(Self {
             key: key.filter(|_| !has_body(target.received().content())),

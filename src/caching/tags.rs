@@ -1,6 +1,8 @@
 //! Surrogate keys, by which stored responses are purged. Each belongs to one origin: the key in the cache is a digest with
 //! the audience of the origin, so no origin can purge the responses of another.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -24,14 +26,14 @@ const MAX_TAG_BYTES: usize = 256;
 /// The surrogate keys of one origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tags {
-    audience: String,
+    origin: Arc<Origin>,
 }
 
 impl Tags {
     /// Those of `origin`.
     #[must_use]
-    pub fn of(origin: &Origin) -> Self {
-        Self { audience: origin.audience.as_str().to_owned() }
+    pub fn of(origin: &Arc<Origin>) -> Self {
+        Self { origin: Arc::clone(origin) }
     }
 
     /// The keys of all responses to requests for one URL, whoever gets them: as the client writes it, whichever origin
@@ -80,6 +82,6 @@ impl Tags {
     }
 
     fn digest(&self, kind: &str, parts: &[&str]) -> String {
-        of_parts(&[&["fastgate tag", kind, &self.audience], parts].concat())
+        of_parts(&[&["fastgate tag", kind, self.origin.audience.as_str()], parts].concat())
     }
 }

@@ -2,6 +2,7 @@
 //! the meaning, with the code that reads the policy at the edge.
 
 mod finding;
+mod manifest;
 mod parts;
 mod shape;
 
@@ -14,11 +15,13 @@ use serde_json::Value;
 use super::lint::lints;
 use super::printer;
 use finding::Finding;
+use manifest::Declared;
 use parts::Parts;
 use shape::shape_findings;
 
-/// Checks the policy at `path`, with the routes of `additions` after its own, and prints the findings.
-pub(super) fn check(path: &Path, additions: &[PathBuf]) -> ExitCode {
+/// Checks the policy at `path`, with the routes of `additions` after its own, and prints the findings. The
+/// backends are compared with `manifest`, or with `fastly.toml` beside the policy.
+pub(super) fn check(path: &Path, additions: &[PathBuf], manifest: Option<&Path>) -> ExitCode {
     let parts = match Parts::read(path, additions) {
         Ok(parts) => parts,
         Err(error) => {
@@ -26,14 +29,30 @@ pub(super) fn check(path: &Path, additions: &[PathBuf]) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let findings = findings(&parts.text);
+    let mut findings = findings(&parts.text);
+    let declared = match Declared::read(path, manifest) {
+        Ok(declared) => declared,
+        Err(error) => {
+            printer::error(error);
+            return ExitCode::from(2);
+        }
+    };
     let document: Value = serde_json::from_slice(&parts.text).unwrap_or_default();
+    let undeclared = declared.undeclared(&document);
+    if manifest.is_some() {
+        findings.extend(undeclared.iter().cloned());
+    }
     for Finding { at, what, remedy } in &findings {
         printer::line(format_args!("{}{}", parts.place(at), named_route(&document, at)));
         printer::line(format_args!("    {what}"));
         printer::line(format_args!("    → {remedy}"));
     }
     if let (true, Ok(policy)) = (findings.is_empty(), Policy::parse(&parts.text)) {
+        for Finding { at, what, remedy } in undeclared {
+            printer::line(&at);
+            printer::line(format_args!("    {what} (a hint, not a fault)"));
+            printer::line(format_args!("    → {remedy}"));
+        }
         for lint in lints(&policy) {
             printer::line(format_args!("{}{}", parts.place(&lint.at), named_route(&document, &lint.at)));
             printer::line(format_args!("    {} (a hint, not a fault)", lint.what));

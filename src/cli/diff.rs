@@ -81,7 +81,8 @@ fn run(arguments: &Diff) -> Result<Summary, String> {
             Err(gap) => *summary.not_judged.entry(gap).or_default() += 1,
             Ok((line, (before, after))) => {
                 summary.judged += 1;
-                if before.verdict != after.verdict {
+                let moves = policies.knows_region(&line) && before.region.is_some() && after.region.is_some();
+                if before.verdict != after.verdict || (moves && before.region != after.region) {
                     summary.differ += 1;
                     print_difference(&line, &before, &after, arguments.json);
                 }
@@ -146,12 +147,12 @@ fn print_difference(line: &Line, before: &Judged, after: &Judged, as_json: bool)
     if as_json {
         let difference = json!({
             "request_id": line.request_id, "time": line.time, "method": line.method, "path": path, "route": route,
-            "old": before.verdict, "new": after.verdict, "cause": cause
+            "old": before.verdict, "new": after.verdict, "old_region": before.region, "new_region": after.region, "cause": cause
         });
         printer::json(&difference);
         return;
     }
-    printer::line(format_args!("{} {path}  {} → {}", line.method, before.verdict, after.verdict));
+    printer::line(format_args!("{} {path}  {} → {}", line.method, before.outcome(), after.outcome()));
     printer::line(format_args!("    route {}", route.map_or("none", RouteId::as_str)));
     if let Some(cause) = cause {
         let since = if after.cause.is_some() { "now" } else { "no longer" };

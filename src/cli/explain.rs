@@ -60,6 +60,9 @@ pub(super) struct Explain {
     /// know either.
     #[arg(long)]
     client: Option<String>,
+    /// A backend that the POP skips because it failed; may be repeated.
+    #[arg(long)]
+    skipped: Vec<String>,
     /// The time, in seconds since 1970; the current time by default.
     #[arg(long)]
     now: Option<u64>,
@@ -69,7 +72,7 @@ pub(super) struct Explain {
     /// Explain every request in this file, one JSON object a line, and print one JSON object a line. Its members are
     /// `target`, `method`, `headers` (pairs), `token` or `claims` and `issuer`, `address`, and those of --client. One
     /// that cannot be explained yields `{"line": …, "error": …}`.
-    #[arg(long, conflicts_with_all = ["target", "method", "headers", "token", "claims", "issuer", "address", "country", "client"])]
+    #[arg(long, conflicts_with_all = ["target", "method", "headers", "token", "claims", "issuer", "address", "country", "client", "skipped"])]
     requests: Option<PathBuf>,
 }
 
@@ -175,6 +178,7 @@ fn case(arguments: &Explain) -> Result<Case, String> {
         headers: arguments.headers.iter().map(field).collect::<Result<_, String>>()?,
         token: arguments.token.clone(),
         claims: arguments.claims.as_deref().map(claims).transpose()?,
+        skipped: arguments.skipped.clone(),
         issuer: arguments.issuer.clone(),
         address: arguments.address.or(facts.address),
         country: arguments.country.clone().or(facts.country),
@@ -199,9 +203,10 @@ fn to_json(outcome: &Outcome) -> Value {
     let (key, value) = match &outcome.decision {
         _ if outcome.missing.is_some() => return explained,
         Decision::Refuse(problem) => ("status", json!(problem.status())),
-        Decision::Forward(grant) => {
-            ("forward", json!({ "backend": grant.backend(), "method": grant.method(), "path": grant.path_and_query() }))
-        }
+        Decision::Forward(grant) => (
+            "forward",
+            json!({ "backend": grant.backend(), "region": grant.region(), "method": grant.method(), "path": grant.path_and_query() }),
+        ),
         Decision::Send(served, _) => ("status", json!(served.status)),
         Decision::Respond(own) => ("status", json!(own.status)),
         Decision::Publish(_) => ("status", json!(200)),

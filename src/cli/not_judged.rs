@@ -5,7 +5,7 @@ use fastgate::client::Fact;
 use fastgate::content::longest_body;
 use fastgate::policy::conditions::Condition;
 use fastgate::policy::limits::{CounterDocument, KeyPart, Limit};
-use fastgate::policy::{Access, Issuer, Policy, Requirement, Route};
+use fastgate::policy::{Access, Issuer, Policy, RegionFact, Requirement, Route};
 use fastgate::request::CanonicalPath;
 use fastgate::route::websocket;
 use fastgate::time::Seconds;
@@ -37,6 +37,17 @@ impl Policies {
             (!members.is_empty()).then_some(named)
         };
         gap.or_else(changed)
+    }
+
+    /// Whether the log has the facts by which both policies assign a region: it has no claims but those of the caller's
+    /// identity.
+    pub(super) fn knows_region(&self, line: &Line) -> bool {
+        let reads_claims = |policy: &Policy| {
+            let origin = line.route(policy).and_then(|route| route.origin());
+            let mut rules = origin.into_iter().flat_map(|origin| &origin.backends.region_by);
+            rules.any(|rule| matches!(rule.by, RegionFact::Claim(_)))
+        };
+        !reads_claims(&self.old) && !reads_claims(&self.new)
     }
 
     /// Members that check a token by facts that the log does not have, and that the new policy changes.

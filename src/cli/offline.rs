@@ -24,7 +24,9 @@ use fastgate::time::UnixTime;
 use fastgate::trail::{Step, Trail};
 
 pub(super) use case::{Case, plain};
-use platform::{Counts, DeclaredBody, DescribedAcls, EmptyDenyList, Keys, NoIntrospector, NoUsedProofs};
+use platform::{
+    Counts, DeclaredBody, DescribedAcls, DescribedHealth, EmptyDenyList, Keys, NoIntrospector, NoUsedProofs,
+};
 
 /// A gateway with its counts and key sets.
 pub(super) struct Offline {
@@ -129,7 +131,7 @@ impl Offline {
         }
         let method = case.method.clone().unwrap_or_else(|| "GET".to_owned());
         let client = case.facts_of_client();
-        let mut trail = Trail::new(self.now, "offline", &method).with_notes();
+        let mut trail = Trail::new(self.now, case.request_id.as_deref().unwrap_or("offline"), &method).with_notes();
         let (mut deny_list, mut used_proofs) = (EmptyDenyList::default(), NoUsedProofs::default());
         let mut introspector = NoIntrospector::default();
         let mut environment = Environment {
@@ -142,6 +144,7 @@ impl Offline {
             responses: &mut NoResponses,
             files: &mut AssumedFiles,
             generations: Some(&Generations::default()),
+            health: &mut DescribedHealth(&case.skipped),
             counter: &mut self.counts,
             sources: Sources {
                 keys: &mut keys,
@@ -171,7 +174,8 @@ impl Offline {
                 "the record of used proofs was not read: the proof counts as new here".to_owned()
             });
         }
-        let of_client = missing_facts::of_client(&self.policy, case, &client, &mut trail);
+        let of_client = missing_facts::of_client(&self.policy, case, &client, &mut trail)
+            .or_else(|| missing_facts::of_region(&self.policy, case, &client, &trail));
         let missing =
             of_client.or(keys.missing).or(introspector.missing).or_else(|| missing_facts::of_token(case, &trail));
         Outcome { decision, trail, missing }

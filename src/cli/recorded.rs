@@ -25,6 +25,8 @@ pub(super) struct Line {
     subject: Option<String>,
     #[serde(default)]
     pub(super) issuer: Option<String>,
+    #[serde(default)]
+    skipped: Vec<String>,
     pub(super) recorded: Recorded,
 }
 
@@ -46,8 +48,20 @@ pub(super) struct Judged {
     pub(super) verdict: String,
     pub(super) cause: Option<String>,
     pub(super) route: Option<RouteId>,
+    /// The region, if the request is forwarded to one.
+    pub(super) region: Option<String>,
     subject: Option<String>,
     facts: Option<Recorded>,
+}
+
+impl Judged {
+    /// The verdict, and the region of a request that is forwarded to one.
+    pub(super) fn outcome(&self) -> String {
+        match &self.region {
+            None => self.verdict.clone(),
+            Some(region) => format!("{} to region {region}", self.verdict),
+        }
+    }
 }
 
 /// A token that every policy refuses: two dots with empty parts.
@@ -117,6 +131,8 @@ impl Line {
             target,
             headers: host.into_iter().chain(length).collect(),
             client: Some(client.clone()),
+            skipped: self.skipped.clone(),
+            request_id: Some(self.request_id.clone()),
             ..Case::default()
         };
         match self.caller() {
@@ -165,13 +181,13 @@ impl Line {
 
     /// The decision in `trail`, which a policy wrote for this line.
     pub(super) fn judged(&self, trail: Trail) -> Judged {
-        let Trail { verdict, cause, route, subject, recorded: facts, .. } = trail;
+        let Trail { verdict, cause, route, region, subject, recorded: facts, .. } = trail;
         match self.caller() {
             Caller::WithBadToken(code) if verdict == BAD_TOKENS_CODE => {
                 let cause = Some(format!("the token was refused when it was logged ({code})"));
-                Judged { verdict: code.to_owned(), cause, route, subject, facts }
+                Judged { verdict: code.to_owned(), cause, route, region, subject, facts }
             }
-            _ => Judged { verdict: verdict.to_owned(), cause, route, subject, facts },
+            _ => Judged { verdict: verdict.to_owned(), cause, route, region, subject, facts },
         }
     }
 

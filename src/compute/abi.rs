@@ -6,9 +6,11 @@
 use std::time::Duration;
 
 use fastgate::headers::Headers;
-use fastly::handle::{BodyHandle, RequestHandle, ResponseHandle};
+use fastly::handle::{BodyHandle, PendingRequestHandle, RequestHandle, ResponseHandle};
 use fastly_shared::FastlyStatus;
-use fastly_sys::{fastly_async_io, fastly_http_body, fastly_http_downstream, fastly_http_req, fastly_http_resp};
+use fastly_sys::{
+    fastly_async_io, fastly_backend, fastly_http_body, fastly_http_downstream, fastly_http_req, fastly_http_resp,
+};
 
 /// The call failed. What it was for cannot be decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,6 +182,15 @@ pub(super) fn target<'buffer>(request: &RequestHandle, buffer: &'buffer mut [u8]
     }
 }
 
+/// Whether the platform's own checks say that a backend is unhealthy. Without such checks that is not known.
+pub(super) fn is_unhealthy(backend: &str) -> bool {
+    let mut health = fastly_backend::BackendHealth::Unknown;
+    // SAFETY: the pointer and the length describe `backend`, which outlives the call; `health` is a valid place for the
+    // result.
+    let status = unsafe { fastly_backend::is_healthy(backend.as_ptr(), backend.len(), &raw mut health) };
+    status.result().is_ok() && matches!(health, fastly_backend::BackendHealth::Unhealthy)
+}
+
 /// Sets the URL to exactly these bytes.
 pub(super) fn set_url(request: &RequestHandle, url: &str) -> Result<(), AbiError> {
     // SAFETY: the handle is open; the pointer and the length describe `url`, which outlives the call.
@@ -196,14 +207,24 @@ pub(super) fn set_method(request: &RequestHandle, method: &str) -> Result<(), Ab
 
 /// Whether `body` has something to read, or its end, within `timeout`. The SDK waits only without a limit.
 pub(super) fn is_ready_within(body: &BodyHandle, timeout: Duration) -> Result<bool, AbiError> {
+    // SAFETY: the handle is not closed: it stays with `body`, which is borrowed.
+    is_ready(unsafe { body.as_u32() }, timeout)
+}
+
+/// Whether the response to a request that was sent begins within `timeout`, or fails.
+pub(super) fn is_answered_within(pending: &PendingRequestHandle, timeout: Duration) -> Result<bool, AbiError> {
+    is_ready(pending.as_u32(), timeout)
+}
+
+/// `handle` is that of a value that is borrowed as long as the call takes.
+fn is_ready(handle: u32, timeout: Duration) -> Result<bool, AbiError> {
     /// The index that the host returns after a timeout.
     const NONE: u32 = u32::MAX;
-    // SAFETY: the handle is not closed: it stays with `body`, which is borrowed.
-    let handles = [unsafe { body.as_u32() }];
+    let handles = [handle];
     let milliseconds = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX).max(1);
     let mut ready = NONE;
-    // SAFETY: the pointer and the length describe `handles`, which outlives the call; the handle in it is that of
-    // `body`, which is borrowed for as long; `ready` is a valid place for an index.
+    // SAFETY: the pointer and the length describe `handles`, which outlives the call; the handle in it is open, because the
+    // caller borrows what holds it; `ready` is a valid place for an index.
     let status = unsafe { fastly_async_io::select(handles.as_ptr(), handles.len(), milliseconds, &raw mut ready) };
     status.result().map_err(|_| AbiError)?;
     Ok(ready != NONE)

@@ -1,6 +1,7 @@
 //! The effects and facts from outside that a decision needs.
 
 use crate::availability::KillSwitch;
+use crate::backend::Health;
 use crate::caching::{Generations, ResponseCache};
 use crate::client::Client;
 use crate::content::Body;
@@ -32,6 +33,8 @@ pub struct Environment<'outside> {
     pub generations: Option<&'outside Generations>,
     /// The files that the edge responds with.
     pub files: &'outside mut dyn Files,
+    /// What is known of the health of backends.
+    pub health: &'outside mut dyn Health,
     /// The counts of limits.
     pub counter: &'outside mut dyn Counter,
     /// Microseconds since the request arrived. Only the trail uses them.

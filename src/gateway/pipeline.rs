@@ -1,15 +1,20 @@
 //! The steps of the pipeline, one method each. A method calls the module of its step and records the outcome; it
 //! decides nothing itself.
 
+mod cache;
 mod respond;
+mod select;
 
 use super::decision::{Decision, Publication, refuse};
 use super::environment::Environment;
 use super::record::{record_count, would_refuse};
 use super::well_known::metadata_url;
+use std::sync::Arc;
+
 use crate::authorize::{Permit, authorize, check_shadow};
 use crate::availability::{self, Available};
-use crate::caching::{Choice, Invalidation, Plan, choose};
+use crate::backend::Candidates;
+use crate::caching::Invalidation;
 use crate::client::Fact;
 use crate::content::{self, CheckedBody};
 use crate::cors::{self, OriginChecked};
@@ -214,31 +219,19 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
         Ok(body)
     }
 
-    /// The choice between a stored response and the origin, if responses are stored.
-    pub(super) fn cache(&mut self, cleared: &Cleared<'_>, origin: &Origin, target: &OriginTarget) -> Option<Choice> {
-        let generation = self.outside.generations.map(|known| known.of(origin));
-        let plan = Plan::of(cleared, target, generation)?;
-        self.trail.note(Step::Cache, || plan.to_string());
-        let choice = choose(plan, self.outside.responses, self.outside.now);
-        self.trail.cache = Some(choice.outcome());
-        self.trail.note(Step::Cache, || choice.to_string());
-        self.timed(Step::Cache);
-        Some(choice)
-    }
-
     pub(super) fn mint(
         &mut self,
         (policy, minter): (&Policy, &Minter),
         cleared: &Cleared<'_>,
-        origin: &Origin,
+        (origin, candidates): (&Arc<Origin>, Candidates),
         target: &OriginTarget,
         body: &CheckedBody,
     ) -> Result<Grant, Refusal> {
         let client = self.outside.client;
         let now = if self.trail.measured() < LATE { self.outside.now } else { (self.outside.clock)() };
         let request_id = &self.trail.request_id;
-        let grant =
-            minter.mint(&MintInput { edge: self.edge, cleared, origin, target, body, client, now, request_id })?;
+        let grant = minter
+            .mint(&MintInput { edge: self.edge, cleared, origin, target, body, client, now, request_id }, candidates)?;
         let grant = grant.with_invalidation(Invalidation::of(policy, origin, target));
         self.trail.note(Step::Mint, || format!("for audience \"{}\": {}", origin.audience, grant.path_and_query()));
         self.timed(Step::Mint);

@@ -1,6 +1,7 @@
 //! The claims of the identity header: `docs/concepts/identity-header.md` as Rust types.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,7 +15,7 @@ use crate::content::{CheckedBody, ContentDigest};
 use crate::digest::sha256;
 use crate::identity::binding::Binding;
 use crate::identity::{Caller, Identity};
-use crate::policy::{Access, Edge, Origin, SharedFact};
+use crate::policy::{Access, Backend, Edge, Origin, SharedFact};
 use crate::rewrite::OriginTarget;
 use crate::throttle::Cleared;
 use crate::time::UnixTime;
@@ -87,6 +88,9 @@ struct Requester<'request> {
     connection: Option<Connection>,
     #[serde(skip_serializing_if = "Option::is_none")]
     proxy: Option<Proxy>,
+    /// The region of the backend that receives the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<&'request str>,
 }
 
 /// The input of the identity header: the evidence of every step before.
@@ -97,7 +101,7 @@ pub struct MintInput<'request> {
     /// The caller and the route that it may use.
     pub cleared: &'request Cleared<'request>,
     /// The origin that receives it.
-    pub origin: &'request Origin,
+    pub origin: &'request Arc<Origin>,
     /// The request as the origin receives it.
     pub target: &'request OriginTarget,
     /// The body, read as far as the route requires.
@@ -115,7 +119,7 @@ impl<'request> EdgeClaims<'request> {
     ///
     /// # Errors
     /// [`MintError::ClaimNotForwardable`] if a forwarded claim could not arrive unchanged.
-    pub(super) fn of(input: &MintInput<'request>) -> Result<Self, MintError> {
+    pub(super) fn of(input: &MintInput<'request>, backend: Option<&'request Backend>) -> Result<Self, MintError> {
         let &MintInput { edge, cleared, origin, target, body, client, now, request_id } = input;
         let route = cleared.route();
         let rule = shared_by(route, target);
@@ -168,6 +172,7 @@ impl<'request> EdgeClaims<'request> {
                 asn: client.asn.filter(|_| route.tests(Fact::Asn)),
                 connection: client.connection.filter(|_| route.tests(Fact::Connection)),
                 proxy: client.proxy.filter(|_| route.tests(Fact::Proxy)),
+                region: backend.and_then(|backend| backend.region.as_deref()),
             },
         })
     }

@@ -1,20 +1,27 @@
 //! The result of the pipeline for a request that is forwarded.
 
+use std::sync::Arc;
+
+use crate::backend::{Candidates, may_resend};
 use crate::caching::{Invalidation, Storage, Tags};
 use crate::headers::Headers;
+use crate::policy::Origin;
 use crate::response::ResponseFields;
+use crate::time::Seconds;
 
 /// A request that may be forwarded, in the form in which it is forwarded. Only [`Minter::mint`](super::Minter::mint)
 /// makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
-    pub(super) backend: String,
+    pub(super) origin: Arc<Origin>,
+    pub(super) candidates: Candidates,
     pub(super) method: String,
     pub(super) authority: String,
     pub(super) path_and_query: String,
     pub(super) headers: Headers,
     pub(super) response: ResponseFields,
     pub(super) max_body: Option<u64>,
+    pub(super) timeout: Option<Seconds>,
     pub(super) opens_websocket: bool,
     pub(super) tags: Tags,
     pub(super) invalidates: Option<Box<Invalidation>>,
@@ -22,10 +29,46 @@ pub struct Grant {
 }
 
 impl Grant {
+    /// The origin that receives it.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// The backends of the origin that may receive it.
+    #[must_use]
+    pub const fn candidates(&self) -> &Candidates {
+        &self.candidates
+    }
+
     /// The backend that receives it.
     #[must_use]
     pub fn backend(&self) -> &str {
-        &self.backend
+        self.candidates.current().map_or("", |backend| &backend.name)
+    }
+
+    /// The region of that backend.
+    #[must_use]
+    pub fn region(&self) -> Option<&str> {
+        self.candidates.current()?.region.as_deref()
+    }
+
+    /// Whether the origin has several backends.
+    #[must_use]
+    pub fn has_several_backends(&self) -> bool {
+        self.origin.backends.are_several()
+    }
+
+    /// Whether its method allows that it is sent twice.
+    #[must_use]
+    pub fn may_resend(&self) -> bool {
+        self.has_several_backends() && may_resend(&self.method)
+    }
+
+    /// For how long its response is awaited; `None` if the backend alone limits that.
+    #[must_use]
+    pub const fn timeout(&self) -> Option<Seconds> {
+        self.timeout
     }
 
     /// The method.

@@ -2,7 +2,6 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Serialize;
 use serde_json::json;
 
 /// `typ` of the signed header (draft-ietf-oauth-transaction-tokens).
@@ -17,20 +16,18 @@ pub(super) fn header(algorithm: &str, kid: &str) -> String {
         .encode(json!({ "alg": algorithm, "typ": TOKEN_TYPE, "kid": kid, "ver": HEADER_VERSION }).to_string())
 }
 
-/// The claims after `header`, followed by the signature that `sign` makes of both; `None` if the claims cannot be
-/// written as JSON.
+/// The claims, which are JSON, after `header`, followed by the signature that `sign` makes of both.
 pub(super) fn compact<const LENGTH: usize>(
     header: &str,
-    claims: &impl Serialize,
+    claims: &[u8],
     sign: impl FnOnce(&[u8]) -> [u8; LENGTH],
-) -> Option<String> {
-    let payload = serde_json::to_vec(claims).ok()?;
-    let mut token = String::with_capacity(header.len() + payload.len() * 4 / 3 + 96);
+) -> String {
+    let mut token = String::with_capacity(header.len() + claims.len() * 4 / 3 + 96);
     token.push_str(header);
     token.push('.');
-    URL_SAFE_NO_PAD.encode_string(payload, &mut token);
+    URL_SAFE_NO_PAD.encode_string(claims, &mut token);
     let signature = sign(token.as_bytes());
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(signature, &mut token);
-    Some(token)
+    token
 }

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::exchange_key::ExchangeKey;
@@ -41,11 +40,11 @@ impl MacKeys {
         ours: &ExchangeKey,
         theirs: &OriginKey,
         audience: &Audience,
-        claims: &impl Serialize,
+        claims: &[u8],
     ) -> Option<String> {
         let derive = || MacKey::derived(ours, theirs, audience.as_str());
         let MacKey { key, header } = self.0.get(audience)?.get_or_init(derive).as_ref()?;
-        jws::compact(header, claims, |content| hmac(key.expose(), &[content]))
+        Some(jws::compact(header, claims, |content| hmac(key.expose(), &[content])))
     }
 }
 

@@ -3,7 +3,6 @@
 use std::sync::OnceLock;
 
 use ed25519_dalek::Signer as _;
-use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::jws;
@@ -58,8 +57,8 @@ impl SigningKey {
     }
 
     /// The claims as a JWS in compact form (RFC 7515 §7.1); `None` if the halves of the key do not belong together.
-    pub(super) fn sign(&self, claims: &impl Serialize) -> Option<String> {
+    pub(super) fn sign(&self, claims: &[u8]) -> Option<String> {
         let pair = self.pair()?;
-        jws::compact(&self.header, claims, |content| pair.sign(content).to_bytes())
+        Some(jws::compact(&self.header, claims, |content| pair.sign(content).to_bytes()))
     }
 }

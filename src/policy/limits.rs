@@ -184,6 +184,20 @@ impl Limit {
         self.by.iter().all(|part| matches!(part, KeyPart::Network | KeyPart::Route)) && self.cost.claim.is_none()
     }
 
+    /// The limit on the retries that one backend receives.
+    pub(super) fn of_retries(count: u64, window: Seconds) -> Self {
+        Self {
+            name: "retries".to_owned(),
+            count,
+            window,
+            by: Vec::new(),
+            cost: Cost { usual: 1, most: 1, header: None, claim: None },
+            counter: CounterDocument::Exact,
+            unreachable: Unreachable::Closed,
+            shadow: false,
+        }
+    }
+
     fn read(name: &str, document: LimitDocument, at: &str, faults: &mut Faults) -> Self {
         faults.range(document.count, 1, 1_000_000_000, format_args!("{at}.count"));
         faults.range(document.window, 1, 86_400, format_args!("{at}.window"));

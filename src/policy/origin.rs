@@ -1,11 +1,16 @@
 //! `origins`: the applications behind the edge. Input: an [`OriginDocument`]. Output: an [`Origin`].
 
+pub(in crate::policy) mod backends;
 mod key;
 pub(in crate::policy) mod resource;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use backends::Members;
+use backends::document::{BackendDocument, HealthDocument, RegionDocument, RetriesDocument, SelectionDocument};
+pub use backends::fault::BackendsFault;
+pub use backends::{Backend, Backends, HashPart, RegionFact, VersionSource};
 pub use key::OriginKey;
 use key::OriginKeyDocument;
 pub use resource::ResourceFault;
@@ -24,8 +29,26 @@ objects!(OriginDocument);
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub struct OriginDocument {
-    /// The name of the backend, in `fastly.toml` or in the service, to which requests are forwarded.
-    pub backend: String,
+    /// The name of the backend, in `fastly.toml` or in the service, to which requests are forwarded. Either this or
+    /// `backends`.
+    #[serde(default)]
+    pub backend: Option<String>,
+    /// Several backends that run the application, by their names in `fastly.toml` or in the service. A request gets one of
+    /// them, as `selection` says.
+    #[serde(default)]
+    pub backends: BTreeMap<String, BackendDocument>,
+    /// The regions of `backends`, by name. Each backend is then in one of them. Default: none; the backends are one group.
+    #[serde(default)]
+    pub regions: BTreeMap<String, RegionDocument>,
+    /// How a request gets one of `backends`. Default: requests are spread over all of them by weight.
+    #[serde(default)]
+    pub selection: Option<SelectionDocument>,
+    /// When one of `backends` is skipped.
+    #[serde(default)]
+    pub health: Option<HealthDocument>,
+    /// When a request that failed is sent to another one of `backends`.
+    #[serde(default)]
+    pub retries: Option<RetriesDocument>,
     /// `aud` of the signed header, and `Settings(audience=…)` of the application. Each origin needs an audience of its
     /// own: an application accepts every header that is signed for its audience.
     pub audience: String,
@@ -53,8 +76,8 @@ pub struct OriginDocument {
 /// One application behind the edge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// The name of the Fastly backend.
-    pub backend: String,
+    /// The backends that run it.
+    pub backends: Backends,
     /// `aud` of the signed header.
     pub audience: Audience,
     /// The audiences of tokens that it accepts; all if empty.
@@ -105,13 +128,21 @@ fn same_resource(one: &Origin, other: &Origin) -> bool {
 
 impl Origin {
     fn read(document: OriginDocument, edge: &Edge, at: &str, faults: &mut Faults) -> Self {
-        faults.add_if(document.backend.is_empty(), format_args!("{at}.backend"), Fault::Empty);
+        let members = Members {
+            backend: document.backend,
+            backends: document.backends,
+            regions: document.regions,
+            selection: document.selection,
+            health: document.health,
+            retries: document.retries,
+        };
+        let backends = Backends::read(members, at, faults);
         faults.add_if(document.audience.is_empty(), format_args!("{at}.audience"), Fault::Empty);
         let key = document.key.and_then(|key| OriginKey::read(&key, &format!("{at}.key"), faults));
         let token_audiences = token_audiences(document.token_audiences, at, faults);
         let resource = resource::read(document.resource, edge, &format!("{at}.resource"), faults);
         let audience = document.audience.into();
-        Self { backend: document.backend, audience, token_audiences, resource, foreign_resources: Vec::new(), key }
+        Self { backends, audience, token_audiences, resource, foreign_resources: Vec::new(), key }
     }
 }
 

@@ -173,7 +173,13 @@ fn checked(codes: Vec<String>, at: &str, faults: &mut Faults, is_valid: fn(&str)
     codes
 }
 
-fn is_country(code: &str) -> bool {
+/// Whether `code` is one that geolocation uses for a continent.
+pub(super) fn is_continent(code: &str) -> bool {
+    Continent::ALL.iter().any(|continent| continent.as_str() == code)
+}
+
+/// Whether `code` has the form of ISO 3166-1 alpha-2, in upper case.
+pub(super) fn is_country(code: &str) -> bool {
     code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 

@@ -27,6 +27,7 @@ use super::places::Place;
 use super::respond::Respond;
 use crate::client::Fact;
 use crate::json_form::strings;
+use crate::time::Seconds;
 
 strings!(MethodName);
 
@@ -45,6 +46,10 @@ pub struct Route {
     pub methods: Vec<MethodName>,
     /// What responds to its requests.
     pub responder: Responder,
+    /// The regions whose backends may serve it; all if empty.
+    pub regions: Vec<String>,
+    /// For how long the response of a backend is awaited; `None` if the backend alone limits that.
+    pub timeout: Option<Seconds>,
     /// The group that it belongs to.
     pub group: Option<Arc<Group>>,
     /// The template of the path at the origin, if it differs.

@@ -19,6 +19,8 @@ pub(super) enum Space {
     Count,
     /// The right to change that count.
     CountLease,
+    /// The health of a backend, by its name.
+    Health,
 }
 
 impl Space {
@@ -32,6 +34,7 @@ impl Space {
             Self::UsedProof => "used-proof",
             Self::Count => "count",
             Self::CountLease => "count-lease",
+            Self::Health => "health",
         }
     }
 }

@@ -116,6 +116,10 @@ impl<'platform> RolePlatform<'platform> {
         }
     }
 
+    pub(super) fn is_unhealthy(&self, backend: &str) -> bool {
+        self.platform.backends.is_unhealthy(backend)
+    }
+
     pub(super) fn secret(&self, name: &str) -> Result<Option<Secret<Vec<u8>>>, StoreError> {
         self.platform.secrets.secret(name)
     }

@@ -137,6 +137,9 @@ pub trait Backends {
     /// # Errors
     /// The cause, for the log. It contains nothing that was sent.
     fn send(&self, request: &Outgoing<'_>) -> Result<Incoming, String>;
+
+    /// Whether the platform's own health checks say that a backend is unhealthy; false without such checks.
+    fn is_unhealthy(&self, backend: &str) -> bool;
 }
 
 /// The Secret Store of the service.

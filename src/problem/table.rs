@@ -135,7 +135,8 @@ impl From<&Refusal> for Problem {
                 | ClosedError::KillSwitch(_)
                 | ClosedError::Randomness,
             )
-            | Refusal::Origin(OriginError::Unavailable(_)) => later(),
+            | Refusal::Select(_)
+            | Refusal::Origin(OriginError::Unavailable(_) | OriginError::NoBackend(_)) => later(),
             Refusal::Origin(OriginError::Unreachable(_) | OriginError::UnexpectedStatus(_)) => plain(Kind::BadGateway),
             Refusal::Origin(OriginError::TooSlow(_)) => plain(Kind::GatewayTimeout),
         }

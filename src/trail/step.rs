@@ -34,6 +34,8 @@ pub enum Step {
     Rewrite,
     /// Reads the body, if the route bounds or signs it.
     Content,
+    /// Selects a backend of the origin: region and version before *cache*, the backend itself after it.
+    Select,
     /// Looks a stored response up, if those of the route are stored.
     Cache,
     /// Signs the identity header.
@@ -44,7 +46,7 @@ pub enum Step {
 
 impl Step {
     /// Every step, in order.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Configure,
         Self::Normalize,
         Self::Cors,
@@ -58,12 +60,13 @@ impl Step {
         Self::Respond,
         Self::Rewrite,
         Self::Content,
+        Self::Select,
         Self::Cache,
         Self::Mint,
         Self::Forward,
     ];
 
-    pub(super) const fn bit(self) -> u16 {
+    pub(super) const fn bit(self) -> u32 {
         1 << self as u16
     }
 
@@ -84,6 +87,7 @@ impl Step {
             Self::Respond => "respond",
             Self::Rewrite => "rewrite",
             Self::Content => "content",
+            Self::Select => "select",
             Self::Cache => "cache",
             Self::Mint => "mint",
             Self::Forward => "forward",

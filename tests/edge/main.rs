@@ -19,6 +19,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod backends;
 mod bound;
 mod caching;
 mod closed;

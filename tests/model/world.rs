@@ -255,6 +255,10 @@ impl Backends for World {
             body: body.into_bytes(),
         })
     }
+
+    fn is_unhealthy(&self, _: &str) -> bool {
+        false
+    }
 }
 
 impl Secrets for World {

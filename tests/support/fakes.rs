@@ -1,9 +1,11 @@
 //! One fake for each port. It records its calls, and it can be broken.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use fastgate::backend::{Health, Outcome};
 use fastgate::caching::{CacheKey, Insertion, ResponseCache, Selection};
 use fastgate::content::{Body, ContentError};
 use fastgate::identity::deny_list::{DenyList, DenyListUnavailable, Entry, RevocationKey};
@@ -15,7 +17,7 @@ use fastgate::identity::signature_cache::NoSignatureCache;
 use fastgate::identity::{KeySource, KeysUnavailable, Sources, Wanted};
 use fastgate::place::{AclAction, AclUnavailable, Acls};
 use fastgate::policy::limits::Limit;
-use fastgate::policy::{Introspection, Issuer};
+use fastgate::policy::{Backend, Backends, Introspection, Issuer};
 use fastgate::respond::{Files, FilesError, OpenFile};
 use fastgate::secret::Secret;
 use fastgate::throttle::{Counter, CounterUnreachable, Taken, Window};
@@ -367,4 +369,15 @@ impl Body for FakeBody {
     fn hold(&mut self, most: u64) -> Result<(), ContentError> {
         self.sha256(most).map(drop)
     }
+}
+
+/// The health of backends: those with these names are skipped.
+pub(crate) struct SkippedBackends<'gate>(pub(crate) &'gate RefCell<Vec<String>>);
+
+impl Health for SkippedBackends<'_> {
+    fn is_skipped(&mut self, _: &Backends, backend: &Backend) -> bool {
+        self.0.borrow().contains(&backend.name)
+    }
+
+    fn record(&mut self, _: &Backends, _: &Backend, _: Outcome) {}
 }

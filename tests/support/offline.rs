@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use fakes::{FakeKeys, Fakes};
+use fakes::{FakeKeys, Fakes, SkippedBackends};
 use fastgate::availability::KillSwitch;
 use fastgate::caching::Generations;
 use fastgate::client::Client;
@@ -38,6 +38,8 @@ pub(crate) struct Gate {
     pub(crate) now: Cell<u64>,
     pub(crate) kill_switch: KillSwitch,
     pub(crate) generations: Option<Generations>,
+    /// The names of the backends that are skipped.
+    pub(crate) skipped: RefCell<Vec<String>>,
     fakes: RefCell<Fakes>,
 }
 
@@ -53,6 +55,7 @@ impl Gate {
             now: Cell::new(NOW),
             kill_switch: KillSwitch::default(),
             generations: Some(Generations::default()),
+            skipped: RefCell::default(),
             fakes: RefCell::new(Fakes::with(keys)),
         }
     }
@@ -82,6 +85,7 @@ impl Gate {
             responses: others.responses,
             files: others.files,
             generations: self.generations.as_ref(),
+            health: &mut SkippedBackends(&self.skipped),
             counter: others.counter,
             elapsed: &|| elapsed.replace(elapsed.get() + 10) + 10,
         };

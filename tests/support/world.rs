@@ -33,7 +33,7 @@ pub(crate) static H11_WORLD: LazyLock<World> = LazyLock::new(|| World::start("h1
 
 /// The policy of `policy.json`, for this edge and this issuer, with the echoing origin besides the demo. It has no
 /// flood limit, because the tests send many requests, and only one issuer, so routes have no requirements for single
-/// issuers.
+/// issuers. The demo has one backend.
 pub(crate) fn policy(edge: SocketAddr, issuer: &str) -> Value {
     let mut policy: Value = serde_json::from_str(include_str!("../../policy.json")).unwrap();
     policy["edge"]["issuer"] = json!(format!("http://{edge}"));
@@ -44,6 +44,7 @@ pub(crate) fn policy(edge: SocketAddr, issuer: &str) -> Value {
             ],
         },
     });
+    policy["origins"]["demo"] = json!({ "backend": "origin", "audience": "demo-api" });
     policy["origins"]["echo"] = json!({ "backend": "echo", "audience": "echo-api" });
     policy["origins"]["tools"] =
         json!({ "backend": "echo", "audience": "tools", "resource": format!("http://{edge}/mcp") });
@@ -51,7 +52,9 @@ pub(crate) fn policy(edge: SocketAddr, issuer: &str) -> Value {
     let routes = policy["routes"].as_array_mut().unwrap();
     for route in routes.iter_mut().filter(|route| route.get("respond").is_none()) {
         route["origin"] = json!("demo");
-        route.as_object_mut().unwrap().remove("issuers");
+        for member in ["issuers", "regions"] {
+            route.as_object_mut().unwrap().remove(member);
+        }
     }
     let methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
     routes.push(json!({

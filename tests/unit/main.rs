@@ -15,6 +15,7 @@
 
 mod architecture;
 mod attacks;
+mod backends;
 mod caching;
 mod cli;
 mod content;

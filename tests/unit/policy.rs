@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fastgate::policy::pattern::{PathTemplate, TemplateError};
 use fastgate::policy::{
-    AlgorithmName, CacheFault, Fault, OriginKey, Policy, PolicyDocument, ResourceFault, RespondFault,
+    AlgorithmName, BackendsFault, CacheFault, Fault, OriginKey, Policy, PolicyDocument, ResourceFault, RespondFault,
 };
 use proptest::prelude::{Just, Strategy, prop};
 use proptest::prop_oneof;
@@ -201,6 +201,7 @@ fn table() -> Vec<(&'static str, Value, &'static str, Fault)> {
         ("/routes/2/methods", json!([]), "$.routes[2].methods", Fault::Empty),
         ("/routes/2/origin", json!("nobody"), "$.routes[2].origin", Fault::UnknownOrigin),
         ("/routes/2/origin", Value::Null, "$.routes[2].origin", Fault::OriginMissing),
+        ("/routes/2/regions", json!(["eu"]), "$.routes[2].regions[0]", BackendsFault::UnknownRegion.into()),
         ("/routes/2/respond", json!({ "body": "x" }), "$.routes[2].origin", RespondFault::NeedsOrigin.into()),
         ("/routes/0/scopes", json!(["a"]), "$.routes[0].scopes", Fault::RulesOnPublic),
         ("/routes/0/require_bound", json!(true), "$.routes[0].require_bound", Fault::RulesOnPublic),
@@ -379,7 +380,7 @@ fn the_defaults_are_the_strict_choices() {
     assert_eq!((issuer.leeway.as_u64(), issuer.shape.types.as_slice()), (30, &["at+jwt".to_owned()][..]));
     assert_eq!(issuer.algorithms, [AlgorithmName::RS256, AlgorithmName::ES256]);
     let route = &policy.routes()[0];
-    assert!(!route.forward_token && route.origin().unwrap().backend == "b");
+    assert!(!route.forward_token && route.origin().unwrap().backends.all[0].name == "b");
     assert_eq!(
         route.access,
         fastgate::policy::Access::Authenticated {

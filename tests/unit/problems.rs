@@ -4,6 +4,7 @@ use fastgate::time::Seconds;
 use std::collections::BTreeSet;
 
 use fastgate::authorize::AuthorizeError;
+use fastgate::backend::SelectError;
 use fastgate::content::ContentError;
 use fastgate::identity::bearer::{CredentialsError, Scheme};
 use fastgate::identity::deny_list::{DenyListError, DenyListUnavailable};
@@ -172,6 +173,9 @@ fn table() -> Vec<Row> {
         (OriginError::Unreachable(secret()).into(), 502, "bad-gateway", None, "origin-unreachable"),
         (OriginError::TooSlow(secret()).into(), 504, "gateway-timeout", None, "origin-too-slow"),
         (OriginError::Unavailable(secret()).into(), 503, "unavailable", Some(LATER), "origin-unavailable"),
+        (OriginError::NoBackend(secret()).into(), 503, "unavailable", Some(LATER), "origin-backends-failed"),
+        (SelectError::NoRegion.into(), 503, "unavailable", Some(LATER), "no-region"),
+        (SelectError::OtherRegion { region: secret() }.into(), 503, "unavailable", Some(LATER), "other-region"),
         (OriginError::UnexpectedStatus(101).into(), 502, "bad-gateway", None, "origin-unexpected-status"),
     ];
     let bad_token = |(error, code): (TokenError, _)| (identity(error), 401, "invalid-token", Some(INVALID_TOKEN), code);

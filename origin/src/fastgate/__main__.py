@@ -86,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     prove.add_argument(
         "--backend-host", help="Settings.backend_host of the origin, if the backend overrides Host"
     )
+    prove.add_argument("--region", help="Settings.region of the origin, if it runs in one only")
     prove.add_argument("--method", default="GET", help="the method for --path")
     prove.add_argument("--route", help="the route's id in the policy, if the origin is strict")
     prove.add_argument(

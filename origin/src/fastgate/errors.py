@@ -5,6 +5,7 @@ kebab-case slug for logs, metrics and tests. It never contains a part of the tok
 decides what a client receives: the same response for every `Refused`.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -49,6 +50,24 @@ class ConditionUndecidable(FastgateError):
     """
 
     code = "condition-undecidable"
+
+
+class RegionUnmet(FastgateError):
+    """The edge sent the request to a backend of another region than the endpoint requires. A 403.
+
+    The policy of the edge is not the one that the app compiles to, or the origin has no regions.
+
+    Args:
+        signed: the region that the edge signed; None if the header names none.
+        required: the regions in which the endpoint runs.
+
+    """
+
+    code = "region-unmet"
+
+    def __init__(self, signed: str | None, required: Sequence[str]) -> None:
+        super().__init__(signed, required)
+        self.signed, self.required = signed, tuple(required)
 
 
 class AuthenticationInsufficient(FastgateError):
@@ -220,6 +239,12 @@ class HostMismatch(Refused):
     """The edge forwarded another `Host`, or the request has none or several."""
 
     code = "host-mismatch"
+
+
+class RegionMismatch(Refused):
+    """The edge sent the request to a backend of another region than the app's, or of none."""
+
+    code = "region-mismatch"
 
 
 class ContentMismatch(Refused):

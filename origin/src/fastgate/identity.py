@@ -66,8 +66,8 @@ class Identity:
     """A known caller. Use `(issuer, subject)` as the key of your own records, not `subject`.
 
     If the edge stores the response (`at_edge(cache=EdgeCache(…))`), it has only what the callers of
-    the audience have in common, the scopes that the route requires, `request_id`, `host`, `route`
-    and `expires_at`. Reading another member raises `NotShared`.
+    the audience have in common, the scopes that the route requires, `request_id`, `host`, `route`,
+    `expires_at` and `region`. Reading another member raises `NotShared`.
     """
 
     subject: Annotated[str, OnlyMade()]
@@ -106,6 +106,8 @@ class Identity:
     """The id of the route in the edge's policy."""
     expires_at: int | None = None
     """When the edge's statement expires: Unix time, seconds, at most a minute after the request."""
+    region: str | None = None
+    """The region of the backend to which the edge sent the request; None if the origin has none."""
     forwarded_groups: frozenset[str] | None = None
     """The caller's groups, or None if the route does not forward them. Use `groups`."""
 
@@ -140,7 +142,7 @@ class Identity:
         # fmt: off
         (
             issuer, client_id, country, token_expires_at, confirmation, roles, groups, tenant,
-            forwarded, authenticated_at, acr, session_id, *place,
+            forwarded, authenticated_at, acr, session_id, region, *place,
         ) = requester
         # fmt: on
         if subject is None or issuer is None:
@@ -163,6 +165,7 @@ class Identity:
         made.host = transaction.host
         made.route = transaction.route
         made.expires_at = expires_at
+        made.region = region
         made.forwarded_groups = groups
         return _frozen(made, cls)
 
@@ -190,6 +193,7 @@ class SharedIdentity(Identity):
             "host": transaction.host,
             "route": transaction.route,
             "expires_at": claims.expires_at,
+            "region": requester.region,
             "claims": SharedClaims(requester.claims, transaction.route, shared),
             "_shared": shared,
         }

@@ -27,7 +27,7 @@ from fastgate.keys.source import KeySource, NoEdge
 from fastgate.refusal_log import LOG_KEY, RefusalLog
 from fastgate.request.expiry import run_until
 from fastgate.request.head import HEADER, asks_for, head_of, only, take_headers
-from fastgate.request.nested import is_guarded_for, refuse_nested
+from fastgate.request.nested import GuardedFor, is_guarded_for, refuse_nested
 from fastgate.request.observe import ObservedCheck, let_pass, observed_body
 from fastgate.request.readiness import respond_readiness
 from fastgate.request.response_keys import begin_keys, end_keys
@@ -96,6 +96,7 @@ class FastgateMiddleware:
         )
         self._now = now
         self._backend_host = expected_host(settings)
+        self._guarded_for = GuardedFor(settings.edge, settings.audience, settings.region)
         self._observe = observe
         self._kind = ObservedCheck if observe else RouteCheck
         self._compared_body = observed_body if observe else matched
@@ -119,15 +120,14 @@ class FastgateMiddleware:
         elif not self.startup.succeeded and not await self.startup.succeeds(scope):
             await respond(problem.UNAVAILABLE, scope, send)
         elif isinstance(check := scope.get(CHECK_KEY), RouteCheck):
-            edge, audience = self.settings.edge, self.settings.audience
             if isinstance(check, GatewayCheck):
                 passes = check.claims is not None and self._assertions.accepts(check.claims)
             else:
-                passes = is_guarded_for(edge, audience, check, scope)
+                passes = is_guarded_for(self._guarded_for, check, scope)
             if self._observe or passes:
                 await self.app(scope, receive, send)
             else:
-                await refuse_nested(edge, audience, check, scope, send)
+                await refuse_nested(self._guarded_for, check, scope, send)
         else:
             await self._guard(scope, receive, send)
 
@@ -217,6 +217,7 @@ class FastgateMiddleware:
             now=self._now(),
             leeway=settings.leeway,
             backend_host=self._backend_host,
+            region=settings.region,
         )
 
     async def _run_until(

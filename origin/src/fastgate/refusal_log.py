@@ -21,6 +21,8 @@ from fastgate.errors import (
     NotLocal,
     PathMismatch,
     Refused,
+    RegionMismatch,
+    RegionUnmet,
     RouteMismatch,
 )
 
@@ -120,6 +122,8 @@ def facts_of(error: FastgateError, scope: Scope) -> dict[str, object]:
             "something between the edge and the app changes Host: if it is override_host of the "
             'backend, write that host as Settings(backend_host="…"); let a proxy keep Host'
         )
+    if isinstance(error, (RegionMismatch, RegionUnmet)):
+        signed, found, hint = _about_region(error, claims)
     root_path = scope.get("root_path")
     if isinstance(error, PathMismatch) and root_path and found and signed == root_path + found:
         hint = (
@@ -143,6 +147,23 @@ def facts_of(error: FastgateError, scope: Scope) -> dict[str, object]:
         "hint": hint,
     }
     return {name: value for name, value in facts.items() if value is not None}
+
+
+def _about_region(
+    error: RegionMismatch | RegionUnmet, claims: object
+) -> tuple[str | None, str | None, str]:
+    """Return the signed region, the expected ones, and what to write."""
+    hint = "" if error.signed else "; the header names no region: give each backend of it one"
+    if isinstance(error, RegionMismatch):
+        hint = (
+            "the edge sent it to a backend elsewhere: compare the region of this backend in the "
+            f'policy with Settings(region="{error.found}"){hint}'
+        )
+        return error.signed, error.found, hint
+    listed = ", ".join(f'"{each}"' for each in error.required)
+    route = claims.transaction.route if isinstance(claims, EdgeClaims) else "…"
+    written = f'write "regions": [{listed}] on the route "{route}" of the policy, as '
+    return error.signed, listed, f"{written}`python -m fastgate policy` does{hint}"
 
 
 def _route_in(scope: Scope) -> str | None:

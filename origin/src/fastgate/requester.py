@@ -88,6 +88,8 @@ class Requester(NamedTuple):
     acr: str | None = None
     session_id: str | None = None
     """`sid`: the caller's session at the issuer."""
+    region: str | None = None
+    """The region of the backend to which the edge sent the request; None if the origin has none."""
     subdivision: str | None = None
     """ISO 3166-2, `US-CA`. This and the members below are None unless a rule of the route uses
     them and they are known."""
@@ -178,6 +180,7 @@ _READERS: Mapping[str, tuple[str, Callable[[object], object], bool]] = {
     "auth_time": ("authenticated_at", _time, True),
     "acr": ("acr", _text, True),
     "sid": ("session_id", _text, True),
+    "region": ("region", _text, False),
     "subdivision": ("subdivision", _matching(_SUBDIVISION), False),
     "continent": ("continent", _one_of(_CONTINENTS), False),
     "asn": ("asn", _asn, False),
@@ -193,6 +196,8 @@ _REQUESTER = {
 """The same, with the position of the field: a tuple is made faster by position than by names."""
 _OF_AUDIENCES = frozenset(("roles", "groups", "tenant"))
 """The members that callers of an audience may have in common, by the same names."""
+_OF_KEYS = frozenset(("region",))
+"""The members that are part of the key of every stored response."""
 _UNKNOWN: list[Any] = list(Requester(None, None, None))
 """The fields of a requester about whom nothing is known."""
 
@@ -202,7 +207,7 @@ def beyond(requester: Requester, shared: frozenset[str]) -> str | None:
 
     None if there is no such member: everything that is known is part of `shared`.
     """
-    in_common = {*_OF_AUDIENCES & shared}
+    in_common = {*_OF_KEYS, *_OF_AUDIENCES & shared}
     in_common |= {"iss"} if shared else set()
     in_common |= {"claims"} if any(each.startswith("claim:") for each in shared) else set()
     for name, (at, _, _) in _REQUESTER.items():

@@ -1,13 +1,12 @@
 """The dependency `requires(…)`: what an endpoint requires of its caller, checked in the app.
 
-Input: conditions and keywords, as the app writes them; then the caller of a request. Output: the
-`Identity`, or the refusal of the edge for the same cause. `compile` reads the requirements for the
-policy, so that the edge checks them first.
+Input: conditions and keywords, as the app writes them; then the caller of a request, and the region
+to which the edge sent it. Output: the `Identity`, or the refusal of the edge for the same cause.
+`compile` reads the requirements for the policy, so that the edge checks them first.
 """
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of `__call__` at run time.
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, Self
 
 from fastapi.requests import HTTPConnection
@@ -17,18 +16,26 @@ from fastgate import problem, vocabulary
 from fastgate.claims import SCOPE_KEY, EdgeClaims
 from fastgate.conditions import Condition, Facts, Member, conjuncts
 from fastgate.declare.recorded_calls import record_equal, record_requirement
-from fastgate.dependencies import FastgateScheme, known_caller, knows_scopes, refuse, require_scopes
+from fastgate.dependencies import (
+    FastgateScheme,
+    any_caller,
+    known_caller,
+    knows_scopes,
+    refuse,
+    require_scopes,
+)
 from fastgate.edge_only import Handler, NeverRead
 from fastgate.errors import (
     AuthenticationInsufficient,
     ConditionUndecidable,
     ConditionUnmet,
+    RegionUnmet,
     TokenUnbound,
 )
 from fastgate.identity import Identity
+from fastgate.request.observe import OBSERVED_KEY
+from fastgate.requirement import Requirement, read_acr, read_max_age, read_regions
 
-_LONGEST_AGE = 366 * 24 * 3600
-"""The greatest `max_age` in the policy, in seconds."""
 LONGEST_LEEWAY = 300
 """The greatest `leeway` of an issuer in the policy, in seconds."""
 _WITHOUT_DEPENDS = NeverRead(
@@ -37,37 +44,7 @@ _WITHOUT_DEPENDS = NeverRead(
 )
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Requirement:
-    """What one `requires(…)` requires of a known caller."""
-
-    conditions: tuple[Condition, ...] = ()
-    """All of them have to hold. Scopes are in `scopes`."""
-    scopes: tuple[str, ...] = ()
-    bound: bool = False
-    """Whether the token has to be bound to a key or certificate."""
-    acr: tuple[str, ...] = ()
-    """The accepted values of `acr`; all if empty."""
-    max_age: int | None = None
-    """The greatest time since the sign-in, in seconds."""
-
-    def __repr__(self) -> str:
-        """Return the requirement as a call of `requires`, with keywords where it takes them."""
-        members = (*self.conditions, *(vocabulary.scope(name) for name in self.scopes))
-        kinds = [each.kind for each in members if isinstance(each, Member)]
-        positional, keywords = list[str](), list[str]()
-        for each in members:
-            if isinstance(each, Member) and kinds.count(each.kind) == 1:
-                keywords.append(f"{each.kind}={each.name!r}")
-            else:
-                positional.append(repr(each))
-        keywords += ["bound=True"] if self.bound else []
-        keywords += [f"acr={[*self.acr]}"] if self.acr else []
-        keywords += [] if self.max_age is None else [f"max_age={self.max_age}"]
-        return f"requires({', '.join((*positional, *keywords))})"
-
-
-class Requires(FastgateScheme):
+class Requires:
     """The dependency that `requires` returns. Equal requirements are one dependency."""
 
     requirement: Requirement
@@ -77,13 +54,15 @@ class Requires(FastgateScheme):
         vars(self)["requirement"] = requirement
         vars(self)["_hash"] = hash((Requires, requirement))
 
-    def __init_subclass__(cls) -> NoReturn:
+    def __init_subclass__(cls) -> None:
         """Refuse a subclass, which might not check what the compiler reads of it.
 
         Raises:
-            TypeError: always.
+            TypeError: always, except for `_OfCallers`.
 
         """
+        if (cls.__module__, cls.__qualname__) == (__name__, "_OfCallers"):
+            return
         raise TypeError(
             "requires(…) has no subclasses: write a dependency that depends on it, "
             "caller: Annotated[Identity, Depends(requires(…))]"
@@ -111,7 +90,7 @@ class Requires(FastgateScheme):
 
     def __eq__(self, other: object) -> bool:
         # FastAPI runs only one of equal dependencies.
-        if type(other) is not Requires:
+        if not isinstance(other, Requires):
             return NotImplemented
         if is_equal := self.requirement == other.requirement:
             record_equal(self, other)
@@ -130,11 +109,24 @@ class Requires(FastgateScheme):
         return repr(self.requirement)
 
     async def __call__(self, connection: HTTPConnection, required: SecurityScopes) -> Identity:
-        """Return the caller, or refuse. The checks have the order of the edge's."""
+        """Return the caller, or refuse. The checks have the order of the edge's.
+
+        If only a region is required, the caller may be anonymous, and None is returned.
+        """
+        identity: Identity | None
+        if isinstance(self, _OfCallers) or required.scopes:
+            identity = self._known_caller(connection, required.scopes)
+        else:
+            identity = await any_caller(connection)
+        _require_region(connection, self.requirement.regions)
+        return identity  # type: ignore[return-value]
+
+    def _known_caller(self, connection: HTTPConnection, scopes: Sequence[str]) -> Identity:
+        """Return a caller who meets all requirements, or refuse."""
         identity, wanted = known_caller(connection), self.requirement
         if wanted.bound and identity.confirmation is None:
             refuse(connection, TokenUnbound(), problem.BOUND_TOKEN_REQUIRED)
-        require_scopes(connection, identity, (*required.scopes, *wanted.scopes))
+        require_scopes(connection, identity, (*scopes, *wanted.scopes))
         claims = connection.scope.get(SCOPE_KEY)
         # Other gateways tell no roles and no sign-in, and most tell no scopes, so nothing that
         # depends on them can be met. Their claims are those of the assertion, as it nests them. The
@@ -166,6 +158,10 @@ class Requires(FastgateScheme):
     )
 
 
+class _OfCallers(Requires, FastgateScheme):
+    """One that requires a known caller. In OpenAPI it is a security scheme, a region is none."""
+
+
 def requires(
     *conditions: Condition,
     role: str | None = None,
@@ -174,12 +170,14 @@ def requires(
     bound: bool = False,
     acr: Sequence[str] | None = None,
     max_age: int | None = None,
+    region: str | Sequence[str] | None = None,
 ) -> Requires:
     """Return a dependency that requires something of the caller; all of it must be met.
 
     The compiler writes the same into the policy, with the claims and groups that the conditions
     read, so the edge refuses first. As a dependency it returns the `Identity` of a known caller:
-    `Depends(requires(role="admin"))`.
+    `Depends(requires(role="admin"))`. With `region` alone it requires no caller, and returns None
+    for an anonymous one.
 
     Args:
         conditions: `role(…)`, `group(…)`, `scope(…)`, `claim(…)`, `any_of(…)`, `all_of(…)`,
@@ -192,6 +190,8 @@ def requires(
         max_age: the greatest time since the sign-in, in seconds, 0 to 31622400. The edge adds the
             issuer's `leeway`, which the app does not know; the app adds the greatest possible one,
             300 seconds.
+        region: the region of the origin in which the endpoint runs, or several. The edge sends its
+            requests only to backends of these; the app refuses others with 403.
 
     Raises:
         TypeError: an argument has another type.
@@ -211,14 +211,19 @@ def requires(
     scopes = {each: each.name for each in listed if isinstance(each, Member) and each.is_scope}
     others = (each for each in dict.fromkeys(listed) if each not in scopes)
     requirement = Requirement(
-        tuple(others), tuple(scopes.values()), bound, _read_acr(acr), _read_max_age(max_age)
+        tuple(others),
+        tuple(scopes.values()),
+        bound,
+        read_acr(acr),
+        read_max_age(max_age),
+        read_regions(region),
     )
     if requirement == Requirement():
         raise ValueError(
             'requires() requires nothing: write requires(role="…"), or `caller: Caller` for every '
             "known caller"
         )
-    dependency = Requires(requirement)
+    dependency = (_OfCallers if requirement.is_of_callers else Requires)(requirement)
     record_requirement(dependency, requirement)
     return dependency
 
@@ -236,29 +241,15 @@ def _conjuncts(conditions: tuple[Condition, ...]) -> Iterator[Condition]:
         yield from conjuncts(each)
 
 
-def _read_acr(values: Sequence[str] | None) -> tuple[str, ...]:
-    if values is None:
-        return ()
-    if not isinstance(values, (list, tuple)) or not all(isinstance(each, str) for each in values):
-        raise TypeError(f'acr is a list of strings, acr=["urn:mfa"], not {values!r}')
-    if not values:
-        raise ValueError("acr is empty: list the accepted values, or leave it out")
-    for each in values:
-        if not vocabulary.is_scope(each):
-            raise ValueError(
-                f"{each!r} cannot be a value of acr_values, which spaces separate (RFC 9470 §3)"
-            )
-    return tuple(dict.fromkeys(map(str.__str__, values)))
-
-
-def _read_max_age(seconds: int | None) -> int | None:
-    if seconds is None:
-        return None
-    if type(seconds) is not int:  # in Python a bool is an int
-        raise TypeError(f"max_age is a whole number of seconds, not {seconds!r}")
-    if not 0 <= seconds <= _LONGEST_AGE:
-        raise ValueError(f"max_age is {seconds}; it must be within 0 and {_LONGEST_AGE} seconds")
-    return seconds
+def _require_region(connection: HTTPConnection, regions: Sequence[str]) -> None:
+    """Refuse a request that the edge did not send to a backend of one of these regions."""
+    if not regions or OBSERVED_KEY in connection.scope:  # the guard would have refused it
+        return
+    claims = connection.scope.get(SCOPE_KEY)
+    # Other gateways tell no region.
+    region = claims.requester.region if isinstance(claims, EdgeClaims) else None
+    if region not in regions:
+        refuse(connection, RegionUnmet(region, regions), problem.FORBIDDEN)
 
 
 def _has_signed_in(wanted: Requirement, identity: Identity, issued_at: int) -> bool:

@@ -27,8 +27,8 @@ class Settings:
     Raises:
         ValueError: a name is empty, an address is not https (loopback may be http), a time is out
             of range, `strict` is not a bool, a path is not plain, `keys` holds no usable key,
-            `origin_key` holds an unusable key, `backend_host` is not a host, or there is a local
-            caller although the edge is not on this machine.
+            `origin_key` holds an unusable key, `backend_host` is not a host, `region` is not a
+            name, or there is a local caller although the edge is not on this machine.
 
     """
 
@@ -48,6 +48,9 @@ class Settings:
     backend_host: str | None = None
     """The `Host` of every request from the edge, if it is not the client's: `override_host` of the
     backend. It is compared byte for byte."""
+    region: str | None = None
+    """The region in which this app runs, exactly as in `origins.<name>.regions` of the edge's
+    policy. A header for a backend of another region, or of none, is refused."""
     leeway: float = 5.0
     """The largest difference between the clocks of edge and origin."""
     health_path: str | None = None
@@ -88,8 +91,10 @@ class Settings:
     """The largest body, in bytes, that is held in memory to compare it with a signed digest."""
 
     def __post_init__(self) -> None:
-        for name in ("edge", "audience"):
+        for name in ("edge", "audience", "region"):
             value = getattr(self, name)
+            if name == "region" and value is None:
+                continue
             if not isinstance(value, str) or not value or value != value.strip():
                 raise ValueError(f"{name}: write a non-empty string without white space around it")
         check_flag("strict", self.strict)

@@ -189,7 +189,8 @@ class Startup:
         if self._settings.strict:
             self.names = self.names._replace(ids=route_ids_or_raise(app))
         if self.local is not None:
-            self.local.sign_for(app, self._settings.edge, self._settings.audience)
+            settings = self._settings
+            self.local.sign_for(app, settings.edge, settings.audience, settings.region)
 
     def _former(self, app: object) -> Mapping[Request, Accepted]:
         found = overlap_of(app)

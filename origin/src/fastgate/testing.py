@@ -3,8 +3,7 @@
 Input: an app that is guarded by `guard` or `FastgateMiddleware`. Output: test clients, or `auth=`
 values for any client. Their requests carry real headers, signed with a temporary key for the route
 that the edge would have found. The guard verifies them as in production. Only the accepted key is
-replaced, and restored at the end. The fixtures are in `fastgate_pytest`, which imports this module
-when a test needs it.
+replaced, and restored at the end. The fixtures in `fastgate_pytest` import this module when needed.
 """
 
 import importlib
@@ -52,10 +51,11 @@ class CalledBy:
     path does not have.
     """
 
-    def __init__(self, app: ASGIApp, edge: FakeEdge, caller: LocalCaller | None) -> None:
+    def __init__(
+        self, app: ASGIApp, edge: FakeEdge, caller: LocalCaller | None, region: str | None = None
+    ) -> None:
         self.app = app
-        self._edge = edge
-        self._caller = caller
+        self._edge, self._caller, self._region = edge, caller, region
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Add the header, unless the test has added its own."""
@@ -66,7 +66,7 @@ class CalledBy:
             content = b""
             if self._edge.signs_body(scope):
                 content, receive = await whole(scope, receive, sys.maxsize)
-            header = self._edge.header_for(scope, self._caller, content)
+            header = self._edge.header_for(scope, self._caller, content, self._region)
             fields = self._edge.forwarded(scope)
             scope = {**scope, "headers": [*fields, (HEADER, header)]}
         await self.app(scope, receive, send)
@@ -79,9 +79,8 @@ class CallerAuth:
     header of the first one and is refused: the edge never redirects to add or remove a slash.
     """
 
-    def __init__(self, app: ASGIApp, caller: LocalCaller | None) -> None:
-        self._app = app
-        self._caller = caller
+    def __init__(self, app: ASGIApp, caller: LocalCaller | None, region: str | None = None) -> None:
+        self._app, self._caller, self._region = app, caller, region
 
     def __call__(self, request: Any) -> Any:  # noqa: ANN401
         """Sign for this request, unless the test has added its own header."""
@@ -98,7 +97,7 @@ class CallerAuth:
                 "headers": request.headers.raw,
             }
             content = request.read() if edge.signs_body(scope) else b""
-            signed = edge.header_for(scope, self._caller, content)
+            signed = edge.header_for(scope, self._caller, content, self._region)
             fields = [*edge.forwarded(scope), (HEADER, signed)]
             request.headers = type(request.headers)(fields)
         return request
@@ -110,7 +109,8 @@ class AsCaller:
     `as_caller(app, sub="ada", scopes=["orders:read"], …)` returns a client whose requests come from
     this caller; without `sub`, from an anonymous one. Further keywords are members of `LocalCaller`
     (`issuer`, `client_id`, `country`, `roles`, `groups`, `claims`, …) or options of `TestClient`
-    (`base_url`, `raise_server_exceptions`, …).
+    (`base_url`, `raise_server_exceptions`, …). `region="us"` is the region of the backend to which
+    the edge sends the requests: by default that of the app's settings, or the first of the route.
 
     `as_caller("ada", ["orders:read"], of=app, …)` returns the `auth=` of single requests. The
     default of `of` is the app that pytest's option `fastgate_app` names.
@@ -125,6 +125,8 @@ class AsCaller:
         app: ASGIApp,
         sub: str | None = None,
         scopes: Iterable[str] = (),
+        *,
+        region: str | None = None,
         **more: Any,  # noqa: ANN401
     ) -> "TestClient": ...
 
@@ -136,6 +138,7 @@ class AsCaller:
         scopes: Iterable[str] = (),
         *,
         of: ASGIApp | None = None,
+        region: str | None = None,
         **more: Any,  # noqa: ANN401
     ) -> CallerAuth: ...
 
@@ -146,6 +149,7 @@ class AsCaller:
         scopes: Iterable[str] = (),
         *,
         of: ASGIApp | None = None,
+        region: str | None = None,
         **more: Any,
     ) -> "TestClient | CallerAuth":
         """Return a client, or an `auth=`."""
@@ -153,13 +157,13 @@ class AsCaller:
             # In this form the second argument holds the scopes, under either name.
             guarded = self._app() if of is None else of
             lasting_edge(guarded)  # a fault in the set-up appears here, not in a request
-            return CallerAuth(guarded, _caller(app, sub or scopes, more))
+            return CallerAuth(guarded, _caller(app, sub or scopes, more), region)
         # Imported here because users of `CalledBy` may not have its dependencies.
         from starlette.testclient import TestClient
 
         options = {name: more.pop(name) for name in list(more) if name not in _FACTS}
         edge = lasting_edge(app)
-        return TestClient(CalledBy(app, edge, _caller(sub, scopes, more)), **options)
+        return TestClient(CalledBy(app, edge, _caller(sub, scopes, more), region), **options)
 
     def _app(self) -> ASGIApp:
         module, _, attribute = self._named.partition(":")
@@ -187,6 +191,7 @@ def examined(app: ASGIApp, url: str, path: str, template: str | None = None) -> 
             edge.jwks,
             EdgeKeys(edge.key, None),
             backend_host=edge.backend_host,
+            region=edge.region,
         )
         return examine(url, target)
 
@@ -258,6 +263,7 @@ def _fake_edge_for(app: ASGIApp, guard: FastgateMiddleware) -> FakeEdge:
         issuer=settings.edge,
         audience=settings.audience,
         backend_host=expected_host(settings),
+        region=settings.region,
     )
 
 

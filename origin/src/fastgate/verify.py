@@ -56,6 +56,7 @@ def verify(
     now: float,
     leeway: float = 5.0,
     backend_host: str | None = None,
+    region: str | None = None,
 ) -> EdgeClaims:
     """Return the statements of the edge about the request `head`.
 
@@ -68,6 +69,7 @@ def verify(
         now: Unix time, seconds.
         leeway: seconds by which the clocks of edge and origin may differ.
         backend_host: the `Host` with which requests arrive, if it is not the client's.
+        region: the region in which the origin runs, if it runs in one only.
 
     Raises:
         Refused: a subclass names the cause. `KeyUnknown` is raised before anything is
@@ -84,6 +86,8 @@ def verify(
         _check_time(issued_at, expires_at, now, leeway)
         _check_request(judged, head)
         _check_host(judged, head.host, backend_host)
+        if region is not None and claims.requester.region != region:
+            raise errors.RegionMismatch(signed=claims.requester.region, found=region)
     except errors.Refused as error:
         error.request_id = claims.request_id
         raise

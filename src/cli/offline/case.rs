@@ -44,6 +44,10 @@ pub(in crate::cli) struct Case {
     pub(in crate::cli) anonymizers: Option<Vec<Anonymizer>>,
     /// The actions of ACLs for the client, by name.
     pub(in crate::cli) acls: BTreeMap<String, AclEntry>,
+    /// The backends that the POP skips because they failed.
+    pub(in crate::cli) skipped: Vec<String>,
+    /// The request id, by which requests are spread over backends.
+    pub(in crate::cli) request_id: Option<String>,
     /// The facts that the edge does not know either. All other facts that are not given are missing.
     pub(in crate::cli) unknown: Vec<Fact>,
 }

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fastgate::client::{Client, Fact};
 use fastgate::place::{PlaceError, PlaceReason, check};
 use fastgate::policy::places::{Place, PlaceTest};
-use fastgate::policy::{Policy, Route};
+use fastgate::policy::{Policy, RegionFact, Route};
 use fastgate::trail::{Step, Trail};
 use serde_json::{Value, json};
 
@@ -33,6 +33,22 @@ pub(super) fn of_client(policy: &Policy, case: &Case, client: &Client, trail: &m
         trail.note(Step::Place, || format!("not given, so unknown here: {}", names.join(", ")));
     }
     missing
+}
+
+/// The fact to give if no region was found because `case` leaves it out; otherwise `None`.
+pub(super) fn of_region(policy: &Policy, case: &Case, client: &Client, trail: &Trail) -> Option<String> {
+    let route = policy.routes().iter().find(|route| trail.route.as_ref() == Some(&route.id))?;
+    let rules = route.origin().filter(|_| trail.verdict == "no-region")?.backends.region_by.iter();
+    let is_open = |fact: Fact| case.client.is_none() && !case.unknown.contains(&fact);
+    rules.map(|rule| &rule.by).find_map(|fact| match fact {
+        RegionFact::Country if client.country.is_none() && is_open(Fact::Country) => {
+            Some("the region depends on the country of the client: give --country".to_owned())
+        }
+        RegionFact::Continent if client.continent.is_none() && is_open(Fact::Continent) => Some(
+            "the region depends on the continent of the client: give --client '{\"continent\": \"EU\"}'".to_owned(),
+        ),
+        _ => None,
+    })
 }
 
 /// The facts to give instead of a token or proof, if the outcome depends on something that only the edge or the

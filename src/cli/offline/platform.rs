@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use fastgate::backend::{Health, Outcome};
 use fastgate::content::{Body, ContentError};
 use fastgate::headers::Headers;
 use fastgate::identity::deny_list::{DenyList, DenyListUnavailable, Entry, RevocationKey};
@@ -13,7 +14,7 @@ use fastgate::identity::keys::KeySet;
 use fastgate::identity::{KeySource, KeysUnavailable, Wanted};
 use fastgate::place::{AclAction, AclUnavailable, Acls};
 use fastgate::policy::limits::Limit;
-use fastgate::policy::{Introspection, Issuer};
+use fastgate::policy::{Backend, Backends, Introspection, Issuer};
 use fastgate::secret::Secret;
 use fastgate::throttle::{Counter, CounterUnreachable, Taken, Window};
 use fastgate::time::{Seconds, UnixTime};
@@ -125,6 +126,17 @@ impl Acls for DescribedAcls<'_> {
             AclEntry::None => None,
         })
     }
+}
+
+/// The backends that a case describes as skipped. All others are healthy.
+pub(super) struct DescribedHealth<'case>(pub(super) &'case [String]);
+
+impl Health for DescribedHealth<'_> {
+    fn is_skipped(&mut self, _: &Backends, backend: &Backend) -> bool {
+        self.0.contains(&backend.name)
+    }
+
+    fn record(&mut self, _: &Backends, _: &Backend, _: Outcome) {}
 }
 
 /// Exact counts, which begin empty.

@@ -1,17 +1,18 @@
 //! The body of a request. It is read ahead if the policy requires it, and what was read is then forwarded first.
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use fastgate::content::{Body, ContentError};
 use fastgate::headers::Headers;
 use fastgate::refusal::{OriginError, Refusal};
-use fastly::handle::{BodyHandle, RequestHandle, ResponseHandle};
+use fastly::handle::{BodyHandle, PendingRequestHandle, RequestHandle, ResponseHandle};
 use fastly::http::FramingHeadersMode;
 use fastly::http::request::SendErrorCause;
 use sha2::{Digest as _, Sha256};
 
 use super::send_error::classify;
-use crate::compute::abi;
+use crate::compute::abi::{self, is_answered_within};
 use crate::compute::platform::bounded::{ReadError, Reader, TimeLimit, read, request as limit_of_request};
 
 /// How much of a bounded body is read before the request is sent to the origin, in bytes.
@@ -38,6 +39,16 @@ impl ReceivedBody {
         Self { held: Vec::new(), rest: None, reader: None, announced: None }
     }
 
+    /// Whether nothing of it is left to be read from the client.
+    pub(super) fn is_in_hand(&self) -> bool {
+        self.rest.as_ref().is_none_or(|rest| abi::known_length(rest) == Some(0))
+    }
+
+    /// The same body, to be sent again; `None` unless all of it is in hand.
+    pub(super) fn copy(&self) -> Option<Self> {
+        self.is_in_hand().then(|| Self { held: self.held.clone(), rest: None, reader: None, announced: self.announced })
+    }
+
     const fn limit(&self) -> TimeLimit {
         limit_of_request(self.announced.is_some())
     }
@@ -53,7 +64,7 @@ impl ReceivedBody {
         self,
         mut request: RequestHandle,
         most: Option<u64>,
-        backend: &str,
+        to: Destination<'_>,
     ) -> Result<(ResponseHandle, BodyHandle), Refusal> {
         if let (Some(length), Some(_)) = (self.announced, &self.rest) {
             // The origin never takes a body that ends early for a complete one, because the platform then closes the
@@ -64,14 +75,43 @@ impl ReceivedBody {
         }
         let limit = self.limit();
         match (self.rest, most) {
-            (None, _) => request.send(whole(&self.held), backend).map_err(|cause| failed(&cause)),
-            (Some(rest), None) if self.held.is_empty() => request.send(rest, backend).map_err(|cause| failed(&cause)),
+            (None, _) => to.send(request, whole(&self.held)),
+            (Some(rest), None) if self.held.is_empty() => to.send(request, rest),
             (Some(rest), most) => {
                 let bound = self.announced.or(most).unwrap_or(u64::MAX);
                 let reader = self.reader.unwrap_or_else(|| Reader::new(limit));
-                stream(request, self.held, rest, (bound, self.announced.is_some()), reader, backend)
+                stream(request, self.held, rest, (bound, self.announced.is_some()), reader, to)
             }
         }
+    }
+}
+
+/// Where a request is sent, and how long its response is awaited.
+#[derive(Clone, Copy)]
+pub(in crate::compute) struct Destination<'grant> {
+    pub(in crate::compute) backend: &'grant str,
+    /// `None` if the backend alone limits the time.
+    pub(in crate::compute) timeout: Option<Duration>,
+}
+
+impl Destination<'_> {
+    fn send(self, request: RequestHandle, body: BodyHandle) -> Result<(ResponseHandle, BodyHandle), Refusal> {
+        match self.timeout {
+            None => request.send(body, self.backend).map_err(|cause| failed(&cause)),
+            Some(_) => self.response(request.send_async(body, self.backend).map_err(|cause| failed(&cause))?),
+        }
+    }
+
+    /// The response to a request that was sent. One that is given up is not taken back: the platform has no call for that.
+    fn response(self, pending: PendingRequestHandle) -> Result<(ResponseHandle, BodyHandle), Refusal> {
+        if let Some(timeout) = self.timeout {
+            let unreadable = |_| OriginError::Unreachable("its response cannot be awaited".to_owned());
+            if !is_answered_within(&pending, timeout).map_err(unreadable)? {
+                let cause = format!("\"timeout\" of the route is {} seconds", timeout.as_secs());
+                return Err(OriginError::TooSlow(cause).into());
+            }
+        }
+        pending.wait().map_err(|cause| failed(&cause))
     }
 }
 
@@ -127,10 +167,10 @@ fn stream(
     mut rest: BodyHandle,
     (bound, is_exact): (u64, bool),
     mut reader: Reader,
-    backend: &str,
+    to: Destination<'_>,
 ) -> Result<(ResponseHandle, BodyHandle), Refusal> {
     let (mut sink, response) =
-        request.send_async_streaming(BodyHandle::new(), backend).map_err(|cause| failed(&cause))?;
+        request.send_async_streaming(BodyHandle::new(), to.backend).map_err(|cause| failed(&cause))?;
     let mut sent = held.len();
     let mut piece = held;
     // An origin that responds early may stop reading; its response is used.
@@ -150,7 +190,7 @@ fn stream(
         return Err(cause.into());
     }
     let _ = sink.finish();
-    response.wait().map_err(|cause| failed(&cause))
+    to.response(response)
 }
 
 const fn content_error(error: ReadError, most: u64) -> ContentError {

@@ -8,7 +8,7 @@ use fastly::handle::BodyHandle;
 
 use super::body::ReceivedBody;
 use super::copy::Copy;
-use super::forward::forward;
+use super::forward::{Exchange, forward};
 use super::receive::now;
 use super::respond::{Content, Response, from_origin};
 use crate::compute::abi;
@@ -30,10 +30,11 @@ pub(in crate::compute) fn fetched(
     storage: &Storage,
     body: ReceivedBody,
     responses: &mut StoredResponses,
-    buffer: &mut Vec<u8>,
-    trail: &mut Trail,
+    exchange: &mut Exchange<'_>,
 ) -> Result<Response, Refusal> {
-    let origin = match forward(grant, body, buffer, trail) {
+    let received = forward(grant, body, exchange);
+    let Exchange { buffer, trail, .. } = exchange;
+    let origin = match received {
         Ok(origin) => origin,
         Err(refusal) => {
             if let Some(stale) = storage.failed(now())
@@ -88,15 +89,10 @@ pub(in crate::compute) fn fetched(
 }
 
 /// Renews a stored response after it was sent.
-pub(in crate::compute) fn renew(
-    grant: &Grant,
-    responses: &mut StoredResponses,
-    buffer: &mut Vec<u8>,
-    trail: &mut Trail,
-) {
+pub(in crate::compute) fn renew(grant: &Grant, responses: &mut StoredResponses, exchange: &mut Exchange<'_>) {
     let Some(storage) = grant.storage() else { return };
-    let received = match forward(grant, ReceivedBody::none(), buffer, trail) {
-        Ok(origin) => abi::fields(&origin.handle, buffer)
+    let received = match forward(grant, ReceivedBody::none(), exchange) {
+        Ok(origin) => abi::fields(&origin.handle, exchange.buffer)
             .ok()
             .map(|fields| (storage.received(origin.status, &fields, now()), origin.content)),
         Err(_) => storage.failed(now()).map(|stale| (FromOrigin::Stale(stale), BodyHandle::new())),

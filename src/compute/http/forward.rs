@@ -1,32 +1,77 @@
 //! Forwards a granted request in exactly the form that was granted: a new request that has only what the grant names.
 
+use std::time::Duration;
+
+use fastgate::backend::Outcome;
 use fastgate::mint::Grant;
 use fastgate::refusal::{OriginError, Refusal};
+use fastgate::sandbox::Sandbox;
 use fastgate::trail::Trail;
 use fastly::handle::{CacheOverride, RequestHandle};
 
-use super::body::ReceivedBody;
+use super::body::{Destination, ReceivedBody};
 use super::purge;
 use super::respond::OriginResponse;
 use super::send_error::classify;
 use crate::compute::abi::{self, AbiError};
+use crate::compute::platform::FASTLY;
+
+/// What the requests that are forwarded need of the server, and what they tell it.
+pub(in crate::compute) struct Exchange<'server> {
+    pub(in crate::compute) sandbox: &'server mut Sandbox,
+    pub(in crate::compute) buffer: &'server mut Vec<u8>,
+    pub(in crate::compute) trail: &'server mut Trail,
+}
 
 /// Forwards `grant` with the body that was received, and returns the origin's response after the purges that it causes. It
-/// does not come from a cache of the platform.
+/// does not come from a cache of the platform. If a backend fails, the request is sent to another one, as far as the policy
+/// allows.
 pub(in crate::compute) fn forward(
     grant: &Grant,
-    body: ReceivedBody,
-    buffer: &mut Vec<u8>,
-    trail: &mut Trail,
+    mut body: ReceivedBody,
+    exchange: &mut Exchange<'_>,
 ) -> Result<OriginResponse, Refusal> {
-    let (handle, content) = body.send(to_request(grant)?, grant.max_body(), grant.backend())?;
+    let mut again: Option<Box<Grant>> = None;
+    let (handle, content) = loop {
+        let sent = again.as_deref().unwrap_or(grant);
+        let copy = if sent.may_resend() { body.copy() } else { None };
+        // Without its body in hand, a failure may be the client's.
+        let in_hand = copy.is_some() || (sent.has_several_backends() && body.is_in_hand());
+        let to = Destination {
+            backend: sent.backend(),
+            timeout: sent.timeout().map(|timeout| Duration::from_secs(timeout.as_u64())),
+        };
+        let result = body.send(to_request(sent)?, sent.max_body(), to);
+        let outcome = match &result {
+            Ok((response, _)) => Outcome::of_status(response.get_status().as_u16()),
+            Err(Refusal::Origin(_)) if in_hand => Outcome::Failed,
+            Err(_) => Outcome::Unclear,
+        };
+        let next = exchange.sandbox.delivered(sent, outcome, copy.is_some(), &FASTLY);
+        let (Some(next), Some(copy)) = (next, copy) else {
+            break result.map_err(|error| match error {
+                Refusal::Origin(error) if sent.candidates().all_skipped() => {
+                    OriginError::NoBackend(error.to_string()).into()
+                }
+                error => error,
+            })?;
+        };
+        exchange.trail.retried.push(match result {
+            Ok((response, _)) => format!("{}: {}", sent.backend(), response.get_status().as_u16()),
+            Err(error) => format!("{}: {}", sent.backend(), error.code()),
+        });
+        if let Some(backend) = next.candidates().current() {
+            exchange.trail.sent_to(backend);
+        }
+        (again, body) = (Some(next), copy);
+    };
     let status = handle.get_status().as_u16();
     if status < 200 {
         return Err(OriginError::UnexpectedStatus(status).into());
     }
     let unreadable = |AbiError| OriginError::Unreachable("the fields of its response cannot be read".to_owned());
-    let names = abi::names(&handle, buffer).map_err(unreadable)?;
-    purge::obey(grant, status, &handle, &names, buffer, trail);
+    let names = abi::names(&handle, exchange.buffer).map_err(unreadable)?;
+    purge::obey(grant, status, &handle, &names, exchange.buffer, exchange.trail);
     Ok(OriginResponse { status, handle, names, content, is_for_head: grant.method() == "HEAD" })
 }
 

@@ -1,4 +1,4 @@
-//! Requests that the edge itself makes, to issuers. Responses are bounded in size and in time, and no redirect is
+//! The backends: requests that the edge itself makes, to issuers, and what the platform's checks say of their health. Responses are bounded in size and in time, and no redirect is
 //! followed.
 
 use fastgate::ports::storage::{Backends, Incoming, Outgoing};
@@ -31,6 +31,10 @@ impl Backends for DeclaredBackends {
             _ => Vec::new(),
         };
         Ok(Incoming { status, cache_control, age, body })
+    }
+
+    fn is_unhealthy(&self, backend: &str) -> bool {
+        abi::is_unhealthy(backend)
     }
 }
 

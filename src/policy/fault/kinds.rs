@@ -1,6 +1,7 @@
 //! Every kind of fault that a policy can have. `remedies.rs` has the remedies.
 
 use crate::policy::cache::fault::CacheFault;
+use crate::policy::origin::backends::fault::BackendsFault;
 use crate::policy::origin::resource::fault::ResourceFault;
 use crate::policy::pattern::TemplateError;
 use crate::policy::respond::fault::RespondFault;
@@ -69,11 +70,13 @@ pub enum Fault {
     /// A fault of `resource` at an origin.
     #[error(transparent)]
     Resource(#[from] ResourceFault),
+    /// A fault of several backends.
+    #[error(transparent)]
+    Backends(#[from] BackendsFault),
     /// The key of an origin has a private half.
     #[error("is the private half of the key, and everybody who can read this policy knows it now")]
     PrivateKey,
-    /// The key of an origin is of another type or curve, for another use, or its number is not 32 octets in canonical
-    /// base64url, less than 2^255 - 19.
+    /// The key of an origin is of another type, curve or use, or is not 32 octets in canonical base64url below 2^255 - 19.
     #[error("is not that of a public X25519 key")]
     NotAnOriginKey,
     /// The key of an origin has the same shared secret, zero, with every key.

@@ -39,6 +39,7 @@ impl Fault {
                 "give each application an audience of its own, or make the two one origin with one backend"
             }
             Self::Resource(fault) => fault.remedy(),
+            Self::Backends(fault) => fault.remedy(),
             Self::PrivateKey => NEW_ORIGIN_KEY,
             Self::NotAnOriginKey => PUBLIC_ORIGIN_KEY,
             Self::LowOrder => "make a new key with `python -m fastgate origin-key new`",

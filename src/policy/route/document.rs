@@ -13,6 +13,7 @@ use crate::policy::fields::{AcceptsDocument, FieldEditsDocument};
 use crate::policy::forward::ForwardDocument;
 use crate::policy::respond::RespondDocument;
 use crate::policy::rewrite::RewriteDocument;
+use crate::time::Seconds;
 
 objects!(RouteDocument, RequirementDocument);
 strings!(AccessName);
@@ -34,6 +35,14 @@ pub struct RouteDocument {
     /// `respond`.
     #[serde(default)]
     pub origin: Option<String>,
+    /// The regions of the origin whose backends may serve the route. A request that no other region's backend may serve, and
+    /// none of these does, gets 503. Default: all regions.
+    #[serde(default)]
+    pub regions: Vec<String>,
+    /// For how many seconds the edge waits for a backend's response to begin, 1 to 110. It then responds with 504; the
+    /// request is not taken back. Default: as long as the backend in the service says (`first_byte_timeout`).
+    #[serde(default)]
+    pub timeout: Option<Seconds>,
     /// The name of the group that the route belongs to.
     #[serde(default)]
     pub group: Option<String>,

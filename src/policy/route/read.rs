@@ -19,9 +19,13 @@ use crate::policy::ids::IssuerId;
 use crate::policy::issuer::Issuer;
 use crate::policy::limits::Limit;
 use crate::policy::names::{is_id, is_scope};
+use crate::policy::origin::backends::fault::BackendsFault;
 use crate::policy::origin::{Origin, token_audiences};
 use crate::policy::pattern::PathTemplate;
 use crate::policy::places::Place;
+
+/// The longest time for which a response is awaited, in seconds. The platform ends a request after 120.
+const MAX_TIMEOUT: u64 = 110;
 
 /// The entries of other sections, to which routes refer by name.
 pub(in crate::policy) struct Known<'policy, 'document> {
@@ -108,6 +112,16 @@ fn route(mut document: RouteDocument, known: &mut Known<'_, '_>, at: &str, fault
     {
         token_audiences.clone_from(&origin.token_audiences);
     }
+    if let Responder::Origin(origin) = &responder {
+        for (index, name) in document.regions.iter().enumerate() {
+            let is_unknown = !origin.backends.regions.contains_key(name);
+            faults.add_if(is_unknown, format_args!("{at}.regions[{index}]"), BackendsFault::UnknownRegion.into());
+        }
+    }
+    if let Some(timeout) = document.timeout {
+        faults.range(timeout, 1, MAX_TIMEOUT, format_args!("{at}.timeout"));
+        faults.add_if(document.websocket, format_args!("{at}.timeout"), BackendsFault::TimeoutOfWebSocket.into());
+    }
     let shared = document.cache.as_ref().is_some_and(|cache| cache.shared);
     let cache = document.cache.take().map(|cache| CacheRule::read(cache, &format!("{at}.cache"), faults));
     let route = Route {
@@ -115,6 +129,8 @@ fn route(mut document: RouteDocument, known: &mut Known<'_, '_>, at: &str, fault
         template,
         methods: document.methods,
         responder,
+        regions: document.regions,
+        timeout: document.timeout,
         group,
         origin_template,
         accepts: Accepts::read(document.accepts, format_args!("{at}.accepts"), faults),

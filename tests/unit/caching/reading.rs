@@ -64,12 +64,12 @@ fn surrogate_keys_belong_to_their_origin_and_are_bounded() {
         let mut policy = crate::provider::policy(&json!({ "routes": [crate::rules::route("/a", &json!({}))] }));
         policy["origins"]["app"]["audience"] = audience.into();
         let policy = crate::offline::policy_of(&policy);
-        let tags = Tags::of(policy.origins().next().unwrap());
+        let tags = Tags::of(policy.routes()[0].origin().unwrap());
         let (names, are_all) = tags.named(&fields(&[(PURGE_FIELD, names)]), PURGE_FIELD);
         are_all.then_some(names)
     };
     let policy = crate::provider::policy(&json!({ "routes": [crate::rules::route("/a", &json!({}))] }));
-    let tags = Tags::of(crate::offline::policy_of(&policy).origins().next().unwrap());
+    let tags = Tags::of(crate::offline::policy_of(&policy).routes()[0].origin().unwrap());
     let (usable, all_are) = tags.named(&fields(&[(PURGE_FIELD, &format!("a é {} b", "x".repeat(257)))]), PURGE_FIELD);
     assert_eq!((usable.len(), all_are), (2, false), "the others are purged");
     assert_eq!(named("a", "x  y").map(|names| names.len()), Some(2));

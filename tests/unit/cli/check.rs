@@ -3,6 +3,7 @@
 mod absent;
 mod exposed;
 mod hints;
+mod manifest;
 mod parts;
 mod shape;
 

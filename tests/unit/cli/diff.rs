@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 use super::explain::policy;
 use crate::offline::NOW;
+use crate::provider;
+use crate::rules::route;
 
 static RUNS: AtomicUsize = AtomicUsize::new(0);
 
@@ -365,4 +367,28 @@ fn a_required_sign_in_cannot_be_judged_from_a_log() {
     let old = policy(&json!({}), &json!({}));
     let new = policy(&json!({}), &json!({ "authentication": { "acr": ["phr"] } }));
     assert_eq!(becomes(&old, &new, &line(json!({}))), "its route reads a claim");
+}
+
+#[test]
+fn a_request_that_moves_to_another_region_is_a_difference() {
+    let policy = |germany: &str, by: Value| {
+        let mut policy = provider::policy(&json!({ "routes": [route("/x", &json!({}))] }));
+        policy["issuers"]["main"]["claims"] = json!({ "tenant": "tid" });
+        policy["origins"]["app"] = json!({
+            "audience": "app", "backends": { "one": { "region": "eu" }, "two": { "region": "us" } },
+            "regions": { "eu": {}, "us": { "fallback": "eu" } },
+            "selection": { "region_by": [{ "by": by, "regions": { "DE": germany } }], "default_region": "us" }
+        });
+        policy
+    };
+    let of = |germany| policy(germany, json!("country"));
+    let from = |country: &str| line(json!({ "client": { "country": country } }));
+    assert_eq!(becomes(&of("eu"), &of("us"), &from("DE")), "forwarded");
+    assert_eq!(becomes(&of("eu"), &of("us"), &from("FR")), "same");
+    // The log has no such claim, so nothing is said about the region.
+    let by_claim = |germany| policy(germany, json!({ "claim": "country" }));
+    assert_eq!(becomes(&by_claim("eu"), &by_claim("us"), &from("DE")), "same");
+    // A backend that was skipped then is skipped in the replay.
+    let skipped = with(from("FR"), "skipped", json!(["two"]));
+    assert_eq!(becomes(&of("eu"), &of("eu"), &skipped), "same");
 }

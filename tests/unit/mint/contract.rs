@@ -35,9 +35,9 @@ fn the_minted_header_has_the_documented_members_and_no_other() {
 }
 
 /// Claims that depend on the request: those of conditions of the route (tested in `rules`), of bound tokens (`proofs`),
-/// of signed bodies (`content`), of shared responses (`caching`), of handshakes (below), and of further claims of the token
-/// (`forward`).
-const WHERE_JUDGED: [&str; 16] = [
+/// of signed bodies (`content`), of shared responses (`caching`), of handshakes (below), of further claims of the token
+/// (`forward`), and of an origin with regions (`backends`).
+const WHERE_JUDGED: [&str; 17] = [
     "tctx.content_digest",
     "tctx.shared",
     "tctx.websocket",
@@ -50,6 +50,7 @@ const WHERE_JUDGED: [&str; 16] = [
     "rctx.continent",
     "rctx.groups",
     "rctx.proxy",
+    "rctx.region",
     "rctx.roles",
     "rctx.sid",
     "rctx.subdivision",

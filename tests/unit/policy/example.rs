@@ -7,12 +7,38 @@ use serde_json::{Value, json};
 
 use super::tour::members;
 
-/// Members that only the tour shows: the settings of issuers, keys and proofs.
-const OTHER_CHAPTERS: [&str; 7] =
-    ["OriginKeyDocument", "IssuerDocument", "ClaimsDocument", "FormedClaim", "KeyLife", "Introspection", "ProofRules"];
+/// Members that only the tour shows: the settings of issuers, keys and proofs, and of backends that fail.
+const OTHER_CHAPTERS: [&str; 9] = [
+    "HealthDocument",
+    "RetriesDocument",
+    "OriginKeyDocument",
+    "IssuerDocument",
+    "ClaimsDocument",
+    "FormedClaim",
+    "KeyLife",
+    "Introspection",
+    "ProofRules",
+];
 /// Members of `edge` that belong to those, and what belongs to applications, not to rules.
-const OTHER_MEMBERS: [&str; 8] =
-    ["resource", "token_audiences", "dpop", "max_token", "origin", "key", "authentication", "acr"];
+const OTHER_MEMBERS: [&str; 17] = [
+    "weight",
+    "priority",
+    "version",
+    "version_by",
+    "cookie",
+    "hash_by",
+    "health",
+    "retries",
+    "timeout",
+    "resource",
+    "token_audiences",
+    "dpop",
+    "max_token",
+    "origin",
+    "key",
+    "authentication",
+    "acr",
+];
 
 fn example() -> Value {
     serde_json::from_str(include_str!("../../../policy.json")).unwrap()

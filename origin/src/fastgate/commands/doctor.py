@@ -62,6 +62,7 @@ def _examined(options: argparse.Namespace) -> list[Finding]:
             keys=keys,
             origin_key=origin_key,
             backend_host=options.backend_host,
+            region=options.region,
             method=options.method,
             route=options.route,
             body=None if options.signed_body is None else options.signed_body.encode(),

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from fastgate.compile.callers.lost_requirements import lost_requirements
 from fastgate.compile.callers.model_fields import dependencies_in_fields
+from fastgate.compile.callers.regions import REGIONS
 from fastgate.compile.callers.requirements import (
     A_KNOWN_CALLER,
     COMPARABLE,
@@ -75,14 +76,12 @@ def caller_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
         yield CallerFault(
             f"reads the caller's identity from the request itself: {', '.join(callers.claimed)}",
             "write `caller: Caller`, or `caller: AnyCaller` if the caller may be anonymous; a "
-            "plain "
-            "Identity annotation is not a dependency",
+            "plain Identity annotation is not a dependency",
         )
     if dropped := (callers | endpoint.not_run).dropped:
         yield CallerFault(
             f"requires {', '.join(dropped)} in an annotation without effect: of several "
-            "dependencies "
-            "FastAPI runs only the last one, and none that is inside another type",
+            "dependencies FastAPI runs only the last one, and none that is inside another type",
             _remedy_for_dropped(dropped),
             is_lost=True,
         )
@@ -113,8 +112,7 @@ def caller_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
     for name in sorted({*endpoint.conflicting} - declared.keys()):
         yield CallerFault(
             f"inherits two values of {name}: one from at_edge(below=…), one from its router or "
-            "from "
-            "a mount around it",
+            "from a mount around it",
             f"declare {name} once, or on the endpoint itself: at_edge({name}=…)",
         )
     if callers.known and (declared.get("access") in OPEN or "scopes" in declared):
@@ -183,6 +181,8 @@ def _remedy_for_dropped(dropped: Collection[str]) -> str:
 def _at_edge_for(endpoint: Endpoint) -> str:
     """Return the mark with what the dependencies that are not run require."""
     required = endpoint.not_run
+    if not required.known and required.regions is not None:
+        return f"at_edge({REGIONS}={[*required.regions]!r})"
     if not required.without(("access", "scopes")).names():
         return 'at_edge(access="authenticated", scopes=[…])'
     members = {"scopes": [*required.scopes], **required.added_to({})}
@@ -277,18 +277,20 @@ def _remedy(target: object, *, is_referenced: bool) -> str:
 
 
 def _required_but_not_run(endpoint: Endpoint) -> str:
-    required, members = (
-        unmet_requirements(endpoint.not_run, endpoint.declared),
-        members_of(endpoint),
-    )
-    if not required.known:
+    required = unmet_requirements(endpoint.not_run, endpoint.declared)
+    members = members_of(endpoint)
+    is_contradiction = endpoint.callers.regions is not None and not members[REGIONS]
+    if is_contradiction or attribute(endpoint.source, "__module__") == FastAPI.__module__:
+        required = required.without((REGIONS,))  # a page is about the app, without its data
+    if not required.known and required.regions is None:
         return ""
     missing = required.beyond(Callers.of_members(members))
     found = [f"Security(fastgate, scopes=[{', '.join(map(repr, missing.scopes))}])"]
     found = found if missing.scopes else []
     if others := missing.without(("access", "scopes")).names():
         found.append(f"requires({', '.join(others)})")
-    return " and ".join(found) or (A_KNOWN_CALLER if members["access"] in OPEN else "")
+    is_open = required.known and members["access"] in OPEN
+    return " and ".join(found) or (A_KNOWN_CALLER if is_open else "")
 
 
 def _not_required(callers: Callers, endpoint: Endpoint) -> list[str]:

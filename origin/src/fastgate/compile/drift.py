@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TypeAlias
 
+from fastgate.compile.callers.regions import REGIONS
 from fastgate.compile.callers.requirements import is_same
 from fastgate.compile.endpoints.route_ids import rewritten_path
 from fastgate.compile.path_positions import by_position
@@ -94,7 +95,7 @@ def drift(
                     everything=False,
                     ids=False,
                     accepted=(),
-                    of=(*CALLERS, "sign_body"),
+                    of=(*CALLERS, REGIONS, "sign_body"),
                 )
                 lines.extend(
                     f"{name}, which runs {shown}: {line}"

@@ -15,7 +15,14 @@ from fastgate.compile.endpoints.route_ids import members_of, methods_of
 from fastgate.compile.ineffective.overridden_paths import overridden_paths
 from fastgate.compile.path_comparisons import path_comparison_faults
 from fastgate.compile.stored_responses import stored_response_faults
-from fastgate.declare.members import METHODS, OPAQUE, PREFIX, SINGLE_ROUTE_MEMBERS, invalid_members
+from fastgate.declare.members import (
+    METHODS,
+    OPAQUE,
+    PREFIX,
+    SINGLE_ROUTE_MEMBERS,
+    TIMEOUT,
+    invalid_members,
+)
 from fastgate.declare.openapi_extra import invalid_extra
 from fastgate.path_template import Template, TemplateRefused
 
@@ -108,6 +115,13 @@ def _member_faults(endpoint: Endpoint) -> Iterator[Fault]:
             endpoint,
             "is declared opaque but is not a mounted app",
             f"remove {OPAQUE}: an endpoint is always one route",
+        )
+    if endpoint.kind is Kind.WEBSOCKET and TIMEOUT in endpoint.declared:
+        yield Fault(
+            endpoint,
+            f"declares a {TIMEOUT}, but the edge passes the handshake of a WebSocket on and does "
+            "not wait for a response",
+            f"remove {TIMEOUT}",
         )
     for name in sorted(SINGLE_ROUTE_MEMBERS & endpoint.inherited.keys()):
         yield Fault(

@@ -7,6 +7,7 @@ what to do about it. Nothing is changed.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from fastgate.compile.callers.regions import REGIONS
 from fastgate.compile.endpoints.endpoint import Endpoint, Kind
 from fastgate.compile.endpoints.route_ids import (
     access_of,
@@ -46,7 +47,9 @@ def rewrite_conflicts(found: Sequence[Endpoint], root_path: str) -> Iterator[Rou
         others = {id(each): each for each in map(runs.get, requests) if each is not None}
         for other in others.values():
             differing = [
-                name for name in CALLERS if _required(other, name) != _required(endpoint, name)
+                name
+                for name in (*CALLERS, REGIONS)
+                if _required(other, name) != _required(endpoint, name)
             ]
             if differing and other is not endpoint:
                 yield RouteConflict(

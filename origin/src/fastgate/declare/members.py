@@ -28,7 +28,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 """The methods that the edge forwards, in the order in which the policy lists them."""
 
 _FLAGS = ("bearer_subprotocol", "forward_token", "require_bound", "sign_body", "websocket")
-_LISTS = ("from", "limits", "scopes", "token_audiences")
+_LISTS = ("from", "limits", "regions", "scopes", "token_audiences")
 _OTHERS = (
     *(
         "accepts",
@@ -42,17 +42,17 @@ _OTHERS = (
         "methods",
         "origin",
     ),
-    *("path", "request_headers", "require", "response_headers", "rewrite", "shadow"),
+    *("path", "request_headers", "require", "response_headers", "rewrite", "shadow", "timeout"),
 )
 ROUTE_MEMBERS = frozenset((*_FLAGS, *_LISTS, *_OTHERS))
 """The members of the edge's route document: `RouteDocument` in policy.schema.json."""
 
 _RULES = (
-    *("authentication", "from", "issuers", "require"),
+    *("authentication", "from", "issuers", "regions", "require"),
     *("require_bound", "scopes", "sign_body", "token_audiences"),
 )
-"""Members that let only some requests pass, and that only the edge enforces. `accepts`, `limits`
-and `methods` are not among them: they do not decide who may call."""
+"""Members that let only some requests pass, or only in some regions, and that only the edge
+enforces. `accepts`, `limits` and `methods` are not among them: they do not decide who may call."""
 
 _RENAMED = {"answer_headers": "response_headers", "trial": "shadow"}
 """Former names of members, each with its present name."""
@@ -78,6 +78,11 @@ _NOT_FOR_MANY = {
     FORMERLY: f"declare {FORMERLY} on each endpoint: @at_edge({FORMERLY}=…)",
     OPAQUE: f'declare {OPAQUE} on a mounted app: app.mount("/…", at_edge({OPAQUE}=True, …)(other))',
 }
+
+TIMEOUT = "timeout"
+"""For how many seconds the edge waits for a response to begin."""
+LONGEST_TIMEOUT = 110
+"""The greatest `timeout` in the policy, in seconds."""
 
 _PREFIX = re.compile(r"(?:/[^/{}?#\\\s]+)+")
 
@@ -109,6 +114,10 @@ def invalid_members(members: Mapping[str, object]) -> Iterator[str]:
             yield f"methods is {value!r}; it must be a list of {', '.join(map(repr, METHODS))}"
         elif name in _LISTS and not _is_list_of_text(value):
             yield f'{name} is {value!r}; it must be a list of strings: {name}=["…"]'
+        elif name == "regions" and not all(value):  # type: ignore[arg-type]
+            yield f"{name} is {value!r}; no region has an empty name"
+        elif name == TIMEOUT and (type(value) is not int or not 1 <= value <= LONGEST_TIMEOUT):
+            yield f"{name} is {value!r}; it must be 1 to {LONGEST_TIMEOUT} whole seconds"
         elif name == "token_audiences" and not (value and all(value)):  # type: ignore[arg-type]
             yield f"{name} is {value!r}; it must list at least one audience, and none may be empty"
         elif name == "require" and value is not None and not isinstance(value, Mapping):

@@ -38,6 +38,7 @@ _WRONG: dict[str, dict[str, object]] = {
     },
     "acr": {"as a list": ["urn:mfa"], "as a number": 1, "as an empty string": ""},
     "sid": {"as a list": ["s-1"], "as a number": 1, "as an empty string": ""},
+    "region": {"as a list": ["eu"], "as a number": 1, "as an empty string": "", "as null": None},
     "cnf": {
         "as a string": _THUMBPRINT,
         "as an empty object": {},

@@ -206,6 +206,10 @@ def _about_another_request(mint: Mint, target: Target) -> Iterator[Probe]:
     yield Probe("host in a list", mint.about(host=[mint.tctx["host"]]))
     if target.backend_host is None:
         yield Probe("wrong host", mint.about(host="another.example"))
+    if target.region is not None:
+        rctx = {name: value for name, value in mint.claims["rctx"].items() if name != "region"}  # type: ignore[attr-defined]
+        yield Probe("another region", mint.field(rctx={**rctx, "region": f"{target.region}-other"}))
+        yield Probe("no region", mint.field(rctx=rctx))
     yield Probe("wrong route", mint.about(template="/doctor/{other}"))
     yield Probe("without route", mint.about(template=...))
     if target.route is not None:

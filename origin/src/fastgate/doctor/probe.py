@@ -59,6 +59,8 @@ class Target:
     """The public key of the origin, if the edge signs for it by a MAC (HS256)."""
     backend_host: str | None = None
     """The `Host` to send: `Settings.backend_host` of the origin. By default that of its URL."""
+    region: str | None = None
+    """The region in which the origin runs, if it accepts no other: `Settings.region`."""
     method: str = "GET"
     """The method for `path`."""
     route: str | None = None
@@ -77,7 +79,11 @@ class Mint:
         if target.body is not None:
             self.tctx["content_digest"] = content_digest(target.body)
         caller = LocalCaller("doctor", ("doctor",), issuer=target.issuer)
-        self.claims = contract(target.issuer, target.audience, self.tctx, identity_claims(caller))
+        about_caller = identity_claims(caller)
+        if target.region is not None:
+            rctx = about_caller["rctx"]
+            about_caller["rctx"] = {**rctx, "region": target.region}  # type: ignore[dict-item]
+        self.claims = contract(target.issuer, target.audience, self.tctx, about_caller)
 
     @property
     def is_by_mac(self) -> bool:

@@ -7,7 +7,7 @@ in the app's own route table. It forwards every caller, so the app itself has to
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cmp_to_key
 from urllib.parse import quote
@@ -16,6 +16,7 @@ from starlette.routing import compile_path
 from starlette.types import Scope
 
 from fastgate.base64url import base64url
+from fastgate.compile.callers.regions import regions_of
 from fastgate.compile.endpoints.endpoint import Endpoint, Kind
 from fastgate.compile.endpoints.listing import endpoints
 from fastgate.compile.endpoints.route_ids import (
@@ -53,10 +54,14 @@ class FakeEdge:
         audience: str,
         key: SigningKey | None = None,
         backend_host: str | None = None,
+        region: str | None = None,
     ) -> None:
         self.issuer, self.audience = issuer, audience
         self.backend_host = backend_host
         """The `Host` that replaces the client's, if the origin has `Settings.backend_host`."""
+        self.region = region
+        """The region of the backend that receives the requests. By default it is the first that the
+        route requires, because the edge sends them to no other."""
         self.key = key or SigningKey()
         self._app = app
         self._listed = _listed(app)
@@ -64,10 +69,21 @@ class FakeEdge:
         self._root_path = signed_root_of(app)
         self.jwks: dict[str, object] = {"keys": [self.key.jwk]}
 
-    def header_for(self, scope: Scope, caller: LocalCaller | None, content: bytes = b"") -> bytes:
-        """Return the header for the request of an ASGI scope; None is an anonymous caller.
+    def header_for(
+        self,
+        scope: Scope,
+        caller: LocalCaller | None,
+        content: bytes = b"",
+        region: str | None = None,
+    ) -> bytes:
+        """Return the header for the request of an ASGI scope.
 
-        `content` is the body, if the route `signs_body`.
+        Args:
+            scope: the request.
+            caller: its caller; None for an anonymous one.
+            content: the body, if the route `signs_body`.
+            region: the region of the backend; by default that of this edge.
+
         """
         route = self._route(scope)
         path = self._stripped(scope) + _raw_path(scope)
@@ -88,6 +104,10 @@ class FakeEdge:
             shared = audience_of(route.cache)
             tctx["shared"] = sorted(shared)
             claims = shared_claims(claims, shared, route.scopes)
+        if region is None:
+            region = self.region or next(iter(route.regions), None)
+        if region is not None:
+            claims = {**claims, "rctx": {**claims["rctx"], "region": region}}  # type: ignore[dict-item]
         return self.key.sign(contract(self.issuer, self.audience, tctx, claims)).encode()
 
     def forwarded(self, scope: Scope) -> list[Field]:
@@ -171,6 +191,7 @@ class _Route:
     cache: object = None
     scopes: object = ()
     request_headers: object = None
+    regions: Sequence[str] = ()
 
 
 _NO_ROUTE = _Route("none", "/none")
@@ -228,6 +249,7 @@ class _Routes:
                     members.get(CACHE),
                     members.get("scopes", ()),
                     members.get("request_headers"),
+                    regions_of(members) or (),
                 )
         for pattern, template in self._mounts:
             if pattern.match(path):

@@ -32,11 +32,11 @@ class LocalEdge:
         self.keys = StaticKeys(read_key_set(document))
         """The keys with which the guard verifies."""
 
-    def sign_for(self, app: object, issuer: str, audience: str) -> None:
+    def sign_for(self, app: object, issuer: str, audience: str, region: str | None = None) -> None:
         """Start to sign for the routes of `app`, and log a warning."""
         if self._edge is not None:
             return
-        self._edge = FakeEdge(app, issuer=issuer, audience=audience, key=self._key)
+        self._edge = FakeEdge(app, issuer=issuer, audience=audience, key=self._key, region=region)
         caller = self._rules.caller
         _log.warning(
             "LOCAL DEVELOPMENT: no caller is checked; every request from this machine is by %r%s",

@@ -1,11 +1,12 @@
 """Decide about a request that another guard has let through: a guard inside of another guard.
 
-Input: the edge and audience of the inner guard, and the scope and `RouteCheck` of the outer one.
+Input: what the inner guard accepts, and the scope and `RouteCheck` of the outer one.
 Output: whether the request may pass, or a refusal. It verifies no header: the outer guard has
 removed it.
 """
 
 import logging
+from typing import NamedTuple
 
 from starlette.types import Scope, Send
 
@@ -18,28 +19,37 @@ from fastgate.routes.check import RouteCheck
 _log = logging.getLogger("fastgate")
 
 
-def is_guarded_for(edge: str, audience: str, check: RouteCheck, scope: Scope) -> bool:
+class GuardedFor(NamedTuple):
+    """What a guard accepts: `edge`, `audience` and `region` of its `Settings`."""
+
+    edge: str
+    audience: str
+    region: str | None
+
+
+def is_guarded_for(wanted: GuardedFor, check: RouteCheck, scope: Scope) -> bool:
     """Whether the outer guard verified this request for the same edge and audience.
 
-    The outer guard must enforce. It may also have let the request through without a header: its
-    operator has opened one path for health checks.
+    If the inner guard has a region, the request has to be for it as well. The outer guard must
+    enforce. It may also have let the request through without a header: its operator has opened one
+    path for health checks.
     """
     claims = scope.get(SCOPE_KEY)
-    wanted = (edge, audience)
-    same = isinstance(claims, EdgeClaims) and (claims.issuer, claims.audience) == wanted
+    same = False
+    if isinstance(claims, EdgeClaims):
+        same = (claims.issuer, claims.audience) == (wanted.edge, wanted.audience)
+        same = same and wanted.region in (None, claims.requester.region)
     return not isinstance(check, ObservedCheck) and (same or check.judged is None)
 
 
-async def refuse_nested(
-    edge: str, audience: str, check: RouteCheck, scope: Scope, send: Send
-) -> None:
+async def refuse_nested(wanted: GuardedFor, check: RouteCheck, scope: Scope, send: Send) -> None:
     """Refuse the request, and log which of the two guards has to change."""
     _log.error(
         "a guard inside of another guard, which %s %s and %s",
         "only observes, for"
         if isinstance(check, ObservedCheck)
-        else "is for another edge or audience than",
-        edge,
-        audience,
+        else "is for another edge, audience or region than",
+        wanted.edge,
+        wanted.audience,
     )
     await respond(problem.NOT_FROM_THE_EDGE, scope, send)

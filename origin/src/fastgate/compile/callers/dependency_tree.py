@@ -67,13 +67,20 @@ def callers_required_by(dependencies: Iterable[Dependant]) -> Callers:
         if any(each is any_caller for each in called):
             anybody = True
             unchecked |= dict.fromkeys(required)
-        if any(is_a(each, FastgateScheme) or each is FastgateScheme.__call__ for each in called):
+        if any(_requires_caller(each, required) for each in called):
             known = True
             scopes |= dict.fromkeys(required)
         for each in called:
             if is_a(each, Requires):
                 required_by_app |= Callers.of_requirement(attribute(each, "requirement"))  # type: ignore[arg-type]
     return Callers(known, anybody, tuple(scopes), tuple(unchecked)) | required_by_app
+
+
+def _requires_caller(called: object, scopes: Iterable[str]) -> bool:
+    """Whether a dependency refuses anonymous callers: `requires(region=…)` alone does not."""
+    if is_a(called, Requires):
+        return any(scopes) or attribute(called, "requirement").is_of_callers  # type: ignore[attr-defined]
+    return is_a(called, FastgateScheme) or called is FastgateScheme.__call__
 
 
 def parameters_of(dependant: Dependant) -> Mapping[str, Parameter]:
@@ -135,7 +142,7 @@ def _called_as_functions(dependency: Dependant) -> Iterator[str]:
         return
     listed = [each for each in dependencies_in(dependency.call) if each.dependency is not None]
     required = callers_required_by(flatten(dependant_of_listed(listed, "/")))
-    if required.known or required.anybody:
+    if required.are_any:
         name = "Caller" if required.known else "AnyCaller"
         scopes = list(dependency.own_oauth_scopes or ())
         yield f"Security({name}, scopes={scopes!r})" if scopes else f"Depends({name})"

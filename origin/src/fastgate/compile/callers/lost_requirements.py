@@ -30,7 +30,8 @@ from fastgate.conditions import Condition, Member, conjuncts
 from fastgate.declare.lookup import layers
 from fastgate.declare.static_access import attribute, is_a
 from fastgate.dependencies import FastgateScheme
-from fastgate.requires import Requirement, Requires, requires
+from fastgate.requirement import Requirement
+from fastgate.requires import Requires, requires
 
 _MAKERS = (
     *(requires, vocabulary.role, vocabulary.group, vocabulary.scope),
@@ -181,7 +182,7 @@ def _functions_of(call: object) -> list[_Function]:
         if _is_maker(layer):
             found.append((layer, [layer], runs))
             continue
-        if is_a(layer, FastgateScheme) or _is_of_framework(layer):
+        if is_a(layer, FastgateScheme, Requires) or _is_of_framework(layer):
             continue
         values = [*values_used_by(layer)]
         runs = runs or _refers_to_security_scopes(layer, values)
@@ -221,7 +222,7 @@ def _requirements_in(value: object) -> Iterator[object]:
     while left and count < _MAX_PARTS:
         each = left.pop()
         count += 1
-        if is_a(each, FastgateScheme, Condition) or _is_maker(each):
+        if is_a(each, FastgateScheme, Requires, Condition) or _is_maker(each):
             yield each
         elif type(each) in (list, tuple, set, frozenset):
             left += each  # type: ignore[arg-type]

@@ -102,4 +102,4 @@ def _tree_of(depends: Depends, kind: object) -> Dependant:
     except Exception:  # FastAPI would fail as well
         return None
     callers = callers_required_by(flatten(tree))
-    return tree if callers.known or callers.anybody else None
+    return tree if callers.are_any else None

@@ -10,10 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from fastgate.compile.callers import regions as places
+from fastgate.compile.callers.regions import REGIONS, Regions
 from fastgate.conditions import canonical, name_in_app
 from fastgate.declare.edge_cache import CACHE, same_cache
 from fastgate.declare.merge import OPEN
-from fastgate.requires import Requirement
+from fastgate.requirement import Requirement
 
 A_KNOWN_CALLER = "a known caller"
 
@@ -48,6 +50,8 @@ class Callers:
     """Lists of accepted values of `acr`, without equal ones."""
     max_age: int | None = None
     """The greatest time since the sign-in, in seconds."""
+    regions: Regions = None
+    """The regions in which the endpoint runs; None if in all."""
 
     def __or__(self, other: "Callers") -> "Callers":
         """Return the combined requirements."""
@@ -65,18 +69,20 @@ class Callers:
             self.bound or other.bound,
             tuple(dict.fromkeys((*self.acr, *other.acr))),
             min(ages, default=None),
+            places.in_common(self.regions, other.regions),
         )
 
     @classmethod
     def of_requirement(cls, requirement: Requirement) -> "Callers":
         """Return what one `requires(…)` requires."""
         return cls(
-            known=True,
+            known=requirement.is_of_callers,
             scopes=requirement.scopes,
             conditions=tuple(canonical(each.document()) for each in requirement.conditions),
             bound=requirement.bound,
             acr=(requirement.acr,) if requirement.acr else (),
             max_age=requirement.max_age,
+            regions=requirement.regions or None,
         )
 
     @classmethod
@@ -91,7 +97,13 @@ class Callers:
             bound=members.get("require_bound") is True,
             acr=(tuple(map(str, acr)),) if isinstance(acr, (list, tuple)) and acr else (),
             max_age=max_age if type(max_age) is int else None,
+            regions=places.regions_of(members),
         )
+
+    @property
+    def are_any(self) -> bool:
+        """Whether a dependency receives or requires callers, or requires a region."""
+        return self.known or self.anybody or self.regions is not None
 
     @property
     def is_more_than_known(self) -> bool:
@@ -114,6 +126,7 @@ class Callers:
             bound=self.bound and not given.bound,
             acr=tuple(unmet_acr),
             max_age=None if is_met else self.max_age,
+            regions=places.beyond(self.regions, given.regions),
         )
 
     def without(self, members: Iterable[str]) -> "Callers":
@@ -131,14 +144,15 @@ class Callers:
         found += ["a bound token"] if self.bound else []
         found += [f"acr {_text(each)}" for each in self.acr]
         found += [] if self.max_age is None else [f"max_age {self.max_age}"]
+        found += [] if self.regions is None else [f"the region {_text(self.regions)}"]
         return found
 
     def added_to(self, members: Members) -> dict[str, object]:
-        """Return the members of a route with conditions, bound tokens and sign-ins added to them.
+        """Return the members of a route with conditions, sign-ins and the like added to them.
 
         What the conditions read is added to `forward`, so that the app can check them again.
         """
-        found = dict(members)
+        found = places.narrowed(members, self.regions)
         declared = [*conjuncts_of(members.get("require"))]
         known = {*map(_text, declared)}
         # The order of dependencies does not matter, so it is not that of the conditions either.
@@ -171,6 +185,7 @@ _FIELDS: Mapping[str, Mapping[str, object]] = {
     "require": {"conditions": ()},
     "require_bound": {"bound": False},
     "authentication": {"acr": (), "max_age": None},
+    REGIONS: {"regions": None},
 }
 """The fields of `Callers` for each member of the route document, with nothing required."""
 _TYPES: Mapping[str, type | tuple[type, ...]] = {
@@ -178,8 +193,9 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
     "require": Mapping,
     "require_bound": bool,
     "authentication": Mapping,
+    REGIONS: (list, tuple),
 }
-COMPARABLE = ("scopes", "require", "require_bound", "authentication")
+COMPARABLE = ("scopes", "require", "require_bound", "authentication", REGIONS)
 """The members whose values can be more or less than others, besides `access`."""
 
 
@@ -198,6 +214,8 @@ def is_same(name: str, one: object, other: object) -> bool:
         return {*map(_text, conjuncts_of(one))} == {*map(_text, conjuncts_of(other))}
     if name == CACHE:
         return same_cache(one, other)
+    if name == REGIONS:
+        return places.same_regions(one, other)
     if name == "forward" and isinstance(one, list) and isinstance(other, list):
         return {*map(_text, one)} == {*map(_text, other)}
     return one == other
@@ -230,6 +248,8 @@ def contradictions(callers: Callers, members: Members) -> Iterator[tuple[str, st
             f"requires several lists of acr: {shown}; a client is told only one (RFC 9470 §3)",
             "write the accepted values in one requires(acr=[…]), and leave acr out elsewhere",
         )
+    if callers.regions is not None and (fault := places.contradiction(callers.regions, members)):
+        yield fault
     names = dict[str, str]()
     forward = callers.added_to(members).get("forward", ())
     for entry in forward if callers.conditions and isinstance(forward, (list, tuple)) else ():

@@ -23,6 +23,7 @@ from fastgate.compile.callers.source_values import UNKNOWN, Names, names_of
 from fastgate.declare.static_access import attribute, is_a
 from fastgate.dependencies import Caller, FastgateScheme, fastgate
 from fastgate.identity import Identity
+from fastgate.requires import Requires
 
 _SECURITY = (fastapi.Security, params.Security)
 _DEPENDS = (fastapi.Depends, params.Depends, *_SECURITY)
@@ -182,7 +183,7 @@ class _Annotation:
             # The function may be `Security` by another name.
             for each in (*node.args, *(keyword.value for keyword in node.keywords)):
                 value = self.names.value(each)
-                if is_a(value, FunctionType, FastgateScheme):
+                if is_a(value, FunctionType, FastgateScheme, Requires):
                     self.found.append(Depends(value))
 
     def _depends(self, node: ast.Call, kind: object, *, secure: bool) -> None:

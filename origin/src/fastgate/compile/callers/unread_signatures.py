@@ -156,7 +156,7 @@ def _unread_in(layer: object) -> Iterator[str]:
             callers = _callers_of(required.dependencies) if required.unread else Callers()
             # If the function has a `__signature__`, FastAPI reads that.
             read = required.name in _explicit_parameters(layer)
-            if not read and (callers.known or callers.anybody):
+            if not read and callers.are_any:
                 yield required.unread
 
 

@@ -20,6 +20,7 @@ from fastgate.compile.callers.dependency_tree import (
     flatten,
 )
 from fastgate.compile.callers.overrides import effective_dependencies
+from fastgate.compile.callers.regions import REGIONS
 from fastgate.compile.callers.requirements import Callers
 from fastgate.declare.members import ACCESS
 from fastgate.declare.merge import CALLER_REQUIREMENTS, OPEN, implied_access, merge_inherited
@@ -105,13 +106,15 @@ class InheritedContext:
 def unmet_requirements(required: Callers, members: Members) -> Callers:
     """Return the requirements of dependencies that are not run, minus what members declare.
 
-    `access="authenticated"` requires a known caller and nothing more; `scopes` sets the scopes.
+    `access="authenticated"` requires a known caller and nothing more; `scopes` sets the scopes,
+    `regions` the regions. An open access leaves the latter.
     """
-    if members.get("access") in (*OPEN, ACCESS[-1]):
+    left = required.without({*members} & {"scopes", REGIONS})
+    if (access := members.get("access")) == ACCESS[-1]:
         return Callers()
-    left = required.without(("scopes",)) if "scopes" in members else required
     is_declared = "access" in members or "scopes" in members
-    return Callers() if is_declared and not left.is_more_than_known else left
+    settled = access in OPEN or (is_declared and not left.is_more_than_known)
+    return Callers(regions=left.regions) if settled else left
 
 
 def _settled_by(members: Members) -> frozenset[str]:

@@ -24,7 +24,7 @@ from fastgate.compile.endpoints.endpoint import Endpoint, Kind
 from fastgate.compile.endpoints.inheritance import Inheritance, InheritedContext
 from fastgate.compile.endpoints.inner_paths import with_inner_paths
 from fastgate.declare.lookup import declared_on_layers, declared_on_route, targets_of
-from fastgate.declare.members import OPAQUE
+from fastgate.declare.members import OPAQUE, TIMEOUT
 from fastgate.declare.provenance import Source, sources_not_serving, sources_of
 from fastgate.declare.router_marks import RouterMark
 from fastgate.routes.chosen import frontend_templates
@@ -199,12 +199,12 @@ def _mounted(
         plain = {key: value for key, value in members.items() if key not in own}
         yield replace(found, declared=plain)
         if members.get("websocket"):
-            no_methods = {key: value for key, value in plain.items() if key != "methods"}
+            not_http = {key: plain[key] for key in plain if key not in ("methods", TIMEOUT)}
             yield replace(
                 found,
                 kind=Kind.WEBSOCKET,
                 methods=("GET",),
-                declared=no_methods,
+                declared=not_http,
                 hidden=(),
                 targets=(),
             )

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from fastapi import FastAPI
 
+from fastgate.compile.callers.regions import narrowed
 from fastgate.compile.endpoints.endpoint import Endpoint, Kind
 from fastgate.declare.edge_cache import CACHE
 from fastgate.declare.formerly import FORMERLY
-from fastgate.declare.members import ACCESS, METHODS, OPAQUE
+from fastgate.declare.members import ACCESS, METHODS, OPAQUE, TIMEOUT
 from fastgate.declare.merge import CALLER_REQUIREMENTS, merge_inherited, requires_known_caller
 from fastgate.declare.static_access import attribute
 from fastgate.path_template import comparable
@@ -58,6 +59,8 @@ def members_of(endpoint: Endpoint) -> dict[str, object]:
     dropped = ("methods",) if access == "authenticated" else ("methods", *CALLER_REQUIREMENTS)
     if not has_cacheable_responses(endpoint) or _is_page_of_fastapi(endpoint):
         dropped = (*dropped, CACHE)  # it has no effect there, or was not meant for it
+    if endpoint.kind is Kind.WEBSOCKET:
+        dropped = (*dropped, TIMEOUT)  # the edge hands the connection over and does not wait
     inherited = {key: value for key, value in endpoint.inherited.items() if key not in dropped}
     listed = inherited.pop("scopes", ())
     required = (*(listed if isinstance(listed, (list, tuple)) else ()), *endpoint.callers.scopes)
@@ -65,6 +68,7 @@ def members_of(endpoint: Endpoint) -> dict[str, object]:
     members = {**scopes, **inherited, **endpoint.declared, "access": access}
     if access == "authenticated":
         members = endpoint.callers.added_to(members)
+    members = narrowed(members, endpoint.callers.regions)
     if members.get(CACHE, ...) is None:  # an endpoint does not store what its router does
         del members[CACHE]
     # These members are for the app only: the edge has one name for a route, and no mounts.

@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeAlias
 from fastapi import routing
 from starlette.routing import Route, WebSocketRoute
 
+from fastgate.compile.callers.regions import REGIONS
 from fastgate.compile.callers.requirements import COMPARABLE, covers
 from fastgate.compile.endpoints.endpoint import Endpoint, Kind
 from fastgate.compile.endpoints.locations import location_of
@@ -107,6 +108,9 @@ def own_and_effective_members(endpoint: Endpoint) -> tuple[dict[str, object], "E
         added = endpoint.callers.added_to({}).keys() & {*COMPARABLE}
         effective |= {name: value for name, value in members_of(endpoint).items() if name in added}
         effective.implied |= added
+    elif endpoint.callers.regions is not None:
+        effective |= {REGIONS: members_of(endpoint)[REGIONS]}
+        effective.implied |= {REGIONS}
     return own_members, effective
 
 
@@ -153,8 +157,8 @@ def holds(endpoint: Endpoint, effective: EffectiveMembers, name: str, value: obj
     mine = access_of(endpoint)
     if name == "access":
         return _is_as_closed(mine, value)
-    is_known = name in COMPARABLE and mine not in OPEN
-    return is_known and covers(name, members_of(endpoint).get(name), value)
+    is_comparable = name in COMPARABLE and (mine not in OPEN or name == REGIONS)
+    return is_comparable and covers(name, members_of(endpoint).get(name), value)
 
 
 def members_free_to_differ(own_members: Mapping[str, object]) -> set[str]:

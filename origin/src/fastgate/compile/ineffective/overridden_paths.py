@@ -8,6 +8,7 @@ has no effect.
 
 from collections.abc import Iterator, Mapping
 
+from fastgate.compile.callers.regions import REGIONS
 from fastgate.compile.callers.requirements import COMPARABLE, covers
 from fastgate.compile.endpoints.endpoint import Endpoint
 from fastgate.compile.endpoints.route_ids import access_of, members_of
@@ -35,6 +36,8 @@ def _is_overridden(
         return value != has[name] and _strictness(value) >= _strictness(access_of(endpoint))
     if name == "methods" or (name in CALLER_REQUIREMENTS and access in OPEN):
         return False
+    if name == REGIONS:
+        return not covers(name, has.get(name), value)
     if name in COMPARABLE:
         return has["access"] in OPEN or not covers(name, has.get(name), value)
     return has.get(name) != value

@@ -1,0 +1,175 @@
+//! The region and the version of a request. They depend only on the policy and on the request, never on the health of
+//! backends, so they can be part of the key of a stored response.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use serde_json::Value;
+
+use super::error::SelectError;
+use crate::client::Client;
+use crate::digest::sha256_of_parts;
+use crate::headers::Headers;
+use crate::identity::{Caller, Identity};
+use crate::policy::{Backend, Backends, ClaimPath, HashPart, Origin, RegionFact, Route, VersionSource};
+use crate::rewrite::OriginTarget;
+
+/// The facts by which a request is assigned.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'request> {
+    /// The caller, who has been authorized.
+    pub caller: &'request Caller,
+    /// The client.
+    pub client: &'request Client,
+    /// The request.
+    pub target: &'request OriginTarget,
+    /// The request id, by which requests without anything in common are spread.
+    pub request_id: &'request str,
+}
+
+/// The regions whose backends may serve a request, and the version that it gets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Assignment {
+    /// The region that the rules assign; `None` if the origin has no regions.
+    pub region: Option<String>,
+    /// The regions that may serve it, the first choice first: those of the chain of `region` that the route admits.
+    pub regions: Vec<String>,
+    /// The version; `None` if the request chooses none.
+    pub version: Option<String>,
+    /// The digest by which backends are ranked: equal for requests that shall get the same backend.
+    pub(super) key: [u8; 32],
+}
+
+impl Assignment {
+    /// Assigns a request for `route` to regions and a version of `origin`.
+    ///
+    /// # Errors
+    /// [`SelectError`] if no region may serve the request.
+    pub fn of(origin: &Origin, route: &Route, subject: &Subject<'_>) -> Result<Self, SelectError> {
+        let backends = &origin.backends;
+        if !backends.are_several() {
+            return Ok(Self::to_only(backends));
+        }
+        let region = if backends.regions.is_empty() {
+            None
+        } else {
+            Some(region(backends, subject).ok_or(SelectError::NoRegion)?.to_owned())
+        };
+        let chain = region.as_ref().and_then(|name| backends.regions.get(name));
+        let admitted = |name: &&String| route.regions.is_empty() || route.regions.contains(name);
+        let regions: Vec<_> = chain.into_iter().flatten().filter(admitted).cloned().collect();
+        if let Some(region) = region.clone().filter(|_| regions.is_empty()) {
+            return Err(SelectError::OtherRegion { region });
+        }
+        let version = version(backends, subject);
+        Ok(Self { region, regions, version, key: hash_key(backends.hash_by.as_ref(), subject) })
+    }
+
+    /// The assignment of every request of an origin with one backend.
+    fn to_only(backends: &Backends) -> Self {
+        let region = backends.all.first().and_then(|backend| backend.region.clone());
+        Self { regions: region.iter().cloned().collect(), region, ..Self::default() }
+    }
+}
+
+impl fmt::Display for Assignment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.region {
+            None => formatter.write_str("any backend")?,
+            Some(region) => write!(formatter, "region \"{region}\"")?,
+        }
+        if let [_, fallbacks @ ..] = self.regions.as_slice()
+            && !fallbacks.is_empty()
+        {
+            write!(formatter, ", in its place {}", fallbacks.join(", "))?;
+        }
+        match &self.version {
+            None => Ok(()),
+            Some(version) => write!(formatter, ", version \"{version}\""),
+        }
+    }
+}
+
+/// The region by the first rule that knows the value of the request.
+fn region<'policy>(backends: &'policy Backends, subject: &Subject<'_>) -> Option<&'policy String> {
+    let by_rule = backends.region_by.iter().find_map(|rule| {
+        let value = match &rule.by {
+            RegionFact::Tenant => identity(subject)?.tenant()?.to_owned(),
+            RegionFact::Country => subject.client.country.clone()?,
+            RegionFact::Continent => subject.client.continent?.as_str().to_owned(),
+            RegionFact::Claim(path) => scalar(identity(subject)?, path)?,
+        };
+        rule.regions.get(&value)
+    });
+    by_rule.or(backends.default_region.as_ref())
+}
+
+/// The version that the request names, if a backend of the origin runs it.
+fn version(backends: &Backends, subject: &Subject<'_>) -> Option<String> {
+    let headers = subject.target.received().headers();
+    let named = match backends.version_by.as_ref()? {
+        VersionSource::Header(name) => {
+            only(headers.all(name).map(|value| String::from_utf8_lossy(value.trim_ascii()).into_owned()))
+        }
+        VersionSource::Cookie(name) => cookie(headers, name),
+        VersionSource::Claim(path) => scalar(identity(subject)?, path),
+    }?;
+    let runs = |backend: &std::sync::Arc<Backend>| backend.version.as_ref() == Some(&named);
+    backends.all.iter().any(runs).then_some(named)
+}
+
+/// The value of a cookie; `None` if there are several (RFC 6265 §5.4 leaves open which of them comes first).
+fn cookie(headers: &Headers, name: &str) -> Option<String> {
+    let pairs = headers.all("cookie").flat_map(|value| value.split(|byte| *byte == b';'));
+    only(pairs.filter_map(|pair| {
+        let (found, value) = std::str::from_utf8(pair).ok()?.trim().split_once('=')?;
+        (found == name).then(|| value.to_owned())
+    }))
+}
+
+fn only<T>(mut values: impl Iterator<Item = T>) -> Option<T> {
+    let first = values.next()?;
+    values.next().is_none().then_some(first)
+}
+
+const fn identity<'request>(subject: &Subject<'request>) -> Option<&'request Identity> {
+    match subject.caller {
+        Caller::Known(identity) => Some(identity),
+        Caller::Anonymous => None,
+    }
+}
+
+/// A claim that is a string, a number, true or false, as text.
+fn scalar(identity: &Identity, path: &ClaimPath) -> Option<String> {
+    match identity.claim(path)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(truth) => Some(truth.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// What requests of one backend have in common. Each kind of value has digests of its own.
+fn hash_key(part: Option<&HashPart>, subject: &Subject<'_>) -> [u8; 32] {
+    let of_caller = |kind: &'static str, value: Option<String>| {
+        Some([kind.to_owned(), identity(subject)?.issuer().to_owned(), value?])
+    };
+    let shared = match part {
+        None => None,
+        Some(HashPart::Path) => Some(["path".to_owned(), String::new(), subject.target.path().encoded().to_owned()]),
+        Some(HashPart::Caller) => of_caller("caller", identity(subject).map(|identity| identity.subject().to_owned()))
+            .or_else(|| Some(["address".to_owned(), String::new(), address(subject.client.address?)])),
+        Some(HashPart::Tenant) => {
+            of_caller("tenant", identity(subject).and_then(|identity| identity.tenant().map(str::to_owned)))
+        }
+        Some(HashPart::Claim(path)) => {
+            of_caller("claim", identity(subject).and_then(|identity| scalar(identity, path)))
+        }
+    };
+    let parts = shared.unwrap_or_else(|| ["request".to_owned(), String::new(), subject.request_id.to_owned()]);
+    sha256_of_parts(&parts)
+}
+
+fn address(address: IpAddr) -> String {
+    address.to_canonical().to_string()
+}

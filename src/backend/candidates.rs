@@ -1,0 +1,94 @@
+//! The backends that may serve a request, in the order in which they are tried.
+
+use std::sync::Arc;
+
+use super::assignment::Assignment;
+use super::health::Health;
+use super::rendezvous::cost;
+use crate::policy::limits::Limit;
+use crate::policy::{Backend, Backends, Origin};
+
+/// The backends that may serve one request. The first is tried first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidates {
+    /// Never empty.
+    ranked: Vec<Arc<Backend>>,
+    /// The position of the one that is tried now.
+    current: usize,
+    /// Whether all of them are skipped at present. A request then tries one all the same: a wrong suspicion must not make
+    /// an outage.
+    all_skipped: bool,
+    /// How often the request was sent again.
+    retries: u32,
+}
+
+impl Candidates {
+    /// The backends of `origin` for a request with this assignment: region by region, then the version that was chosen
+    /// before the others, by priority, and among equals by rendezvous hashing.
+    #[must_use]
+    pub fn of(origin: &Origin, assignment: &Assignment, health: &mut dyn Health) -> Self {
+        let backends = &origin.backends;
+        if !backends.are_several() {
+            return Self { ranked: backends.all.clone(), current: 0, all_skipped: false, retries: 0 };
+        }
+        let ranked = ranked(backends, assignment);
+        let first = ranked.iter().position(|backend| !health.is_skipped(backends, backend));
+        Self { ranked, current: first.unwrap_or_default(), all_skipped: first.is_none(), retries: 0 }
+    }
+
+    /// The backend that is tried now.
+    #[must_use]
+    pub fn current(&self) -> Option<&Backend> {
+        self.ranked.get(self.current).map(Arc::as_ref)
+    }
+
+    /// The backends that were passed over because they are skipped.
+    pub fn passed_over(&self) -> impl Iterator<Item = &str> {
+        let count = if self.all_skipped { self.ranked.len() } else { self.current };
+        self.ranked.iter().take(count).map(|backend| backend.name.as_str())
+    }
+
+    /// Whether all of them are skipped at present.
+    #[must_use]
+    pub const fn all_skipped(&self) -> bool {
+        self.all_skipped
+    }
+
+    /// The candidates for the next try; `None` if the request must not be sent again. `take` counts a retry under a key
+    /// against the budget of a backend, and says whether it is admitted.
+    #[must_use]
+    pub fn after_failure(
+        &self,
+        backends: &Backends,
+        health: &mut dyn Health,
+        take: &mut dyn FnMut(&Limit, &str) -> bool,
+    ) -> Option<Self> {
+        if self.retries >= backends.retries {
+            return None;
+        }
+        let rest = self.ranked.iter().enumerate().skip(self.current.saturating_add(1));
+        let mut healthy = rest.filter(|(_, backend)| !health.is_skipped(backends, backend));
+        let (next, backend) = healthy.next()?;
+        // No limit of a policy has a name with a space.
+        let is_admitted = take(&backends.retry_budget, &format!("retries of {}", backend.name));
+        is_admitted.then(|| Self { current: next, retries: self.retries.saturating_add(1), ..self.clone() })
+    }
+}
+
+fn ranked(backends: &Backends, assignment: &Assignment) -> Vec<Arc<Backend>> {
+    let rank_of = |backend: &Backend| {
+        let region = match &backend.region {
+            None => 0,
+            Some(region) => assignment.regions.iter().position(|admitted| admitted == region)?,
+        };
+        let is_other = backend.version.is_some() && backend.version != assignment.version;
+        let cost = cost(&assignment.key, &backend.name, backend.weight);
+        let rank = (region, assignment.version != backend.version, backend.priority, cost);
+        (backend.takes_requests() && !is_other).then_some(rank)
+    };
+    let mut ranked: Vec<_> = backends.all.iter().filter_map(|backend| Some((rank_of(backend)?, backend))).collect();
+    // Those of one rank have different names, so they have the same cost only by accident; then the first in the policy
+    // comes first.
+    ranked.sort_by_key(|(rank, _)| *rank);
+    ranked.into_iter().map(|(_, backend)| Arc::clone(backend)).collect()
+}

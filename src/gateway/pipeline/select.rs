@@ -1,0 +1,40 @@
+//! Step *select* in the pipeline.
+
+use super::Pipeline;
+use crate::backend::{Assignment, Candidates, Subject};
+use crate::policy::Origin;
+use crate::refusal::Refusal;
+use crate::rewrite::OriginTarget;
+use crate::throttle::Cleared;
+use crate::trail::Step;
+
+impl Pipeline<'_, '_> {
+    /// The regions and the version for the request.
+    pub(in crate::gateway) fn assign(
+        &mut self,
+        cleared: &Cleared<'_>,
+        origin: &Origin,
+        target: &OriginTarget,
+    ) -> Result<Assignment, Refusal> {
+        let request_id = &self.trail.request_id;
+        let subject = Subject { caller: cleared.caller(), client: self.outside.client, target, request_id };
+        let assignment = Assignment::of(origin, cleared.route(), &subject)?;
+        self.done(Step::Select, || assignment.to_string());
+        Ok(assignment)
+    }
+
+    /// The backends that are tried.
+    pub(in crate::gateway) fn select(&mut self, origin: &Origin, assignment: &Assignment) -> Candidates {
+        let candidates = Candidates::of(origin, assignment, self.outside.health);
+        if origin.backends.are_several() {
+            self.trail.skipped = candidates.passed_over().map(str::to_owned).collect();
+        }
+        if let Some(backend) = candidates.current() {
+            if origin.backends.are_several() {
+                self.trail.sent_to(backend);
+            }
+            self.trail.note(Step::Select, || format!("backend \"{}\"", backend.name));
+        }
+        candidates
+    }
+}
