@@ -16,6 +16,7 @@ use crate::policy::{Policy, Responder};
 use crate::refusal::Refusal;
 use crate::request::RequestHead;
 use crate::route;
+use crate::time::UnixTime;
 use crate::trail::Trail;
 pub use decision::{Decision, Publication, refuse};
 pub use environment::Environment;
@@ -66,17 +67,21 @@ impl Gateway {
         &self,
         grant: &Grant,
         outcome: Outcome,
-        may_resend: bool,
+        (may_resend, now): (bool, UnixTime),
         health: &mut dyn Health,
         take: &mut dyn FnMut(&Limit, &str) -> bool,
     ) -> Option<Box<Grant>> {
         let (backends, candidates) = (&grant.origin().backends, grant.candidates());
         health.record(backends, candidates.current()?, outcome);
-        if outcome != Outcome::Failed || !may_resend {
+        if outcome == Outcome::Responded || !may_resend {
             return None;
         }
         let next = candidates.after_failure(backends, health, take)?;
-        self.minter.signed_again(grant, next).map(Box::new)
+        let grant = self.minter.signed_again(grant, next, now, self.policy.edge().identity_lifetime)?;
+        if let Some(backend) = grant.candidates().current() {
+            health.tries(backends, backend);
+        }
+        Some(Box::new(grant))
     }
 
     /// Runs the steps in order. Each takes the evidence of the one before it; the first refusal ends the run.
@@ -121,6 +126,9 @@ impl Gateway {
         }
         let candidates = pipeline.select(origin, &assignment);
         let grant = pipeline.mint((&self.policy, &self.minter), &cleared, (origin, candidates), &target, &body);
+        if let Ok(grant) = &grant {
+            pipeline.tries(grant);
+        }
         Ok(match choice {
             Some(Choice::Fetch(storage)) => Decision::Forward(Box::new(grant?.with_storage(storage))),
             Some(Choice::SendAndRenew(served, storage)) => {

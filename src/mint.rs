@@ -24,7 +24,7 @@ pub use jws::{HEADER_VERSION, TOKEN_TYPE};
 use mac::MacKeys;
 pub use signing_keys::{SigningKeys, SigningKeysError, new_signing_keys};
 
-use crate::backend::Candidates;
+use crate::backend::{Candidates, is_held};
 use crate::caching::{Tags, has_body, shared_by};
 use crate::content::CONTENT_DIGEST;
 use crate::headers::{Headers, IDENTITY, SUBPROTOCOL};
@@ -110,6 +110,7 @@ impl Minter {
             max_body: route.accepts.longest_body().filter(|_| !route.sign_body),
             timeout: route.timeout,
             opens_websocket: route.websocket,
+            tells_health: !route.websocket && is_held(received.content()),
             tags: Tags::of(input.origin),
             invalidates: None,
             storage: None,

@@ -109,6 +109,9 @@ pub enum OriginError {
     /// It did not respond in time.
     #[error("the origin did not respond in time: {0}")]
     TooSlow(String),
+    /// It did not respond within the time limit of the route.
+    #[error("the origin did not respond within \"timeout\" of the route, {0} seconds")]
+    OverTime(u64),
     /// It is unhealthy or has no free connection.
     #[error("the origin accepts no more requests: {0}")]
     Unavailable(String),
@@ -128,6 +131,7 @@ impl OriginError {
         match self {
             Self::Unreachable(_) => "origin-unreachable",
             Self::TooSlow(_) => "origin-too-slow",
+            Self::OverTime(_) => "origin-over-time",
             Self::Unavailable(_) => "origin-unavailable",
             Self::NoBackend(_) => "origin-backends-failed",
             Self::UnexpectedStatus(_) => "origin-unexpected-status",

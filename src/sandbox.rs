@@ -135,13 +135,13 @@ impl Sandbox {
         may_resend: bool,
         platform: &Platform<'_>,
     ) -> Option<Box<Grant>> {
-        if !grant.has_several_backends() {
+        if !grant.backend_is_chosen() {
             return None;
         }
         let Some(Ok(LoadedPolicy { gateway, ports, .. })) = self.live.last() else { return None };
         let now = platform.clock.now();
         let (mut health, mut counter) = ports.delivery(platform, now);
-        gateway.delivered(grant, outcome, may_resend, &mut health, &mut |budget, key| {
+        gateway.delivered(grant, outcome, (may_resend, now), &mut health, &mut |budget, key| {
             counter.take(budget, key, 1, now).is_ok_and(|taken| taken.admitted)
         })
     }

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use super::error::SelectError;
 use crate::client::Client;
@@ -47,8 +47,8 @@ impl Assignment {
     /// [`SelectError`] if no region may serve the request.
     pub fn of(origin: &Origin, route: &Route, subject: &Subject<'_>) -> Result<Self, SelectError> {
         let backends = &origin.backends;
-        if !backends.are_several() {
-            return Ok(Self::to_only(backends));
+        if !backends.are_chosen() {
+            return Ok(Self::default());
         }
         let region = if backends.regions.is_empty() {
             None
@@ -63,12 +63,6 @@ impl Assignment {
         }
         let version = version(backends, subject);
         Ok(Self { region, regions, version, key: hash_key(backends.hash_by.as_ref(), subject) })
-    }
-
-    /// The assignment of every request of an origin with one backend.
-    fn to_only(backends: &Backends) -> Self {
-        let region = backends.all.first().and_then(|backend| backend.region.clone());
-        Self { regions: region.iter().cloned().collect(), region, ..Self::default() }
     }
 }
 
@@ -143,9 +137,19 @@ const fn identity<'request>(subject: &Subject<'request>) -> Option<&'request Ide
 fn scalar(identity: &Identity, path: &ClaimPath) -> Option<String> {
     match identity.claim(path)? {
         Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
+        Value::Number(number) => Some(number_text(number)),
         Value::Bool(truth) => Some(truth.to_string()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// A number as text. `7` and `7.0` are one number.
+fn number_text(number: &Number) -> String {
+    /// Up to here, a number with a fraction can be told from a whole one (2^53).
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match number.as_f64().filter(|value| number.is_f64() && value.fract() == 0.0 && value.abs() < EXACT) {
+        Some(whole) => format!("{whole:.0}"),
+        None => number.to_string(),
     }
 }
 

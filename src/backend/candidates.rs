@@ -28,7 +28,7 @@ impl Candidates {
     #[must_use]
     pub fn of(origin: &Origin, assignment: &Assignment, health: &mut dyn Health) -> Self {
         let backends = &origin.backends;
-        if !backends.are_several() {
+        if !backends.are_chosen() {
             return Self { ranked: backends.all.clone(), current: 0, all_skipped: false, retries: 0 };
         }
         let ranked = ranked(backends, assignment);
@@ -70,7 +70,7 @@ impl Candidates {
         let mut healthy = rest.filter(|(_, backend)| !health.is_skipped(backends, backend));
         let (next, backend) = healthy.next()?;
         // No limit of a policy has a name with a space.
-        let is_admitted = take(&backends.retry_budget, &format!("retries of {}", backend.name));
+        let is_admitted = take(&backends.retry_budget, &format!("retries of {}/{}", backends.origin, backend.name));
         is_admitted.then(|| Self { current: next, retries: self.retries.saturating_add(1), ..self.clone() })
     }
 }

@@ -11,9 +11,12 @@ const KEPT: Seconds = Seconds::new(300);
 
 /// What is known of the health of backends.
 pub trait Health {
-    /// Whether `backend` is skipped now. Of the requests that find that the time is over, one tries the backend; for the
-    /// others it is skipped again. What cannot be read counts as healthy.
+    /// Whether `backend` is skipped now. What cannot be read counts as healthy.
     fn is_skipped(&mut self, backends: &Backends, backend: &Backend) -> bool;
+
+    /// Says that the request is about to be sent to `backend`. If that was skipped until now, the others skip it again until
+    /// the outcome is known.
+    fn tries(&mut self, backends: &Backends, backend: &Backend);
 
     /// Records the outcome of a request to `backend`.
     fn record(&mut self, backends: &Backends, backend: &Backend, outcome: Outcome);
@@ -27,6 +30,8 @@ impl Health for AllHealthy {
     fn is_skipped(&mut self, _: &Backends, _: &Backend) -> bool {
         false
     }
+
+    fn tries(&mut self, _: &Backends, _: &Backend) {}
 
     fn record(&mut self, _: &Backends, _: &Backend, _: Outcome) {}
 }
@@ -58,10 +63,16 @@ impl HealthRecord {
         if record.failures >= backends.failures { record.paused(backends, now) } else { record }
     }
 
-    /// The record to write after a request succeeded; `None` if there is nothing to forget.
+    /// Whether a request that succeeds has anything to forget.
     #[must_use]
-    pub fn succeeded(self) -> Option<Self> {
-        (self.failures > 0).then(Self::default)
+    pub const fn has_failures(&self) -> bool {
+        self.failures > 0
+    }
+
+    /// The record if the outcome of the request that tried the backend is not clear: the next one may try it.
+    #[must_use]
+    pub const fn released(self, now: UnixTime) -> Self {
+        Self { until: now.seconds(), ..self }
     }
 
     fn paused(self, backends: &Backends, now: UnixTime) -> Self {

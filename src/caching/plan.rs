@@ -56,7 +56,7 @@ impl fmt::Display for Plan {
     /// The parts of the key, for `fastgate explain`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let CacheRule { audience, vary, .. } = &*self.rule;
-        let parts = ["route", "origin", "host", "path", "query"].into_iter().map(Cow::from);
+        let parts = ["route", "origin", "region", "version", "host", "path", "query"].into_iter().map(Cow::from);
         let fields = vary.iter().map(|name| format!("field {name}").into());
         let parts: Vec<_> = parts.chain(fields).chain(audience.iter().map(SharedFact::name)).collect();
         let shared = match audience.len() {

@@ -99,6 +99,12 @@ fn run(arguments: &Explain) -> Result<ExitCode, String> {
     if let Some(path) = &arguments.requests {
         return explain_all(&mut offline, path);
     }
+    let known = |name: &&String| {
+        offline.policy().origins().any(|origin| origin.backends.all.iter().any(|backend| backend.name == **name))
+    };
+    if let Some(name) = arguments.skipped.iter().find(|name| !known(name)) {
+        return Err(format!("--skipped {name}: no origin of the policy has this backend"));
+    }
     let outcome = offline.decide(&case(arguments)?)?;
     if arguments.json {
         printer::indented_json(&to_json(&outcome));

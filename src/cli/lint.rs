@@ -8,6 +8,7 @@ mod exposed;
 mod header_size;
 mod hint;
 mod overlap;
+mod regions;
 mod required_claims;
 mod stored;
 mod useless;
@@ -23,6 +24,7 @@ use fastgate::policy::{Access, Issuer, MethodName, Policy, PresetName, Requireme
 use fastgate::request::CanonicalPath;
 use header_size::header_size;
 use hint::{Lint, admitted_callers, open};
+use regions::unreachable;
 use stored::stored;
 use useless::{useless, useless_in_shared};
 
@@ -119,6 +121,7 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
         lints.extend(absences(policy, route, &at));
         lints.extend(useless(policy, route, &at));
         lints.extend(stored(route, &at));
+        lints.extend(unreachable(route, &at));
     }
     lints.extend(useless_in_shared(policy));
     lints.extend(audiences(policy));

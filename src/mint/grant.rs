@@ -23,6 +23,7 @@ pub struct Grant {
     pub(super) max_body: Option<u64>,
     pub(super) timeout: Option<Seconds>,
     pub(super) opens_websocket: bool,
+    pub(super) tells_health: bool,
     pub(super) tags: Tags,
     pub(super) invalidates: Option<Box<Invalidation>>,
     pub(super) storage: Option<Box<Storage>>,
@@ -53,16 +54,23 @@ impl Grant {
         self.candidates.current()?.region.as_deref()
     }
 
-    /// Whether the origin has several backends.
+    /// Whether rules chose the backend: the origin has several, or regions.
     #[must_use]
-    pub fn has_several_backends(&self) -> bool {
-        self.origin.backends.are_several()
+    pub fn backend_is_chosen(&self) -> bool {
+        self.origin.backends.are_chosen()
+    }
+
+    /// Whether its outcome says something about the health of its backend: a handshake is handed over, and a long body may be
+    /// cut off by the client.
+    #[must_use]
+    pub const fn tells_health(&self) -> bool {
+        self.tells_health
     }
 
     /// Whether its method allows that it is sent twice.
     #[must_use]
     pub fn may_resend(&self) -> bool {
-        self.has_several_backends() && may_resend(&self.method)
+        self.backend_is_chosen() && may_resend(&self.method)
     }
 
     /// For how long its response is awaited; `None` if the backend alone limits that.

@@ -1,33 +1,38 @@
-//! A request that is sent again, to another backend: its header names the region of that one.
+//! A request that is sent again, to another backend: its header is signed again, with the time of the new try and the region
+//! of that backend.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
 
 use super::{Grant, Minter};
 use crate::backend::Candidates;
 use crate::headers::IDENTITY;
+use crate::time::{Seconds, UnixTime};
 
 impl Minter {
-    /// The request `grant` for the next backend of `candidates`; `None` if its header cannot be signed. Everything but the
-    /// region stays as it was signed before.
+    /// The request `grant` for the next backend of `candidates`, signed at `now` for `lifetime`; `None` if its header cannot
+    /// be signed. Everything but time and region stays as it was signed before.
     #[must_use]
-    pub fn signed_again(&self, grant: &Grant, candidates: Candidates) -> Option<Grant> {
+    pub fn signed_again(
+        &self,
+        grant: &Grant,
+        candidates: Candidates,
+        now: UnixTime,
+        lifetime: Seconds,
+    ) -> Option<Grant> {
         let mut next = Grant { candidates, ..grant.clone() };
-        if let Some((before, after)) = grant.region().zip(next.region()).filter(|(before, after)| before != after) {
-            let token = grant.headers.all(IDENTITY).next()?;
-            let payload = token.split(|byte| *byte == b'.').nth(1)?;
-            let claims = in_region(&URL_SAFE_NO_PAD.decode(payload).ok()?, before, after)?;
-            let token = self.sign(&grant.origin, &claims).ok()?;
-            next.headers = grant.headers.iter().filter(|(name, _)| *name != IDENTITY).collect();
-            next.headers.append(IDENTITY, token);
+        let token = grant.headers.all(IDENTITY).next()?;
+        let payload = token.split(|byte| *byte == b'.').nth(1)?;
+        let mut claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
+        *claims.get_mut("iat")? = now.seconds().into();
+        *claims.get_mut("exp")? = now.plus(lifetime).seconds().into();
+        if let Some(region) = next.region() {
+            *claims.pointer_mut("/rctx/region")? = region.into();
         }
+        let token = self.sign(&grant.origin, claims.to_string().as_bytes()).ok()?;
+        next.headers = grant.headers.iter().filter(|(name, _)| *name != IDENTITY).collect();
+        next.headers.append(IDENTITY, token);
         Some(next)
     }
-}
-
-/// The claims with another region, which is the last member of the last member; `None` if it is not.
-fn in_region(claims: &[u8], before: &str, after: &str) -> Option<Vec<u8>> {
-    let end = |region: &str| serde_json::to_string(region).map(|text| format!("\"region\":{text}}}}}")).ok();
-    let rest = claims.strip_suffix(end(before)?.as_bytes())?;
-    Some([rest, end(after)?.as_bytes()].concat())
 }

@@ -37,7 +37,7 @@ pub struct OriginDocument {
     /// them, as `selection` says.
     #[serde(default)]
     pub backends: BTreeMap<String, BackendDocument>,
-    /// The regions of `backends`, by name. Each backend is then in one of them. Default: none; the backends are one group.
+    /// The regions of `backends`, by name: 1 to 64 of `a-z`, `0-9`, `-`, `_`. Each backend is then in one of them. Default: none; the backends are one group.
     #[serde(default)]
     pub regions: BTreeMap<String, RegionDocument>,
     /// How a request gets one of `backends`. Default: requests are spread over all of them by weight.
@@ -96,8 +96,9 @@ pub(super) fn read(
     edge: &Edge,
     faults: &mut Faults,
 ) -> BTreeMap<String, Arc<Origin>> {
-    let mut origins =
-        read_section("origins", documents, faults, |_, document, at, faults| Origin::read(document, edge, at, faults));
+    let mut origins = read_section("origins", documents, faults, |name, document, at, faults| {
+        Origin::read(name, document, edge, at, faults)
+    });
     for (index, (name, origin)) in origins.iter().enumerate() {
         let earlier = |same: fn(&Origin, &Origin) -> bool| {
             origins.iter().take(index).find(|(_, earlier)| same(earlier, origin)).map(|(other, _)| other.clone())
@@ -127,7 +128,7 @@ fn same_resource(one: &Origin, other: &Origin) -> bool {
 }
 
 impl Origin {
-    fn read(document: OriginDocument, edge: &Edge, at: &str, faults: &mut Faults) -> Self {
+    fn read(name: &str, document: OriginDocument, edge: &Edge, at: &str, faults: &mut Faults) -> Self {
         let members = Members {
             backend: document.backend,
             backends: document.backends,
@@ -136,7 +137,7 @@ impl Origin {
             health: document.health,
             retries: document.retries,
         };
-        let backends = Backends::read(members, at, faults);
+        let backends = Backends::read(name, members, at, faults);
         faults.add_if(document.audience.is_empty(), format_args!("{at}.audience"), Fault::Empty);
         let key = document.key.and_then(|key| OriginKey::read(&key, &format!("{at}.key"), faults));
         let token_audiences = token_audiences(document.token_audiences, at, faults);

@@ -19,7 +19,7 @@ pub(super) enum Space {
     Count,
     /// The right to change that count.
     CountLease,
-    /// The health of a backend, by its name.
+    /// The health of a backend, by origin and name.
     Health,
 }
 

@@ -138,7 +138,7 @@ impl From<&Refusal> for Problem {
             | Refusal::Select(_)
             | Refusal::Origin(OriginError::Unavailable(_) | OriginError::NoBackend(_)) => later(),
             Refusal::Origin(OriginError::Unreachable(_) | OriginError::UnexpectedStatus(_)) => plain(Kind::BadGateway),
-            Refusal::Origin(OriginError::TooSlow(_)) => plain(Kind::GatewayTimeout),
+            Refusal::Origin(OriginError::TooSlow(_) | OriginError::OverTime(_)) => plain(Kind::GatewayTimeout),
         }
     }
 }

@@ -379,5 +379,7 @@ impl Health for SkippedBackends<'_> {
         self.0.borrow().contains(&backend.name)
     }
 
+    fn tries(&mut self, _: &Backends, _: &Backend) {}
+
     fn record(&mut self, _: &Backends, _: &Backend, _: Outcome) {}
 }

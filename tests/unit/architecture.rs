@@ -206,8 +206,9 @@ fn the_guest_is_made_without_jwt_simple() {
 }
 
 /// Codes that no request on Viceroy can cause.
-const UNREACHABLE: [(&str, &str); 2] = [
+const UNREACHABLE: [(&str, &str); 3] = [
     ("no-randomness", "the SDK ends a sandbox without randomness"),
+    ("origin-too-slow", "Viceroy reports a timeout as an internal error"),
     ("origin-unavailable", "Viceroy's backends have no health and no limit of connections"),
 ];
 

@@ -7,7 +7,7 @@ use fastgate::policy::{Backend, Backends};
 use fastgate::time::UnixTime;
 use serde_json::{Value, json};
 
-use crate::offline::{Gate, Outcome, Request, get, policy_of};
+use crate::offline::{Gate, NOW, Outcome, Request, get, policy_of};
 use crate::provider;
 use crate::rules::{faults, gate_of, route, token};
 
@@ -82,6 +82,8 @@ fn the_first_rule_that_knows_a_value_assigns_the_region() {
         (from("/a", "US", "NA").bearer(&acme), "eu"),
         (from("/a", "US", "NA").bearer(&other(json!(7))), "ch"),
         (from("/a", "US", "NA").bearer(&other(json!("7"))), "ch"),
+        (from("/a", "US", "NA").bearer(&other(json!(7.0))), "ch"),
+        (from("/a", "US", "NA").bearer(&other(json!(7.5))), "us"),
         (from("/a", "US", "NA").bearer(&other(json!(["7"]))), "us"),
         (from("/a", "CH", "EU"), "ch"),
         (from("/a", "DE", "EU"), "eu"),
@@ -161,6 +163,44 @@ fn a_request_without_a_region_is_refused_unless_there_is_a_default() {
     let outcome = gate(&origin).send(from("/a", "JP", "AS"));
     assert_eq!((outcome.trail.verdict, outcome.problem().status()), ("no-region", 503));
     assert_eq!(outcome.problem().headers().all("retry-after").count(), 1);
+}
+
+#[test]
+fn the_rules_apply_to_an_origin_with_one_backend_and_regions() {
+    let gate = gate(&json!({
+        "audience": "app", "backends": { "only": { "region": "eu" } }, "regions": { "eu": {} },
+        "selection": { "region_by": [{ "by": "tenant", "regions": { "acme": "eu" } }] }
+    }));
+    let acme = gate.send(get("/a").bearer(&token(json!({ "tid": "acme" }))));
+    assert_eq!(sent_to(&acme), ("only".to_owned(), json!("eu")));
+    assert_eq!((acme.trail.region.as_deref(), acme.trail.backend.as_deref()), (Some("eu"), Some("only")));
+    for outcome in [gate.send(get("/a")), gate.send(get("/a").bearer(&token(json!({ "tid": "globex" }))))] {
+        assert_eq!(outcome.trail.verdict, "no-region");
+    }
+}
+
+#[test]
+fn a_request_that_is_sent_again_is_signed_for_the_time_and_the_region_of_that_try() {
+    let gate = gate(&origin());
+    let first = gate.send(from("/a", "US", "NA").bearer(&token(json!({ "tid": "globex", "n": 1.5 }))));
+    let later = UnixTime::from_seconds(NOW + 20);
+    let deliver = |outcome, may_resend| {
+        let mut health = Skips(&["eu_1", "eu_2"]);
+        gate.gateway.delivered(first.grant(), outcome, (may_resend, later), &mut health, &mut |_, _| true)
+    };
+    let (before, again) = (first.minted(), deliver(Sent::Failed, true).expect("it may be sent again"));
+    assert_eq!((before["rctx"]["region"].clone(), again.region()), (json!("us"), Some("eu")));
+    let token = again.headers().all("fastgate-identity").map(|value| String::from_utf8_lossy(value).into_owned());
+    let mut after = crate::samples::sign::payload_of(&token.collect::<Vec<_>>().concat());
+    assert_eq!((&after["iat"], &after["exp"]), (&json!(NOW + 20), &json!(NOW + 50)));
+    assert_eq!(after["rctx"]["region"], "eu");
+    for member in ["iat", "exp", "rctx"] {
+        after[member] = before[member].clone();
+    }
+    assert_eq!(after, before, "nothing else changes");
+    // What the route's time limit ended may be sent again, too, and says nothing about the backend.
+    assert!(deliver(Sent::Unclear, true).is_some());
+    assert!(deliver(Sent::Responded, true).is_none() && deliver(Sent::Failed, false).is_none());
 }
 
 #[test]
@@ -247,14 +287,15 @@ fn a_backend_is_skipped_after_failures_in_a_row_and_tried_by_one_request_after_t
     let at = |second: u64| UnixTime::from_seconds(1000 + second);
     let twice = HealthRecord::default().failed(backends, at(0)).failed(backends, at(1));
     assert!(!twice.skips(at(1)) && twice.tried(backends, at(1)).is_none());
-    assert_eq!(twice.succeeded(), Some(HealthRecord::default()));
-    assert_eq!(HealthRecord::default().succeeded(), None);
+    assert!(twice.has_failures() && !HealthRecord::default().has_failures());
     let record = twice.failed(backends, at(2));
     assert!(record.skips(at(11)) && !record.skips(at(12)));
     assert_eq!(record.tried(backends, at(11)), None);
     let tried = record.tried(backends, at(12)).expect("one request tries it");
     assert!(tried.skips(at(12)) && tried.skips(at(21)), "it is skipped for the others");
     assert!(tried.failed(backends, at(13)).skips(at(22)), "a failure begins the next pause");
+    let released = tried.released(at(13));
+    assert!(!released.skips(at(13)) && released.tried(backends, at(13)).is_some(), "another request tries it");
     assert_eq!(HealthRecord::from_text(tried.to_text().as_bytes()), tried);
     for malformed in ["", "1", "x 1", "1 x", "1 2 3", "-1 5", "\u{ff}"] {
         assert_eq!(HealthRecord::from_text(malformed.as_bytes()), HealthRecord::default(), "{malformed}");
@@ -267,6 +308,8 @@ impl Health for Skips {
     fn is_skipped(&mut self, _: &Backends, backend: &Backend) -> bool {
         self.0.contains(&backend.name.as_str())
     }
+
+    fn tries(&mut self, _: &Backends, _: &Backend) {}
 
     fn record(&mut self, _: &Backends, _: &Backend, _: Sent) {}
 }
@@ -399,6 +442,25 @@ fn faults_of_several_backends_are_named_with_their_place() {
         found(&|origin| origin["retries"] = json!({ "limit": 9 })),
         at(".retries.limit", "is 9, outside 0 to 3")
     );
+    assert_eq!(
+        found(&|origin| origin["regions"][""] = json!({}))[0],
+        at(".regions.", "is not made of a-z, 0-9, - and _")[0]
+    );
+    assert_eq!(
+        found(&|origin| origin["regions"]["us"]["jurisdiction"] = json!(""))[0],
+        at(".regions.us.jurisdiction", "is empty")[0]
+    );
+    for name in ["a\nb", &"x".repeat(256)] {
+        let fault = "is not the name of a backend: it is longer than 255 bytes or has control characters";
+        assert_eq!(
+            found(&|origin| origin["backends"][name] = json!({ "region": "us" })),
+            at(&format!(".backends.{name}"), fault)
+        );
+    }
+    let many = |origin: &mut Value| {
+        (0..65).for_each(|number| origin["backends"][format!("b{number}")] = json!({ "region": "us" }));
+    };
+    assert_eq!(found(&many), at(".backends", "has more than 64 entries"));
     let mut single = json!({ "backend": "one", "audience": "app", "retries": {}, "regions": { "eu": {} } });
     let of_single =
         faults(&json!({ "routes": [route("/a", &json!({ "access": "public" }))], "origins": { "app": single } }));

@@ -171,6 +171,7 @@ fn table() -> Vec<Row> {
         (ClosedError::KillSwitch(secret()).into(), 503, "unavailable", Some(LATER), "switch-unreadable"),
         (ClosedError::Randomness.into(), 503, "unavailable", Some(LATER), "no-randomness"),
         (OriginError::Unreachable(secret()).into(), 502, "bad-gateway", None, "origin-unreachable"),
+        (OriginError::OverTime(5).into(), 504, "gateway-timeout", None, "origin-over-time"),
         (OriginError::TooSlow(secret()).into(), 504, "gateway-timeout", None, "origin-too-slow"),
         (OriginError::Unavailable(secret()).into(), 503, "unavailable", Some(LATER), "origin-unavailable"),
         (OriginError::NoBackend(secret()).into(), 503, "unavailable", Some(LATER), "origin-backends-failed"),

@@ -19,7 +19,7 @@ impl Declared {
     /// Reads `manifest`; without it, `fastly.toml` in the folder of `policy`, if there is one.
     ///
     /// # Errors
-    /// A message if the manifest cannot be read.
+    /// A message if the manifest cannot be read, or if one that was asked for declares no backends.
     pub(super) fn read(policy: &Path, manifest: Option<&Path>) -> Result<Self, String> {
         let beside = policy.with_file_name("fastly.toml");
         let path = match manifest {
@@ -29,9 +29,18 @@ impl Declared {
         let fault = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
         let text = std::fs::read_to_string(path).map_err(|error| fault(&error))?;
         let table: toml::Table = text.parse().map_err(|error: toml::de::Error| fault(&error.message()))?;
-        let backends = |section: &str| table.get(section)?.get("backends")?.as_table();
-        let names = |section| backends(section).map(|backends| (section, backends.keys().cloned().collect()));
-        Ok(Self(SECTIONS.into_iter().filter_map(names).collect()))
+        let mut declared = Vec::new();
+        for section in SECTIONS {
+            match table.get(section).and_then(|section| section.get("backends")) {
+                None => {}
+                Some(toml::Value::Table(backends)) => declared.push((section, backends.keys().cloned().collect())),
+                Some(_) => return Err(fault(&format!("{section}.backends is not a table"))),
+            }
+        }
+        if manifest.is_some() && declared.is_empty() {
+            return Err(fault(&"declares no backends, in [setup.backends] or [local_server.backends]"));
+        }
+        Ok(Self(declared))
     }
 
     /// The backends in the policy `document` that a section does not declare.
@@ -44,12 +53,21 @@ impl Declared {
                     what: format!(
                         "names the backend \"{name}\", which [{section}.backends] of the manifest does not have"
                     ),
-                    remedy: format!("add [{section}.backends.{name}] to the manifest, or name one of its backends"),
+                    remedy: format!(
+                        "add [{section}.backends.{}] to the manifest, or name one of its backends",
+                        key(&name)
+                    ),
                 });
             }
         }
         found
     }
+}
+
+/// A key of TOML: in quotes unless it is bare.
+fn key(name: &str) -> String {
+    let is_bare = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    if is_bare && !name.is_empty() { name.to_owned() } else { format!("{name:?}") }
 }
 
 /// The backends that a policy names, each with its place.

@@ -136,6 +136,8 @@ impl Health for DescribedHealth<'_> {
         self.0.contains(&backend.name)
     }
 
+    fn tries(&mut self, _: &Backends, _: &Backend) {}
+
     fn record(&mut self, _: &Backends, _: &Backend, _: Outcome) {}
 }
 

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::time::Duration;
 
+use fastgate::backend::MAX_HELD_BODY;
 use fastgate::content::{Body, ContentError};
 use fastgate::headers::Headers;
 use fastgate::refusal::{OriginError, Refusal};
@@ -42,6 +43,14 @@ impl ReceivedBody {
     /// Whether nothing of it is left to be read from the client.
     pub(super) fn is_in_hand(&self) -> bool {
         self.rest.as_ref().is_none_or(|rest| abi::known_length(rest) == Some(0))
+    }
+
+    /// Reads a body that is announced and short, so that nothing of it is left to be read from the client.
+    pub(super) fn take_short(&mut self) -> Result<(), ContentError> {
+        match self.announced.filter(|announced| *announced <= MAX_HELD_BODY) {
+            Some(announced) if !self.is_in_hand() => self.hold(announced),
+            _ => Ok(()),
+        }
     }
 
     /// The same body, to be sent again; `None` unless all of it is in hand.
@@ -107,8 +116,7 @@ impl Destination<'_> {
         if let Some(timeout) = self.timeout {
             let unreadable = |_| OriginError::Unreachable("its response cannot be awaited".to_owned());
             if !is_answered_within(&pending, timeout).map_err(unreadable)? {
-                let cause = format!("\"timeout\" of the route is {} seconds", timeout.as_secs());
-                return Err(OriginError::TooSlow(cause).into());
+                return Err(OriginError::OverTime(timeout.as_secs()).into());
             }
         }
         pending.wait().map_err(|cause| failed(&cause))

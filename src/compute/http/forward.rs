@@ -7,7 +7,7 @@ use fastgate::mint::Grant;
 use fastgate::refusal::{OriginError, Refusal};
 use fastgate::sandbox::Sandbox;
 use fastgate::trail::Trail;
-use fastly::handle::{CacheOverride, RequestHandle};
+use fastly::handle::{BodyHandle, CacheOverride, RequestHandle, ResponseHandle};
 
 use super::body::{Destination, ReceivedBody};
 use super::purge;
@@ -32,18 +32,18 @@ pub(in crate::compute) fn forward(
     exchange: &mut Exchange<'_>,
 ) -> Result<OriginResponse, Refusal> {
     let mut again: Option<Box<Grant>> = None;
-    let (handle, content) = loop {
+    if grant.backend_is_chosen() {
+        body.take_short()?;
+    }
+    let (status, handle, content) = loop {
         let sent = again.as_deref().unwrap_or(grant);
         let copy = if sent.may_resend() { body.copy() } else { None };
         // Without its body in hand, a failure may be the client's.
-        let in_hand = copy.is_some() || (sent.has_several_backends() && body.is_in_hand());
-        let to = Destination {
-            backend: sent.backend(),
-            timeout: sent.timeout().map(|timeout| Duration::from_secs(timeout.as_u64())),
-        };
-        let result = body.send(to_request(sent)?, sent.max_body(), to);
+        let in_hand = copy.is_some() || (sent.backend_is_chosen() && body.is_in_hand());
+        let result = send(sent, body);
         let outcome = match &result {
-            Ok((response, _)) => Outcome::of_status(response.get_status().as_u16()),
+            Ok((status, ..)) => Outcome::of_status(*status),
+            Err(Refusal::Origin(OriginError::OverTime(_))) => Outcome::Unclear,
             Err(Refusal::Origin(_)) if in_hand => Outcome::Failed,
             Err(_) => Outcome::Unclear,
         };
@@ -57,7 +57,7 @@ pub(in crate::compute) fn forward(
             })?;
         };
         exchange.trail.retried.push(match result {
-            Ok((response, _)) => format!("{}: {}", sent.backend(), response.get_status().as_u16()),
+            Ok((status, ..)) => format!("{}: {status}", sent.backend()),
             Err(error) => format!("{}: {}", sent.backend(), error.code()),
         });
         if let Some(backend) = next.candidates().current() {
@@ -65,14 +65,21 @@ pub(in crate::compute) fn forward(
         }
         (again, body) = (Some(next), copy);
     };
-    let status = handle.get_status().as_u16();
-    if status < 200 {
-        return Err(OriginError::UnexpectedStatus(status).into());
-    }
     let unreadable = |AbiError| OriginError::Unreachable("the fields of its response cannot be read".to_owned());
     let names = abi::names(&handle, exchange.buffer).map_err(unreadable)?;
     purge::obey(grant, status, &handle, &names, exchange.buffer, exchange.trail);
     Ok(OriginResponse { status, handle, names, content, is_for_head: grant.method() == "HEAD" })
+}
+
+/// Sends `grant` to its backend; returns the status, the response and its content.
+fn send(grant: &Grant, body: ReceivedBody) -> Result<(u16, ResponseHandle, BodyHandle), Refusal> {
+    let timeout = grant.timeout().map(|timeout| Duration::from_secs(timeout.as_u64()));
+    let to = Destination { backend: grant.backend(), timeout };
+    let (response, content) = body.send(to_request(grant)?, grant.max_body(), to)?;
+    match response.get_status().as_u16() {
+        status @ ..200 => Err(OriginError::UnexpectedStatus(status).into()),
+        status => Ok((status, response, content)),
+    }
 }
 
 /// Passes the connection to the origin as a WebSocket, with `grant` as its opening handshake. The platform adds the

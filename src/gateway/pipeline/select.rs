@@ -2,6 +2,7 @@
 
 use super::Pipeline;
 use crate::backend::{Assignment, Candidates, Subject};
+use crate::mint::Grant;
 use crate::policy::Origin;
 use crate::refusal::Refusal;
 use crate::rewrite::OriginTarget;
@@ -26,15 +27,23 @@ impl Pipeline<'_, '_> {
     /// The backends that are tried.
     pub(in crate::gateway) fn select(&mut self, origin: &Origin, assignment: &Assignment) -> Candidates {
         let candidates = Candidates::of(origin, assignment, self.outside.health);
-        if origin.backends.are_several() {
+        if origin.backends.are_chosen() {
             self.trail.skipped = candidates.passed_over().map(str::to_owned).collect();
         }
         if let Some(backend) = candidates.current() {
-            if origin.backends.are_several() {
+            if origin.backends.are_chosen() {
                 self.trail.sent_to(backend);
             }
             self.trail.note(Step::Select, || format!("backend \"{}\"", backend.name));
         }
         candidates
+    }
+
+    /// Notes that the request is about to be sent to its backend.
+    pub(in crate::gateway) fn tries(&mut self, grant: &Grant) {
+        let backends = &grant.origin().backends;
+        if let Some(backend) = grant.candidates().current().filter(|_| backends.are_chosen() && grant.tells_health()) {
+            self.outside.health.tries(backends, backend);
+        }
     }
 }

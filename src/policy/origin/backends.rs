@@ -23,9 +23,14 @@ use crate::policy::limits::Limit;
 use crate::policy::places::{is_continent, is_country};
 use crate::time::Seconds;
 
+/// The most backends, and the most regions, of one origin. Each request ranks them.
+const MOST: usize = 64;
+
 /// The backends of an origin: one, or several with rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backends {
+    /// The name of the origin.
+    pub origin: String,
     /// At least one.
     pub all: Vec<Arc<Backend>>,
     /// The regions by name, each with the regions that may serve its requests: first itself, then its fallbacks. Empty if
@@ -107,7 +112,7 @@ pub(super) struct Members {
 
 impl Backends {
     /// Reads the members of the origin at `at`.
-    pub(super) fn read(members: Members, at: &str, faults: &mut Faults) -> Self {
+    pub(super) fn read(origin: &str, members: Members, at: &str, faults: &mut Faults) -> Self {
         let Members { backend, backends, regions, selection, health, retries } = members;
         faults.add_if(backend.is_some() != backends.is_empty(), at, BackendsFault::NotOneForm.into());
         if backend.is_some() {
@@ -123,6 +128,10 @@ impl Backends {
         let selection = selection.unwrap_or_default();
         let health = health.unwrap_or_default();
         let retries = retries.unwrap_or_default();
+        for (count, member) in [(backends.len(), "backends"), (regions.len(), "regions")] {
+            let fault = BackendsFault::TooMany { most: MOST };
+            faults.add_if(count > MOST, format_args!("{at}.{member}"), fault.into());
+        }
         faults.range(health.failures, 1, 100, format_args!("{at}.health.failures"));
         faults.range(health.pause, 1, 3600, format_args!("{at}.health.pause"));
         faults.range(retries.limit, 0, 3, format_args!("{at}.retries.limit"));
@@ -146,6 +155,7 @@ impl Backends {
         let region_by =
             rules.map(|(index, rule)| RegionRule::read(rule, &format!("{at_selection}.region_by[{index}]"), faults));
         Self {
+            origin: origin.to_owned(),
             all: all.into_iter().map(Arc::new).collect(),
             region_by: region_by.collect(),
             default_region: selection.default_region,
@@ -159,10 +169,10 @@ impl Backends {
         }
     }
 
-    /// Whether a request can get another backend than the first.
+    /// Whether rules choose the backend of a request: there are several backends or regions.
     #[must_use]
-    pub fn are_several(&self) -> bool {
-        self.all.len() > 1
+    pub fn are_chosen(&self) -> bool {
+        self.all.len() > 1 || !self.regions.is_empty()
     }
 }
 

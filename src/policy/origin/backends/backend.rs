@@ -31,6 +31,8 @@ impl Backend {
         faults: &mut Faults,
     ) -> Self {
         faults.add_if(name.is_empty(), at, Fault::Empty);
+        let is_no_name = name.len() > 255 || name.chars().any(char::is_control);
+        faults.add_if(is_no_name, at, BackendsFault::NotABackendName.into());
         let Some(BackendDocument { region, version, weight, priority }) = document else {
             return Self { name, region: None, version: None, weight: 1, priority: 1 };
         };

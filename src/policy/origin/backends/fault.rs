@@ -9,6 +9,15 @@ pub enum BackendsFault {
     /// A member that only several backends need.
     #[error("is at an origin with a single \"backend\"")]
     SingleBackend,
+    /// More than the edge ranks for each request.
+    #[error("has more than {most} entries")]
+    TooMany {
+        /// The most that are read.
+        most: usize,
+    },
+    /// Not a name that a backend of a service can have.
+    #[error("is not the name of a backend: it is longer than 255 bytes or has control characters")]
+    NotABackendName,
     /// No region has this name.
     #[error("names no region")]
     UnknownRegion,
@@ -53,6 +62,8 @@ impl BackendsFault {
         match self {
             Self::NotOneForm => "write \"backend\": \"name\" for one, or \"backends\": {\"name\": {}, …} for several",
             Self::SingleBackend => "write \"backends\": {\"name\": {}, …} in place of \"backend\", or remove it",
+            Self::TooMany { .. } => "write several origins, or put a load balancer in front of the backends",
+            Self::NotABackendName => "write the name that it has in the service, such as \"shop_eu\"",
             Self::UnknownRegion => "name one of the origin's \"regions\", or add it there: \"regions\": {\"eu\": {}}",
             Self::RegionMissing => "name the region of the backend, or remove \"regions\"",
             Self::NoBackend => "add such a backend, or give one of them a weight",

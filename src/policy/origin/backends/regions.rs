@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::backend::Backend;
 use super::document::{RegionDocument, SelectionDocument};
 use super::fault::BackendsFault;
-use crate::policy::fault::Faults;
+use crate::policy::fault::{Fault, Faults};
+use crate::policy::names::is_id;
 
 /// Adds the faults of the regions of the origin at `at`.
 pub(super) fn check(
@@ -22,6 +23,9 @@ pub(super) fn check(
     }
     for (name, region) in regions {
         let at = format!("{at}.regions.{name}");
+        faults.add_if(!is_id(name), &at, Fault::NotAnId);
+        let empty = region.jurisdiction.as_deref() == Some("");
+        faults.add_if(empty, format_args!("{at}.jurisdiction"), Fault::Empty);
         let mut here = backends.iter().filter(|backend| backend.region.as_ref() == Some(name));
         faults.add_if(!here.any(|backend| takes_any(&backend)), &at, BackendsFault::NoBackend.into());
         check_fallback(name, region, regions, &format!("{at}.fallback"), faults);

@@ -287,3 +287,21 @@ fn tokens_that_several_applications_accept_get_a_hint() {
         "$.routes[0] accepts tokens by their audience, but tokens of the issuer \"b\" name none: all are refused";
     assert!(hints(&unnamed).contains(&refused.to_owned()), "{:?}", hints(&unnamed));
 }
+
+#[test]
+fn regions_of_a_route_that_no_request_is_assigned_to_are_noticed() {
+    let policy = |default: &str, of_route: &str| {
+        json!({
+            "origins": { "app": {
+                "audience": "app", "backends": { "one": { "region": "eu" }, "two": { "region": "us" } },
+                "regions": { "eu": {}, "us": { "fallback": "eu" } }, "selection": { "default_region": default }
+            } },
+            "routes": [route("/a", &json!({ "regions": [of_route] }))]
+        })
+    };
+    let found = hints(&policy("eu", "us"));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("$.routes[0].regions names no region"), "{found:?}");
+    assert_eq!(hints(&policy("us", "eu")), Vec::<String>::new(), "a fallback");
+    assert_eq!(hints(&policy("eu", "eu")), Vec::<String>::new());
+}

@@ -64,5 +64,12 @@ fn a_manifest_that_cannot_be_read_is_an_error() {
     let (code, text) = check(&folder, &[]);
     assert_eq!((code, text.contains("fastly.toml: ")), (Some(2), true), "{text}");
     assert_eq!(check(&folder, &["--manifest", "other.toml"]).0, Some(2));
+    for (text, expected) in
+        [("[setup]\nbackends = []\n", "setup.backends is not a table"), ("name = \"x\"\n", "declares no backends")]
+    {
+        std::fs::write(folder.join("other.toml"), text).unwrap();
+        let (code, printed) = check(&folder, &["--manifest", "other.toml"]);
+        assert_eq!((code, printed.contains(expected)), (Some(2), true), "{printed}");
+    }
     std::fs::remove_dir_all(folder).unwrap();
 }
