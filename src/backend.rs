@@ -16,4 +16,4 @@ pub use candidates::Candidates;
 pub use error::SelectError;
 pub use health::{AllHealthy, Health, HealthRecord};
 pub use rendezvous::cost;
-pub use retry::{MAX_HELD_BODY, Outcome, is_held, may_resend};
+pub use retry::{Outcome, may_resend};

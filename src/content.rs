@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::digest::sha256;
 use crate::policy::{MAX_SIGNED_BODY, Route};
+use crate::request::Content;
 use crate::throttle::Cleared;
 
 /// The field that carries the digest (RFC 9530 §2).
@@ -104,14 +105,32 @@ pub fn longest_body(route: &Route) -> Option<u64> {
     if route.sign_body { Some(longest.unwrap_or(MAX_SIGNED_BODY)) } else { longest }
 }
 
-/// Reads the body before the request is forwarded: all of it if the route signs it, its beginning if the route bounds
-/// it.
+/// The longest body, in bytes, that is read before the request is sent to one of several backends: a failure is then the
+/// backend's and not the client's, and the request can be sent again.
+pub const MAX_HELD_BODY: u64 = 64 * 1024;
+
+/// Whether the whole of such a body is in hand when the request is sent.
+#[must_use]
+pub fn is_held(content: Content) -> bool {
+    !content.chunked && content.length.is_none_or(|length| length <= MAX_HELD_BODY)
+}
+
+/// How much of the body is read before the request is forwarded, in bytes; `None` if nothing.
+#[must_use]
+pub fn read_ahead(route: &Route, content: Content) -> Option<u64> {
+    let announced = content.length.filter(|length| *length > 0 && is_held(content));
+    let of_several = || announced.filter(|_| route.origin().is_some_and(|origin| origin.backends.are_chosen()));
+    longest_body(route).or_else(of_several)
+}
+
+/// Reads the body before the request is forwarded: all of it if the route signs it, its beginning if the route bounds it,
+/// and a short one if the request goes to one of several backends.
 ///
 /// # Errors
 /// A [`ContentError`] if it is too long or cannot be read.
-pub fn read(cleared: &Cleared<'_>, body: &mut dyn Body) -> Result<CheckedBody, ContentError> {
+pub fn read(cleared: &Cleared<'_>, content: Content, body: &mut dyn Body) -> Result<CheckedBody, ContentError> {
     let route = cleared.route();
-    let digest = match longest_body(route) {
+    let digest = match read_ahead(route, content) {
         Some(longest) if route.sign_body => {
             let hash = body.sha256(longest)?;
             Some(ContentDigest(format!("sha-256=:{}:", STANDARD.encode(hash))))

@@ -118,7 +118,7 @@ impl Gateway {
             Responder::Origin(origin) => origin,
         };
         let target = pipeline.rewrite(&cleared, target, &captures)?;
-        let body = pipeline.content(&cleared)?;
+        let body = pipeline.content(&cleared, &target)?;
         let assignment = pipeline.assign(&cleared, origin, &target)?;
         let choice = pipeline.cache(&cleared, origin, &target, &assignment);
         if let Some(Choice::Send(served)) = choice {

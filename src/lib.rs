@@ -22,7 +22,7 @@
 //!     pipeline.
 //! 12. *rewrite* gives the request the form that the origin receives: [`OriginTarget`](rewrite::OriginTarget)
 //! 13. *content* reads the body, if the route limits its length or signs it: [`CheckedBody`](content::CheckedBody)
-//! 14. *select* chooses the backend that receives the request: [`Candidates`](backend::Candidates)
+//! 14. *select* assigns region and version, and after *cache* chooses the backend: [`Candidates`](backend::Candidates)
 //! 15. *cache* looks a stored response up, if those of the route are stored: [`Choice`](caching::Choice). One that may be
 //!     sent ends the pipeline.
 //! 16. *mint* signs the identity header: [`Grant`](mint::Grant), the request that is forwarded
@@ -33,7 +33,7 @@
 //! - *Pipeline*: the steps above; [`gateway`], which runs them; [`policy`], which they read: one file for each section of
 //!   policy.json, issuers' presets in `policy/issuer/preset.rs`; [`sandbox`], which keeps state between the requests of
 //!   one instance; [`ports`], the effects in the middle of the pipeline: `ports/keys.rs` fetches and caches issuers' keys,
-//!   `ports/counter.rs` counts requests, `ports/deny_list.rs` reads revocations, `ports/used_proofs.rs` detects replayed
+//!   `ports/counter.rs` counts requests, `ports/deny_list.rs` reads revocations, `ports/health.rs` keeps which backends failed, `ports/used_proofs.rs` detects replayed
 //!   proofs, `ports/cache_space.rs` lists what is cached.
 //! - *Outcome*: [`refusal`], the reasons; [`problem`], what the client sees of them: `problem/table.rs` chooses the problem
 //!   type of a refusal, `problem.rs` has the status of each type; [`response`], edits of responses; [`trail`], the facts of

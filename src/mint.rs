@@ -2,6 +2,7 @@
 //! the request as it is forwarded, with the field `Fastgate-Identity`. The contract with the origin is
 //! `docs/concepts/identity-header.md`.
 
+mod again;
 mod claims;
 mod error;
 mod exchange_key;
@@ -10,7 +11,6 @@ mod grant;
 mod jws;
 mod mac;
 mod okp;
-mod region;
 mod signing_key;
 mod signing_keys;
 
@@ -24,9 +24,9 @@ pub use jws::{HEADER_VERSION, TOKEN_TYPE};
 use mac::MacKeys;
 pub use signing_keys::{SigningKeys, SigningKeysError, new_signing_keys};
 
-use crate::backend::{Candidates, is_held};
+use crate::backend::Candidates;
 use crate::caching::{Tags, has_body, shared_by};
-use crate::content::CONTENT_DIGEST;
+use crate::content::{CONTENT_DIGEST, is_held};
 use crate::headers::{Headers, IDENTITY, SUBPROTOCOL};
 use crate::identity::Caller;
 use crate::identity::dpop::Nonces;

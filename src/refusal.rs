@@ -125,6 +125,12 @@ pub enum OriginError {
 }
 
 impl OriginError {
+    /// Whether the backend failed: it gave no response although the platform waited as long as it waits for that backend.
+    #[must_use]
+    pub const fn is_failure(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::TooSlow(_) | Self::Unavailable(_) | Self::UnexpectedStatus(_))
+    }
+
     /// The code for logs, metrics and tests.
     #[must_use]
     pub const fn code(&self) -> &'static str {

@@ -33,13 +33,13 @@ pub struct Trail {
     /// On a route with `cache`: `hit`, `stale` (sent and renewed), or why it was forwarded: `uri-miss`, `stale`, `bypass`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<&'static str>,
-    /// The region whose backend the request was sent to, if the origin has regions.
+    /// The region of `backend`, if the origin has regions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-    /// The backend that the request was sent to, if the origin has several.
+    /// The backend that was chosen last, if the origin has several or regions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backend: Option<String>,
-    /// The backends that were passed over, because the POP skips them at present.
+    /// The backends that were passed over, because the POP skips them at present or the platform calls them unhealthy.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<String>,
     /// The backends that failed before, and how: the request was sent again.

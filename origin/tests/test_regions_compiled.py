@@ -75,7 +75,6 @@ def test_scopes_around_a_region_require_a_caller() -> None:
         ((BOTH,), {}, ["us", "eu"]),
         ((BOTH, EU), {}, ["eu"]),
         ((BOTH,), {"regions": ["eu", "ch"]}, ["eu"]),
-        ((EU,), {"regions": []}, ["eu"]),
         ((), {"regions": ["eu", "ch"]}, ["eu", "ch"]),
         ((EU,), {"regions": ("eu",)}, ["eu"]),
     ],

@@ -61,7 +61,12 @@ impl Assignment {
         if let Some(region) = region.clone().filter(|_| regions.is_empty()) {
             return Err(SelectError::OtherRegion { region });
         }
-        let version = version(backends, subject);
+        let runs = |name: &str, backend: &Backend| {
+            let serves = backend.region.as_ref().is_none_or(|region| regions.contains(region));
+            serves && backend.takes_requests() && backend.version.as_deref() == Some(name)
+        };
+        let named = version(backends, subject);
+        let version = named.filter(|name| backends.all.iter().any(|backend| runs(name, backend)));
         Ok(Self { region, regions, version, key: hash_key(backends.hash_by.as_ref(), subject) })
     }
 }
@@ -98,18 +103,16 @@ fn region<'policy>(backends: &'policy Backends, subject: &Subject<'_>) -> Option
     by_rule.or(backends.default_region.as_ref())
 }
 
-/// The version that the request names, if a backend of the origin runs it.
+/// The version that the request names.
 fn version(backends: &Backends, subject: &Subject<'_>) -> Option<String> {
     let headers = subject.target.received().headers();
-    let named = match backends.version_by.as_ref()? {
+    match backends.version_by.as_ref()? {
         VersionSource::Header(name) => {
             only(headers.all(name).map(|value| String::from_utf8_lossy(value.trim_ascii()).into_owned()))
         }
         VersionSource::Cookie(name) => cookie(headers, name),
         VersionSource::Claim(path) => scalar(identity(subject)?, path),
-    }?;
-    let runs = |backend: &std::sync::Arc<Backend>| backend.version.as_ref() == Some(&named);
-    backends.all.iter().any(runs).then_some(named)
+    }
 }
 
 /// The value of a cookie; `None` if there are several (RFC 6265 §5.4 leaves open which of them comes first).

@@ -1,7 +1,5 @@
 //! What the outcome of a request says about its backend, and whether the request may be sent again.
 
-use crate::request::Content;
-
 /// The outcome of a request that was sent to a backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -29,14 +27,4 @@ impl Outcome {
 #[must_use]
 pub fn may_resend(method: &str) -> bool {
     matches!(method, "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE")
-}
-
-/// The longest body, in bytes, that is held while a request is sent to one of several backends: a failure is then the
-/// backend's and not the client's, and the request can be sent again.
-pub const MAX_HELD_BODY: u64 = 64 * 1024;
-
-/// Whether a request with this content is held.
-#[must_use]
-pub fn is_held(content: Content) -> bool {
-    !content.chunked && content.length.is_none_or(|length| length <= MAX_HELD_BODY)
 }

@@ -213,9 +213,10 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
         Ok(target)
     }
 
-    pub(super) fn content(&mut self, cleared: &Cleared<'_>) -> Result<CheckedBody, Refusal> {
-        let body = content::read(cleared, self.outside.body)?;
-        self.measured_if(content::longest_body(cleared.route()).is_some(), Step::Content);
+    pub(super) fn content(&mut self, cleared: &Cleared<'_>, target: &OriginTarget) -> Result<CheckedBody, Refusal> {
+        let content = target.received().content();
+        let body = content::read(cleared, content, self.outside.body)?;
+        self.measured_if(content::read_ahead(cleared.route(), content).is_some(), Step::Content);
         Ok(body)
     }
 

@@ -9,8 +9,7 @@ use crate::policy::Origin;
 use crate::response::ResponseFields;
 use crate::time::Seconds;
 
-/// A request that may be forwarded, in the form in which it is forwarded. Only [`Minter::mint`](super::Minter::mint)
-/// makes one.
+/// A request that may be forwarded, in the form in which it is forwarded. Only [`Minter`](super::Minter) makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     pub(super) origin: Arc<Origin>,

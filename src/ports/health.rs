@@ -55,8 +55,11 @@ impl Health for PopHealth<'_> {
         match outcome {
             Outcome::Failed => {
                 // Others may have failed since this request read the record.
-                let record = self.look_up(&key).failed(backends, now);
-                self.put(backends, &key, record);
+                let (latest, tries) = (self.look_up(&key), known.is_some_and(|known| known.tries));
+                // One that began before the pause does not make it longer.
+                if tries || !latest.skips(now) {
+                    self.put(backends, &key, latest.failed(backends, now));
+                }
             }
             Outcome::Responded => {
                 let Some(before) = known.map(|known| known.record).filter(HealthRecord::has_failures) else { return };
@@ -67,9 +70,9 @@ impl Health for PopHealth<'_> {
             }
             Outcome::Unclear => {
                 // Another request may try it instead.
-                if let Some(known) = known.filter(|known| known.tries) {
-                    let record = known.record.released(now);
-                    self.put(backends, &key, record);
+                let tried = known.filter(|known| known.tries).map(|known| known.record);
+                if let Some(tried) = tried.filter(|tried| self.look_up(&key) == *tried) {
+                    self.put(backends, &key, tried.released(now));
                 }
             }
         }

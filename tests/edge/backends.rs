@@ -204,9 +204,10 @@ fn only_idempotent_requests_whose_body_is_in_hand_are_sent_again() {
         "backends": { "first": {}, "second": { "priority": 2 } }, "health": { "failures": 100 }
     }));
     gate.tell("first", Does::Close);
-    let long = "x".repeat(70_000);
+    let (longest, long) = ("x".repeat(65_536), "x".repeat(65_537));
     for (line, body, status) in [
         ("PUT /a", long.as_str(), 502),
+        ("PUT /a", longest.as_str(), 200),
         ("GET /a", "", 200),
         ("HEAD /a", "", 200),
         ("DELETE /a", "", 200),
@@ -365,5 +366,6 @@ fn a_client_that_opens_sockets_does_not_keep_a_backend_skipped() {
     let mut stream = TcpStream::connect(gate.edge.address).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     sleep(Duration::from_millis(200));
+    assert_eq!(gate.count("first"), 2, "the handshake arrives");
     assert_eq!(gate.send("GET /a", "", "").text(), "first");
 }

@@ -38,13 +38,15 @@ fn origin() -> Value {
 }
 
 fn policy(origin: &Value, parts: &Value) -> Value {
-    let regions: &[&str] = if origin.get("regions").is_some() { &["eu"] } else { &[] };
     let mut policy = provider::policy(&json!({ "routes": [
         route("/a", &json!({ "access": "optional" })),
-        route("/eu", &json!({ "id": "eu-only", "access": "optional", "regions": regions })),
+        route("/eu", &json!({ "id": "eu-only", "access": "optional" })),
         route("/cached/{id}", &json!({ "id": "cached", "access": "public", "cache": { "audience": "public", "ttl": 60 } })),
     ] }));
     policy["origins"]["app"] = origin.clone();
+    if origin.get("regions").is_some() {
+        policy["routes"][1]["regions"] = json!(["eu"]);
+    }
     policy["issuers"]["main"]["claims"] = json!({ "tenant": "tid" });
     policy.as_object_mut().unwrap().extend(parts.as_object().cloned().unwrap());
     policy

@@ -3,7 +3,6 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use fastgate::backend::MAX_HELD_BODY;
 use fastgate::content::{Body, ContentError};
 use fastgate::headers::Headers;
 use fastgate::refusal::{OriginError, Refusal};
@@ -43,14 +42,6 @@ impl ReceivedBody {
     /// Whether nothing of it is left to be read from the client.
     pub(super) fn is_in_hand(&self) -> bool {
         self.rest.as_ref().is_none_or(|rest| abi::known_length(rest) == Some(0))
-    }
-
-    /// Reads a body that is announced and short, so that nothing of it is left to be read from the client.
-    pub(super) fn take_short(&mut self) -> Result<(), ContentError> {
-        match self.announced.filter(|announced| *announced <= MAX_HELD_BODY) {
-            Some(announced) if !self.is_in_hand() => self.hold(announced),
-            _ => Ok(()),
-        }
     }
 
     /// The same body, to be sent again; `None` unless all of it is in hand.
@@ -149,7 +140,7 @@ impl Body for ReceivedBody {
             if exceeds(self.held.len(), most) {
                 return Err(ContentError::TooLong { most });
             }
-            if !more {
+            if !more || self.announced.is_some_and(|announced| u64::try_from(self.held.len()) == Ok(announced)) {
                 return if self.is_whole() { Ok(()) } else { Err(ContentError::Unreadable) };
             }
         }

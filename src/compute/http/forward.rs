@@ -32,9 +32,6 @@ pub(in crate::compute) fn forward(
     exchange: &mut Exchange<'_>,
 ) -> Result<OriginResponse, Refusal> {
     let mut again: Option<Box<Grant>> = None;
-    if grant.backend_is_chosen() {
-        body.take_short()?;
-    }
     let (status, handle, content) = loop {
         let sent = again.as_deref().unwrap_or(grant);
         let copy = if sent.may_resend() { body.copy() } else { None };
@@ -43,14 +40,13 @@ pub(in crate::compute) fn forward(
         let result = send(sent, body);
         let outcome = match &result {
             Ok((status, ..)) => Outcome::of_status(*status),
-            Err(Refusal::Origin(OriginError::OverTime(_))) => Outcome::Unclear,
-            Err(Refusal::Origin(_)) if in_hand => Outcome::Failed,
+            Err(Refusal::Origin(error)) if in_hand && error.is_failure() => Outcome::Failed,
             Err(_) => Outcome::Unclear,
         };
         let next = exchange.sandbox.delivered(sent, outcome, copy.is_some(), &FASTLY);
         let (Some(next), Some(copy)) = (next, copy) else {
             break result.map_err(|error| match error {
-                Refusal::Origin(error) if sent.candidates().all_skipped() => {
+                Refusal::Origin(error) if sent.candidates().all_skipped() && error.is_failure() => {
                     OriginError::NoBackend(error.to_string()).into()
                 }
                 error => error,

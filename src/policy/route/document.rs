@@ -35,10 +35,10 @@ pub struct RouteDocument {
     /// `respond`.
     #[serde(default)]
     pub origin: Option<String>,
-    /// The regions of the origin whose backends may serve the route. A request that no other region's backend may serve, and
-    /// none of these does, gets 503. Default: all regions.
+    /// The regions of the origin, at least one: only their backends serve the route. A request gets 503 if neither its region
+    /// nor a fallback of it is among them. Default: all regions.
     #[serde(default)]
-    pub regions: Vec<String>,
+    pub regions: Option<Vec<String>>,
     /// For how many seconds the edge waits for a backend's response to begin, 1 to 110. It then responds with 504; the
     /// request is not taken back. Default: as long as the backend in the service says (`first_byte_timeout`).
     #[serde(default)]

@@ -112,8 +112,11 @@ fn route(mut document: RouteDocument, known: &mut Known<'_, '_>, at: &str, fault
     {
         token_audiences.clone_from(&origin.token_audiences);
     }
+    let no_regions = document.regions.as_ref().is_some_and(Vec::is_empty);
+    faults.add_if(no_regions, format_args!("{at}.regions"), Fault::Empty);
+    let regions = document.regions.unwrap_or_default();
     if let Responder::Origin(origin) = &responder {
-        for (index, name) in document.regions.iter().enumerate() {
+        for (index, name) in regions.iter().enumerate() {
             let is_unknown = !origin.backends.regions.contains_key(name);
             faults.add_if(is_unknown, format_args!("{at}.regions[{index}]"), BackendsFault::UnknownRegion.into());
         }
@@ -129,7 +132,7 @@ fn route(mut document: RouteDocument, known: &mut Known<'_, '_>, at: &str, fault
         template,
         methods: document.methods,
         responder,
-        regions: document.regions,
+        regions,
         timeout: document.timeout,
         group,
         origin_template,

@@ -23,7 +23,7 @@ pub(super) fn read(
     let edits = &document.request_headers;
     for (is_present, member) in [
         (document.origin.is_some(), "origin"),
-        (!document.regions.is_empty(), "regions"),
+        (document.regions.is_some(), "regions"),
         (document.timeout.is_some(), "timeout"),
         (document.rewrite.is_some(), "rewrite"),
         (!edits.set.is_empty() || !edits.remove.is_empty(), "request_headers"),

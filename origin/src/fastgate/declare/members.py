@@ -114,8 +114,8 @@ def invalid_members(members: Mapping[str, object]) -> Iterator[str]:
             yield f"methods is {value!r}; it must be a list of {', '.join(map(repr, METHODS))}"
         elif name in _LISTS and not _is_list_of_text(value):
             yield f'{name} is {value!r}; it must be a list of strings: {name}=["…"]'
-        elif name == "regions" and not all(value):  # type: ignore[arg-type]
-            yield f"{name} is {value!r}; no region has an empty name"
+        elif name == "regions" and not (value and all(value)):  # type: ignore[arg-type]
+            yield f"{name} is {value!r}; it must list at least one region, and none may be empty"
         elif name == TIMEOUT and (type(value) is not int or not 1 <= value <= LONGEST_TIMEOUT):
             yield f"{name} is {value!r}; it must be 1 to {LONGEST_TIMEOUT} whole seconds"
         elif name == "token_audiences" and not (value and all(value)):  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-use super::{Grant, Minter};
+use super::{Grant, MAX_IDENTITY_BYTES, Minter};
 use crate::backend::Candidates;
 use crate::headers::IDENTITY;
 use crate::time::{Seconds, UnixTime};
@@ -32,7 +32,8 @@ impl Minter {
         }
         let token = self.sign(&grant.origin, claims.to_string().as_bytes()).ok()?;
         next.headers = grant.headers.iter().filter(|(name, _)| *name != IDENTITY).collect();
+        let is_short = token.len() <= MAX_IDENTITY_BYTES;
         next.headers.append(IDENTITY, token);
-        Some(next)
+        is_short.then_some(next)
     }
 }
