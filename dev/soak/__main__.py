@@ -13,7 +13,7 @@ Only these deviations are allowed:
   unavailable, and for one cool-down after that and after a rotation;
 - 503 for a token signed with an unpublished key, while the provider is unavailable;
 - the former policy, for ten seconds after a push;
-- 502 and 504 while the origin restarts.
+- 502, 503 and 504 while the origin restarts.
 """
 
 import argparse
@@ -140,7 +140,7 @@ class Soak:
 
     async def _restart(self) -> None:
         start = await self._at(0.88)
-        window = self.load.open("origin restarts", None, [502, 504])
+        window = self.load.open("origin restarts", None, [502, 503, 504])
         await asyncio.to_thread(self.origin.stop)
         self.origin = services.origin(self.origin_port, self.url)
         url = f"http://127.0.0.1:{self.origin_port}/"
