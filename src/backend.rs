@@ -14,6 +14,6 @@ mod retry;
 pub use assignment::{Assignment, Subject};
 pub use candidates::Candidates;
 pub use error::SelectError;
-pub use health::{AllHealthy, Health, HealthRecord};
+pub use health::{Health, HealthRecord};
 pub use rendezvous::cost;
 pub use retry::{Outcome, may_resend};

@@ -205,6 +205,12 @@ impl Continent {
 }
 
 impl Client {
+    /// The address as text; an IPv4-mapped IPv6 address as IPv4.
+    #[must_use]
+    pub fn address_text(&self) -> Option<String> {
+        self.address.map(|address| address.to_canonical().to_string())
+    }
+
     /// Adds what geolocation reports. A malformed code counts as unknown.
     #[must_use]
     pub fn located(mut self, country: &str, region: Option<&str>, asn: u32) -> Self {

@@ -14,7 +14,6 @@ mod okp;
 mod signing_key;
 mod signing_keys;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use claims::{EdgeClaims, MintInput};
@@ -147,8 +146,8 @@ fn forwarded_fields(input: &MintInput<'_>, token: String) -> Headers {
     headers.append("host", received.host());
     headers.append("x-forwarded-host", received.host());
     headers.append("x-forwarded-proto", received.scheme());
-    if let Some(address) = client.address.filter(|_| shared.is_none()) {
-        headers.append("x-forwarded-for", address_text(address));
+    if let Some(address) = client.address_text().filter(|_| shared.is_none()) {
+        headers.append("x-forwarded-for", address);
     }
     headers.append("x-request-id", request_id);
     if received.token_in_subprotocol() {
@@ -164,9 +163,4 @@ fn forwarded_fields(input: &MintInput<'_>, token: String) -> Headers {
     }
     headers.append(IDENTITY, token);
     headers
-}
-
-/// An address as text; an IPv4-mapped IPv6 address as IPv4.
-fn address_text(address: IpAddr) -> String {
-    address.to_canonical().to_string()
 }

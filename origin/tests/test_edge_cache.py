@@ -25,8 +25,9 @@ from fastgate import (
 )
 from fastgate.compile.drift import drift
 from fastgate.compile.endpoints.documentation import declare_docs
-from fastgate.compile.policy import CannotCompile, compile_routes
+from fastgate.compile.policy import compile_routes
 from fastgate.declare.edge_cache import LONGEST_TIME, same_cache
+from tests.compiled_route import faults
 from tests.test_edge_agrees import DECIDE, decisions
 
 ORG = claim(["org", "id"])
@@ -203,12 +204,6 @@ def app_with(*dependencies: object, methods: tuple[str, ...] = ("GET",), **mark:
 def compiled(app: FastAPI) -> dict[str, Any]:
     (route,) = compile_routes(app)
     return route
-
-
-def faults(app: object) -> str:
-    with pytest.raises(CannotCompile) as error:
-        compile_routes(app)
-    return str(error.value)
 
 
 def test_it_compiles_to_the_member_cache() -> None:

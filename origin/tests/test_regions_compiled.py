@@ -14,8 +14,9 @@ from starlette.staticfiles import StaticFiles
 
 from fastgate import Identity, at_edge, guard, requires
 from fastgate.compile.drift import drift
-from fastgate.compile.policy import CannotCompile, compile_routes
+from fastgate.compile.policy import compile_routes
 from fastgate.requires import Requires
+from tests.compiled_route import compiled, faults
 from tests.edge import Edge
 
 EU, US, BOTH = (requires(region=each) for each in ("eu", "us", ["us", "eu"]))
@@ -29,17 +30,6 @@ def app_with(*dependencies: Requires, **mark: Any) -> FastAPI:  # noqa: ANN401
     target = at_edge(**mark)(partial(endpoint)) if mark else endpoint
     app.get("/x", dependencies=[Depends(each) for each in dependencies])(target)
     return app
-
-
-def compiled(app: object) -> dict[str, Any]:
-    (route,) = compile_routes(app)
-    return {name: route[name] for name in route if name not in ("id", "path", "methods")}
-
-
-def faults(app: object) -> str:
-    with pytest.raises(CannotCompile) as error:
-        compile_routes(app)
-    return str(error.value)
 
 
 @pytest.mark.parametrize("access", ["public", "optional", "authenticated"])

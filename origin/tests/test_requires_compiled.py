@@ -30,6 +30,7 @@ from fastgate.compile.drift import drift
 from fastgate.compile.policy import CannotCompile, compile_routes
 from fastgate.requires import Requires
 from fastgate.vocabulary import MAX_DEPTH
+from tests.compiled_route import compiled, faults
 from tests.test_edge_agrees import DECIDE, decisions
 
 ADMIN = requires(role="admin")
@@ -45,17 +46,6 @@ def app_with(
     target = endpoint if mark is None else at_edge(**mark)(functools.partial(endpoint))
     app.get(path, dependencies=[Depends(each) for each in dependencies])(target)  # type: ignore[arg-type]
     return app
-
-
-def compiled(app: FastAPI) -> dict[str, Any]:
-    (route,) = compile_routes(app)
-    return {name: route[name] for name in route if name not in ("id", "path", "methods")}
-
-
-def faults(app: object) -> str:
-    with pytest.raises(CannotCompile) as error:
-        compile_routes(app)
-    return str(error.value)
 
 
 def test_every_requirement_has_its_member() -> None:

@@ -2,7 +2,6 @@
 //! backends, so they can be part of the key of a stored response.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use serde_json::{Number, Value};
 
@@ -165,7 +164,7 @@ fn hash_key(part: Option<&HashPart>, subject: &Subject<'_>) -> [u8; 32] {
         None => None,
         Some(HashPart::Path) => Some(["path".to_owned(), String::new(), subject.target.path().encoded().to_owned()]),
         Some(HashPart::Caller) => of_caller("caller", identity(subject).map(|identity| identity.subject().to_owned()))
-            .or_else(|| Some(["address".to_owned(), String::new(), address(subject.client.address?)])),
+            .or_else(|| Some(["address".to_owned(), String::new(), subject.client.address_text()?])),
         Some(HashPart::Tenant) => {
             of_caller("tenant", identity(subject).and_then(|identity| identity.tenant().map(str::to_owned)))
         }
@@ -175,8 +174,4 @@ fn hash_key(part: Option<&HashPart>, subject: &Subject<'_>) -> [u8; 32] {
     };
     let parts = shared.unwrap_or_else(|| ["request".to_owned(), String::new(), subject.request_id.to_owned()]);
     sha256_of_parts(&parts)
-}
-
-fn address(address: IpAddr) -> String {
-    address.to_canonical().to_string()
 }

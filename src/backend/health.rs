@@ -22,20 +22,6 @@ pub trait Health {
     fn record(&mut self, backends: &Backends, backend: &Backend, outcome: Outcome);
 }
 
-/// Nothing is known: no backend is skipped.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct AllHealthy;
-
-impl Health for AllHealthy {
-    fn is_skipped(&mut self, _: &Backends, _: &Backend) -> bool {
-        false
-    }
-
-    fn tries(&mut self, _: &Backends, _: &Backend) {}
-
-    fn record(&mut self, _: &Backends, _: &Backend, _: Outcome) {}
-}
-
 /// The record of a backend in a POP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HealthRecord {

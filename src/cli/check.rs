@@ -42,21 +42,21 @@ pub(super) fn check(path: &Path, additions: &[PathBuf], manifest: Option<&Path>)
     if manifest.is_some() {
         findings.extend(undeclared.iter().cloned());
     }
-    for Finding { at, what, remedy } in &findings {
+    let print = |at: &str, what: &str, remedy: &str| {
         printer::line(format_args!("{}{}", parts.place(at), named_route(&document, at)));
         printer::line(format_args!("    {what}"));
         printer::line(format_args!("    → {remedy}"));
+    };
+    for Finding { at, what, remedy } in &findings {
+        print(at, what, remedy);
     }
     if let (true, Ok(policy)) = (findings.is_empty(), Policy::parse(&parts.text)) {
-        for Finding { at, what, remedy } in undeclared {
-            printer::line(&at);
-            printer::line(format_args!("    {what} (a hint, not a fault)"));
-            printer::line(format_args!("    → {remedy}"));
+        let hint = |what: &str| format!("{what} (a hint, not a fault)");
+        for Finding { at, what, remedy } in &undeclared {
+            print(at, &hint(what), remedy);
         }
         for lint in lints(&policy) {
-            printer::line(format_args!("{}{}", parts.place(&lint.at), named_route(&document, &lint.at)));
-            printer::line(format_args!("    {} (a hint, not a fault)", lint.what));
-            printer::line(format_args!("    → {}", lint.remedy));
+            print(&lint.at, &hint(&lint.what), lint.remedy);
         }
     }
     match findings.len() {

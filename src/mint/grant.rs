@@ -69,7 +69,7 @@ impl Grant {
     /// Whether its method allows that it is sent twice.
     #[must_use]
     pub fn may_resend(&self) -> bool {
-        self.backend_is_chosen() && may_resend(&self.method)
+        may_resend(&self.method)
     }
 
     /// For how long its response is awaited; `None` if the backend alone limits that.

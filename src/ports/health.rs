@@ -50,7 +50,8 @@ impl Health for PopHealth<'_> {
     }
 
     fn record(&mut self, backends: &Backends, backend: &Backend, outcome: Outcome) {
-        let (key, now) = (key(backends, backend), self.platform.now());
+        // The work after a request begins with its outcome.
+        let (key, now) = (key(backends, backend), self.platform.began());
         let known = self.known.iter().rev().find(|known| known.key == key);
         match outcome {
             Outcome::Failed => {

@@ -1,12 +1,13 @@
 //! Several backends: the region, the version and the order in which they are tried. Rows M11, M12 and M14 to M16 of `docs/attacks.md`.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use fastgate::backend::{AllHealthy, Candidates, Health, HealthRecord, Outcome as Sent, cost, may_resend};
-use fastgate::policy::{Backend, Backends};
+use fastgate::backend::{Candidates, HealthRecord, Outcome as Sent, cost, may_resend};
 use fastgate::time::UnixTime;
 use serde_json::{Value, json};
 
+use crate::offline::fakes::SkippedBackends;
 use crate::offline::{Gate, NOW, Outcome, Request, get, policy_of};
 use crate::provider;
 use crate::rules::{faults, gate_of, route, token};
@@ -50,6 +51,10 @@ fn policy(origin: &Value, parts: &Value) -> Value {
     policy["issuers"]["main"]["claims"] = json!({ "tenant": "tid" });
     policy.as_object_mut().unwrap().extend(parts.as_object().cloned().unwrap());
     policy
+}
+
+fn skipping(names: &[&str]) -> RefCell<Vec<String>> {
+    RefCell::new(names.iter().map(|name| (*name).to_owned()).collect())
 }
 
 fn gate(origin: &Value) -> Gate {
@@ -187,7 +192,8 @@ fn a_request_that_is_sent_again_is_signed_for_the_time_and_the_region_of_that_tr
     let first = gate.send(from("/a", "US", "NA").bearer(&token(json!({ "tid": "globex", "n": 1.5 }))));
     let later = UnixTime::from_seconds(NOW + 20);
     let deliver = |outcome, may_resend| {
-        let mut health = Skips(&["eu_1", "eu_2"]);
+        let skipped = skipping(&["eu_1", "eu_2"]);
+        let mut health = SkippedBackends(&skipped);
         gate.gateway.delivered(first.grant(), outcome, (may_resend, later), &mut health, &mut |_, _| true)
     };
     let (before, again) = (first.minted(), deliver(Sent::Failed, true).expect("it may be sent again"));
@@ -304,18 +310,6 @@ fn a_backend_is_skipped_after_failures_in_a_row_and_tried_by_one_request_after_t
     }
 }
 
-struct Skips(&'static [&'static str]);
-
-impl Health for Skips {
-    fn is_skipped(&mut self, _: &Backends, backend: &Backend) -> bool {
-        self.0.contains(&backend.name.as_str())
-    }
-
-    fn tries(&mut self, _: &Backends, _: &Backend) {}
-
-    fn record(&mut self, _: &Backends, _: &Backend, _: Sent) {}
-}
-
 #[test]
 fn a_request_is_sent_again_to_the_next_backend_within_its_limit_and_the_budget() {
     let mut origin = origin();
@@ -324,19 +318,19 @@ fn a_request_is_sent_again_to_the_next_backend_within_its_limit_and_the_budget()
     let outcome = gate.send(from("/a", "DE", "EU"));
     let backends = &gate.gateway.policy().routes()[0].origin().unwrap().backends;
     let first = outcome.grant().candidates();
-    let again = |candidates: &Candidates, health: &mut dyn Health, may: bool| {
-        candidates.after_failure(backends, health, &mut |_, _| may)
+    let again = |candidates: &Candidates, skipped: &[&str], may: bool| {
+        candidates.after_failure(backends, &mut SkippedBackends(&skipping(skipped)), &mut |_, _| may)
     };
-    let second = again(first, &mut AllHealthy, true).unwrap();
-    let third = again(&second, &mut AllHealthy, true).unwrap();
+    let second = again(first, &[], true).unwrap();
+    let third = again(&second, &[], true).unwrap();
     assert!(second.current().unwrap().name.starts_with("eu_"));
     assert_ne!(first.current(), second.current());
     assert_eq!(third.current().unwrap().name, "eu_spare");
-    assert_eq!(again(&third, &mut AllHealthy, true), None, "the limit");
-    assert_eq!(again(first, &mut AllHealthy, false), None, "the budget");
-    let next = again(first, &mut Skips(&["eu_1", "eu_2", "eu_spare"]), true).unwrap();
+    assert_eq!(again(&third, &[], true), None, "the limit");
+    assert_eq!(again(first, &[], false), None, "the budget");
+    let next = again(first, &["eu_1", "eu_2", "eu_spare"], true).unwrap();
     assert_eq!(next.current().unwrap().name, "ch_1");
-    assert_eq!(again(first, &mut Skips(&["eu_1", "eu_2", "eu_spare", "ch_1"]), true), None);
+    assert_eq!(again(first, &["eu_1", "eu_2", "eu_spare", "ch_1"], true), None);
     for (method, may) in [
         ("GET", true),
         ("HEAD", true),

@@ -44,9 +44,9 @@ impl ReceivedBody {
         self.rest.as_ref().is_none_or(|rest| abi::known_length(rest) == Some(0))
     }
 
-    /// The same body, to be sent again; `None` unless all of it is in hand.
-    pub(super) fn copy(&self) -> Option<Self> {
-        self.is_in_hand().then(|| Self { held: self.held.clone(), rest: None, reader: None, announced: self.announced })
+    /// The same body, to be sent again, if it [is in hand](Self::is_in_hand).
+    pub(super) fn copy(&self) -> Self {
+        Self { held: self.held.clone(), rest: None, reader: None, announced: self.announced }
     }
 
     const fn limit(&self) -> TimeLimit {

@@ -34,9 +34,9 @@ pub(in crate::compute) fn forward(
     let mut again: Option<Box<Grant>> = None;
     let (status, handle, content) = loop {
         let sent = again.as_deref().unwrap_or(grant);
-        let copy = if sent.may_resend() { body.copy() } else { None };
-        // Without its body in hand, a failure may be the client's.
-        let in_hand = copy.is_some() || (sent.backend_is_chosen() && body.is_in_hand());
+        // Without its body in hand, a failure may be the client's, and the request cannot be sent again.
+        let in_hand = sent.backend_is_chosen() && body.is_in_hand();
+        let copy = (in_hand && sent.may_resend()).then(|| body.copy());
         let result = send(sent, body);
         let outcome = match &result {
             Ok((status, ..)) => Outcome::of_status(*status),
