@@ -161,6 +161,8 @@ function accepted() {
     ['a response for callers with the same roles, groups and claims', shared(
       ['roles', 'groups', 'claim:plan', 'claim:/org/id'], ofIdp({ roles: ['admin'], groups: [], claims: { plan: 'gold', '/org/id': null } })
     )],
+    ['a response for an anonymous caller, who has no groups and claims', shared(['groups', 'claim:plan'])],
+    ['a response for callers with the same claim, under two names', shared(['claim:plan'], ofIdp({ claims: { plan: 'gold', tier: 'gold' } }))],
     ['a response for callers with something unknown in common', shared(['shoe_size'], ofIdp())],
     ['a shared response to HEAD', shared([], {}, { tctx: tctx({ method: 'HEAD', shared: [] }) }), { method: 'HEAD' }]
   ]
@@ -250,6 +252,9 @@ const REFUSED_CLAIMS = {
       roles: ['admin'], groups: [], claims: { plan: 1 }, cnf: { jkt: EDGE.signing.kid }, auth_time: NOW, acr: 'mfa', sid: 'x',
       token_exp: NOW, ...CLIENT
     }).map(([member, value]) => [`rctx.${member} is not what the callers share`, shared(['tenant'], ofIdp({ [member]: value }))]),
+    ['rctx.groups is absent, though the callers share it', shared(['groups'], ofIdp())],
+    ['rctx.claims is absent, though the callers share one', shared(['claim:plan'], ofIdp())],
+    ['rctx.claims is without one that the callers share', shared(['claim:plan', 'claim:org'], ofIdp({ claims: { plan: 'gold' } }))],
     ['a WebSocket that is false', payload({ tctx: tctx({ websocket: false }) })],
     ['a WebSocket in quotes', payload({ tctx: tctx({ websocket: 'true' }) })],
     ['a WebSocket as a number', payload({ tctx: tctx({ websocket: 1 }) })],

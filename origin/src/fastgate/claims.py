@@ -13,7 +13,7 @@ from typing import Annotated, NamedTuple, Self
 from fastgate.base64url import SHA256
 from fastgate.edge_only import FROM_THE_EDGE
 from fastgate.errors import ClaimMalformed
-from fastgate.requester import LATEST, Requester, beyond, texts_of
+from fastgate.requester import LATEST, Requester, beyond, lacking, texts_of
 
 SCOPE_KEY = "fastgate"
 """The key of the ASGI scope under which the guard stores the `EdgeClaims` of a request."""
@@ -117,8 +117,8 @@ class EdgeClaims(NamedTuple):
         Raises:
             ClaimMalformed: a claim is missing, has the wrong type, or contradicts another: a
                 subject without its issuer or the reverse, scopes without a subject, another
-                requesting workload than the edge, or something of the caller that those who share
-                the response do not have in common.
+                requesting workload than the edge, something of the caller that those who share
+                the response do not have in common, or not all that they have in common.
 
         """
         get = payload.get
@@ -167,13 +167,15 @@ class EdgeClaims(NamedTuple):
 def _check_shared(
     shared: frozenset[str], subject: str | None, scope: str, requester: Requester
 ) -> None:
-    """Refuse a header with more about the caller than its audience has in common.
+    """Refuse a header with more about the caller than its audience has in common, or with less.
 
     If the audience is not empty, a known caller is one with an issuer. If it is empty, the response
     is for all, and the header does not say whether the caller is known.
     """
     is_known = requester.issuer is not None
     if (name := beyond(requester, shared)) is not None:
+        raise ClaimMalformed("rctx." + name)
+    if is_known and (name := lacking(requester, shared)) is not None:
         raise ClaimMalformed("rctx." + name)
     if (subject is not None) != (is_known and "caller" in shared):
         raise ClaimMalformed("sub")

@@ -214,3 +214,15 @@ def beyond(requester: Requester, shared: frozenset[str]) -> str | None:
         if name not in in_common and requester[at] != _UNKNOWN[at]:
             return name
     return None
+
+
+def lacking(requester: Requester, shared: frozenset[str]) -> str | None:
+    """Return the member of `rctx` that a known caller with `shared` in common has, but lacks here.
+
+    None if there is no such member. Roles and a tenant are absent if the caller has none; groups
+    and claims never are: a caller without groups has an empty list, a claim without a value `null`.
+    """
+    if "groups" in shared and requester.groups is None:
+        return "groups"
+    names = {each.removeprefix("claim:") for each in shared if each.startswith("claim:")}
+    return None if names <= requester.claims.keys() else "claims"

@@ -95,6 +95,8 @@ def wrong_shared_responses(mint: Mint) -> Iterator[Probe]:
         fields = about(["tenant"], {**known, **more})
         yield Probe(f"{name} that the audience does not share", fields)
     yield Probe("an audience of one caller without a subject", about(["caller"], known))
+    yield Probe("an audience with groups in common, without them", about(["groups"], known))
+    yield Probe("an audience with a claim in common, without it", about(["claim:plan"], known))
     yield Probe("an issuer in a response for all callers", about([], known))
     scopes = about(["tenant"], {**anyone, "scope": "doctor"})
     yield Probe("scopes of an anonymous caller of an audience", scopes)
