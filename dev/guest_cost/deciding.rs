@@ -11,7 +11,8 @@ use fastgate::headers::Headers;
 use fastgate::place::{AclAction, AclUnavailable, Acls};
 use fastgate::policy::limits::{ErlDocument, Limit};
 use fastgate::ports::storage::{
-    Backends, Clock, Incoming, KvStore, Leased, Outgoing, Platform, PopCache, Rates, Secrets, StoreError, Stored,
+    Clock, Incoming, KvStore, Leased, Outgoing, Platform, PlatformBackends, PopCache, Rates, Secrets, StoreError,
+    Stored,
 };
 use fastgate::request::RequestHead;
 use fastgate::respond::AssumedFiles;
@@ -71,7 +72,7 @@ impl PopCache for Stores {
     }
 }
 
-impl Backends for Stores {
+impl PlatformBackends for Stores {
     fn send(&self, _: &Outgoing<'_>) -> Result<Incoming, String> {
         Err("there is none".to_owned())
     }

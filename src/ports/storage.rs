@@ -131,7 +131,7 @@ pub struct Incoming {
 }
 
 /// The backends of the service.
-pub trait Backends {
+pub trait PlatformBackends {
     /// Sends a request and reads the response, within a bounded time. Follows no redirect.
     ///
     /// # Errors
@@ -174,7 +174,7 @@ pub struct Platform<'platform> {
     /// The POP's cache.
     pub cache: &'platform dyn PopCache,
     /// The backends.
-    pub backends: &'platform dyn Backends,
+    pub backends: &'platform dyn PlatformBackends,
     /// The secrets.
     pub secrets: &'platform dyn Secrets,
     /// The rate counters.

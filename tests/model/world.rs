@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use fastgate::policy::limits::{ErlDocument, Limit};
 use fastgate::ports::storage::{
-    Backends, Clock, Incoming, KvStore, Lease, Leased, Outgoing, Platform, PopCache, Rates, Secrets, StoreError, Stored,
+    Clock, Incoming, KvStore, Lease, Leased, Outgoing, Platform, PlatformBackends, PopCache, Rates, Secrets,
+    StoreError, Stored,
 };
 use fastgate::secret::Secret;
 use fastgate::store_keys::{POLICY_KEY, SIGNING_KEYS, SWITCH_KEY};
@@ -237,7 +238,7 @@ impl Drop for Mine<'_> {
     }
 }
 
-impl Backends for World {
+impl PlatformBackends for World {
     fn send(&self, request: &Outgoing<'_>) -> Result<Incoming, String> {
         if request.form.is_none() {
             self.fetches.borrow_mut().push(request.url.to_owned());

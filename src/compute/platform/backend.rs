@@ -1,7 +1,7 @@
 //! The backends: requests that the edge itself makes, to issuers, and what the platform's checks say of their health. Responses are bounded in size and in time, and no redirect is
 //! followed.
 
-use fastgate::ports::storage::{Backends, Incoming, Outgoing};
+use fastgate::ports::storage::{Incoming, Outgoing, PlatformBackends};
 use fastly::handle::{BodyHandle, CacheOverride, RequestHandle, ResponseHandle};
 
 use super::bounded;
@@ -13,7 +13,7 @@ pub(super) struct DeclaredBackends;
 /// The size in bytes of the buffer for a field of a response; it grows if a field is longer.
 const BUFFER: usize = 1024;
 
-impl Backends for DeclaredBackends {
+impl PlatformBackends for DeclaredBackends {
     fn send(&self, request: &Outgoing<'_>) -> Result<Incoming, String> {
         let outgoing = to_request(request).map_err(|AbiError| "the request cannot be expressed".to_owned())?;
         let body = match &request.form {
