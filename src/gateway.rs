@@ -2,6 +2,7 @@
 //! a [`Decision`].
 
 mod decision;
+mod delivery;
 mod environment;
 mod pipeline;
 mod record;
@@ -11,14 +12,15 @@ use crate::backend::{Health, Outcome};
 use crate::caching::Choice;
 use crate::identity::dpop::Nonces;
 use crate::mint::{Grant, Minter, SigningKeys};
-use crate::policy::limits::Limit;
 use crate::policy::{Policy, Responder};
 use crate::refusal::Refusal;
 use crate::request::RequestHead;
 use crate::route;
+use crate::throttle::Counter;
 use crate::time::UnixTime;
 use crate::trail::Trail;
 pub use decision::{Decision, Publication, refuse};
+pub use delivery::Delivery;
 pub use environment::Environment;
 use pipeline::Pipeline;
 use well_known::Published;
@@ -61,27 +63,28 @@ impl Gateway {
         }
     }
 
-    /// Records how the request `grant` to its backend ended. Returns the request for another backend, signed for the region
-    /// of that one, if it may be sent again. `take` counts a retry under a key against a limit, and says whether it is admitted.
+    /// Records how a request to its backend ended, at `now`. Returns the request for another backend, signed for the region of that
+    /// one, if it is to be sent again. That counts against the budget of the backend, and nothing else does.
     pub fn delivered(
         &self,
-        grant: &Grant,
-        outcome: Outcome,
-        (may_resend, now): (bool, UnixTime),
+        delivery: &Delivery<'_>,
+        now: UnixTime,
         health: &mut dyn Health,
-        take: &mut dyn FnMut(&Limit, &str) -> bool,
+        counter: &mut dyn Counter,
     ) -> Option<Box<Grant>> {
+        let &Delivery { grant, outcome, may_resend } = delivery;
         let (backends, candidates) = (&grant.origin().backends, grant.candidates());
         health.record(backends, candidates.current()?, outcome);
         if outcome == Outcome::Responded || !may_resend {
             return None;
         }
-        let next = candidates.after_failure(backends, health, take)?;
-        let grant = self.minter.signed_again(grant, next, now, self.policy.edge().identity_lifetime)?;
-        if let Some(backend) = grant.candidates().current() {
-            health.tries(backends, backend);
+        let next = candidates.after_failure(backends, health)?;
+        let again = self.minter.signed_again(grant, next, now, self.policy.edge().identity_lifetime)?;
+        if !again.candidates().takes_retry(backends, counter, now) {
+            return None;
         }
-        Some(Box::new(grant))
+        health.tries(backends, again.candidates().current()?);
+        Some(Box::new(again))
     }
 
     /// Runs the steps in order. Each takes the evidence of the one before it; the first refusal ends the run.

@@ -80,7 +80,7 @@ impl Ports {
             introspector: HttpIntrospector { known: &mut self.introspected, platform },
             used_proofs: CachedProofs { platform },
             counter: Counters { platform },
-            health: PopHealth { known: &mut self.health, platform },
+            health: PopHealth::selecting(&mut self.health, platform),
         }
     }
 
@@ -91,7 +91,7 @@ impl Ports {
         now: UnixTime,
     ) -> (impl Health + 'request, impl Counter + 'request) {
         let platform = RolePlatform::in_request(*platform, self.role, now);
-        (PopHealth { known: &mut self.health, platform }, Counters { platform })
+        (PopHealth::delivered(&mut self.health, platform), Counters { platform })
     }
 
     /// Does the work that no request has to wait for: renews stale key sets, and sends the requests that a shadow

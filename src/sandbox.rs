@@ -5,11 +5,10 @@
 use std::time::Duration;
 
 use crate::availability::KillSwitch;
-use crate::backend::Outcome;
 use crate::caching::{Generations, NoResponses, ResponseCache};
 use crate::client::{Anonymizer, Client, Fact};
 use crate::content::Body;
-use crate::gateway::{Decision, Environment, Gateway};
+use crate::gateway::{Decision, Delivery, Environment, Gateway};
 use crate::identity::dpop::Nonces;
 use crate::mint::{Grant, SigningKeys, new_signing_keys};
 use crate::place::Acls;
@@ -22,7 +21,6 @@ use crate::refusal::ClosedError;
 use crate::request::{Content, RequestHead};
 use crate::respond::{AssumedFiles, Files};
 use crate::store_keys::{POLICY_KEY, PURGE_KEY, SHADOW_KEY, SIGNING_KEYS, STORE, SWITCH_KEY};
-use crate::throttle::Counter as _;
 use crate::trail::{Step, Trail};
 
 /// The longest policy that is read, in bytes.
@@ -126,24 +124,15 @@ impl Sandbox {
         Ok(decision)
     }
 
-    /// Records how the request `grant` to its backend ended. Returns the request for another backend, if this one failed
-    /// and `may_resend` says that the whole request is still there.
-    pub fn delivered(
-        &mut self,
-        grant: &Grant,
-        outcome: Outcome,
-        may_resend: bool,
-        platform: &Platform<'_>,
-    ) -> Option<Box<Grant>> {
-        if !grant.backend_is_chosen() {
+    /// Records how a request to its backend ended. Returns the request for another backend, if it is to be sent again.
+    pub fn delivered(&mut self, delivery: &Delivery<'_>, platform: &Platform<'_>) -> Option<Box<Grant>> {
+        if !delivery.grant.backend_is_chosen() {
             return None;
         }
         let Some(Ok(LoadedPolicy { gateway, ports, .. })) = self.live.last() else { return None };
         let now = platform.clock.now();
         let (mut health, mut counter) = ports.delivery(platform, now);
-        gateway.delivered(grant, outcome, (may_resend, now), &mut health, &mut |budget, key| {
-            counter.take(budget, key, 1, now).is_ok_and(|taken| taken.admitted)
-        })
+        gateway.delivered(delivery, now, &mut health, &mut counter)
     }
 
     /// Does the work that no request has to wait for: renews key sets, and reads again what is due within

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::assignment::Assignment;
 use super::health::Health;
 use super::rendezvous::cost;
-use crate::policy::limits::Limit;
 use crate::policy::{Backend, Backends, Origin};
+use crate::throttle::Counter;
+use crate::time::UnixTime;
 
 /// The backends that may serve one request. The first is tried first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,24 +55,32 @@ impl Candidates {
         self.all_skipped
     }
 
-    /// The candidates for the next try; `None` if the request must not be sent again. `take` counts a retry under a key
-    /// against the budget of a backend, and says whether it is admitted.
+    /// Whether a retry can follow: one is left, and there is a backend after this one. That backend may turn out to be
+    /// skipped, or to have no budget left.
     #[must_use]
-    pub fn after_failure(
-        &self,
-        backends: &Backends,
-        health: &mut dyn Health,
-        take: &mut dyn FnMut(&Limit, &str) -> bool,
-    ) -> Option<Self> {
-        if self.retries >= backends.retries {
+    pub fn has_next(&self, backends: &Backends) -> bool {
+        let is_last = self.current.saturating_add(1) >= self.ranked.len();
+        self.retries < backends.retries && backends.retry_budget.count > 0 && !is_last
+    }
+
+    /// The candidates for the next try; `None` if there is none. It counts against no budget yet.
+    #[must_use]
+    pub fn after_failure(&self, backends: &Backends, health: &mut dyn Health) -> Option<Self> {
+        if !self.has_next(backends) {
             return None;
         }
         let rest = self.ranked.iter().enumerate().skip(self.current.saturating_add(1));
         let mut healthy = rest.filter(|(_, backend)| !health.is_skipped(backends, backend));
-        let (next, backend) = healthy.next()?;
+        let (next, _) = healthy.next()?;
+        Some(Self { current: next, retries: self.retries.saturating_add(1), ..self.clone() })
+    }
+
+    /// Counts a retry against the budget of the backend that is tried now; returns whether it is admitted.
+    pub fn takes_retry(&self, backends: &Backends, counter: &mut dyn Counter, now: UnixTime) -> bool {
+        let Some(backend) = self.current() else { return false };
         // No limit of a policy has a name with a space.
-        let is_admitted = take(&backends.retry_budget, &format!("retries of {}/{}", backends.origin, backend.name));
-        is_admitted.then(|| Self { current: next, retries: self.retries.saturating_add(1), ..self.clone() })
+        let key = format!("retries of {}/{}", backends.origin, backend.name);
+        counter.take(&backends.retry_budget, &key, 1, now).is_ok_and(|taken| taken.admitted)
     }
 }
 

@@ -1,5 +1,9 @@
 //! What a POP knows of the health of a backend: how many requests in a row failed, and until when it is skipped. A
 //! platform keeps the record; this module decides.
+//!
+//! Failures are *in a row* if no request has succeeded since the first of them that began after it. Successes of requests
+//! that began earlier are not known: a request that finds no failures on record does not look at it again. Reading and
+//! writing the record are two steps, so of several outcomes at the same moment one may be lost.
 
 use super::retry::Outcome;
 use crate::policy::{Backend, Backends};
@@ -49,10 +53,18 @@ impl HealthRecord {
         if record.failures >= backends.failures { record.paused(backends, now) } else { record }
     }
 
-    /// Whether a request that succeeds has anything to forget.
+    /// Whether there are failures on record. If not, the backend is not skipped at any time.
     #[must_use]
     pub const fn has_failures(&self) -> bool {
         self.failures > 0
+    }
+
+    /// Whether a request that succeeded ends the failures in a row; it knew the record as `before` when it began. It does,
+    /// also if others have failed in the meantime. It does not if the backend has been skipped in the meantime: then the
+    /// pause runs to its end, and one request tries the backend.
+    #[must_use]
+    pub fn ends_by_success(self, before: Self, backends: &Backends) -> bool {
+        self.has_failures() && before.has_failures() && (self.failures < backends.failures || self == before)
     }
 
     /// The record if the outcome of the request that tried the backend is not clear: the next one may try it.

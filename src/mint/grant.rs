@@ -66,10 +66,10 @@ impl Grant {
         self.tells_health
     }
 
-    /// Whether its method allows that it is sent twice.
+    /// Whether it may be sent again if it fails: its method allows that, and a retry and another backend are left.
     #[must_use]
     pub fn may_resend(&self) -> bool {
-        may_resend(&self.method)
+        may_resend(&self.method) && self.candidates.has_next(&self.origin.backends)
     }
 
     /// For how long its response is awaited; `None` if the backend alone limits that.

@@ -6,6 +6,7 @@ use super::role_platform::{Role, RolePlatform};
 use super::storage::Stored;
 use crate::backend::{Health, HealthRecord, Outcome};
 use crate::policy::{Backend, Backends};
+use crate::time::UnixTime;
 
 /// What one request knows of the backends that it considered.
 pub(super) type HealthMemory = Vec<Known>;
@@ -20,8 +21,10 @@ pub(super) struct Known {
 
 /// The health of backends, for one request.
 pub(super) struct PopHealth<'request> {
-    pub(super) known: &'request mut HealthMemory,
-    pub(super) platform: RolePlatform<'request>,
+    known: &'request mut HealthMemory,
+    platform: RolePlatform<'request>,
+    /// The time, once it was needed: the clock is read at most once for all backends.
+    now: Option<UnixTime>,
 }
 
 impl Health for PopHealth<'_> {
@@ -36,13 +39,17 @@ impl Health for PopHealth<'_> {
         let key = key(backends, backend);
         let record = self.look_up(&key);
         self.known.push(Known { key, record, tries: false });
-        record.skips(self.platform.now())
+        record.has_failures() && record.skips(self.now())
     }
 
     fn tries(&mut self, backends: &Backends, backend: &Backend) {
-        let now = self.platform.now();
         let key = key(backends, backend);
-        let Some(known) = self.known.iter_mut().rev().find(|known| known.key == key) else { return };
+        let Some(position) = self.known.iter().rposition(|known| known.key == key) else { return };
+        if !self.known.get(position).is_some_and(|known| known.record.has_failures()) {
+            return;
+        }
+        let now = self.now();
+        let Some(known) = self.known.get_mut(position) else { return };
         if let Some(tried) = known.record.tried(backends, now) {
             (known.record, known.tries) = (tried, true);
             self.put(backends, &key, tried);
@@ -63,9 +70,9 @@ impl Health for PopHealth<'_> {
                 }
             }
             Outcome::Responded => {
+                // Without failures on record, a request does not look at it again.
                 let Some(before) = known.map(|known| known.record).filter(HealthRecord::has_failures) else { return };
-                // A request that began before the last failures says nothing about the time after them.
-                if self.look_up(&key) == before {
+                if self.look_up(&key).ends_by_success(before, backends) {
                     self.put(backends, &key, HealthRecord::default());
                 }
             }
@@ -80,7 +87,21 @@ impl Health for PopHealth<'_> {
     }
 }
 
-impl PopHealth<'_> {
+impl<'request> PopHealth<'request> {
+    /// The health of backends for a request that selects one.
+    pub(super) const fn selecting(known: &'request mut HealthMemory, platform: RolePlatform<'request>) -> Self {
+        Self { known, platform, now: None }
+    }
+
+    /// The health of backends for a request that was sent, and ended when the work of `platform` began.
+    pub(super) const fn delivered(known: &'request mut HealthMemory, platform: RolePlatform<'request>) -> Self {
+        Self { known, platform, now: Some(platform.began()) }
+    }
+
+    fn now(&mut self) -> UnixTime {
+        *self.now.get_or_insert_with(|| self.platform.now())
+    }
+
     /// The record; a cache that fails has none.
     fn look_up(&self, key: &str) -> HealthRecord {
         let note = self.platform.cached_note(Space::Health, key.as_bytes());

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fastgate::backend::Outcome;
+use fastgate::gateway::Delivery;
 use fastgate::mint::Grant;
 use fastgate::refusal::{OriginError, Refusal};
 use fastgate::sandbox::Sandbox;
@@ -34,16 +35,11 @@ pub(in crate::compute) fn forward(
     let mut again: Option<Box<Grant>> = None;
     let (status, handle, content) = loop {
         let sent = again.as_deref().unwrap_or(grant);
-        // Without its body in hand, a failure may be the client's, and the request cannot be sent again.
         let in_hand = sent.backend_is_chosen() && body.is_in_hand();
         let copy = (in_hand && sent.may_resend()).then(|| body.copy());
         let result = send(sent, body);
-        let outcome = match &result {
-            Ok((status, ..)) => Outcome::of_status(*status),
-            Err(Refusal::Origin(error)) if in_hand && error.is_failure() => Outcome::Failed,
-            Err(_) => Outcome::Unclear,
-        };
-        let next = exchange.sandbox.delivered(sent, outcome, copy.is_some(), &FASTLY);
+        let delivery = Delivery { grant: sent, outcome: outcome_of(&result, in_hand), may_resend: copy.is_some() };
+        let next = exchange.sandbox.delivered(&delivery, &FASTLY);
         let (Some(next), Some(copy)) = (next, copy) else {
             break result.map_err(|error| match error {
                 Refusal::Origin(error) if sent.candidates().all_skipped() && error.is_failure() => {
@@ -67,8 +63,20 @@ pub(in crate::compute) fn forward(
     Ok(OriginResponse { status, handle, names, content, is_for_head: grant.method() == "HEAD" })
 }
 
-/// Sends `grant` to its backend; returns the status, the response and its content.
-fn send(grant: &Grant, body: ReceivedBody) -> Result<(u16, ResponseHandle, BodyHandle), Refusal> {
+/// The status, the response and its content.
+type Sent = (u16, ResponseHandle, BodyHandle);
+
+/// The outcome of a request. If its body was not in hand, a failure may be the client's.
+const fn outcome_of(result: &Result<Sent, Refusal>, in_hand: bool) -> Outcome {
+    match result {
+        Ok((status, ..)) => Outcome::of_status(*status),
+        Err(Refusal::Origin(error)) if in_hand && error.is_failure() => Outcome::Failed,
+        Err(_) => Outcome::Unclear,
+    }
+}
+
+/// Sends `grant` to its backend.
+fn send(grant: &Grant, body: ReceivedBody) -> Result<Sent, Refusal> {
     let timeout = grant.timeout().map(|timeout| Duration::from_secs(timeout.as_u64()));
     let to = Destination { backend: grant.backend(), timeout };
     let (response, content) = body.send(to_request(grant)?, grant.max_body(), to)?;

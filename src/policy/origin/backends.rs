@@ -44,7 +44,7 @@ pub struct Backends {
     pub version_by: Option<VersionSource>,
     /// What requests of one backend have in common; `None` if they are spread.
     pub hash_by: Option<HashPart>,
-    /// How many failures in a row make the POP skip a backend.
+    /// How many failures [in a row](crate::backend::HealthRecord) make the POP skip a backend.
     pub failures: u32,
     /// For how long it is skipped.
     pub pause: Seconds,
