@@ -17,7 +17,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 ORIGIN = Path(__file__).parents[1]
 
 LAYERS = (
-    *("errors", "base64url", "edge_only", "problem", "strict_json"),
+    *("errors", "base64url", "edge_only", "problem", "strict_json", "surrogates"),
     *("path_template", "path_values", "background"),
     *("audience", "requester", "claims", "forwarded", "identity", "content", "local_rules"),
     *("conditions", "vocabulary", "requirement"),

@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from fastgate import (
     AnyCaller,
     Caller,
+    EdgeCache,
     at_edge,
     claim,
     fastgate,
@@ -445,6 +446,58 @@ def test_an_unknown_member_is_refused_at_its_declaration(
 ) -> None:
     with pytest.raises(ValueError, match=what):
         at_edge(**members)  # type: ignore[arg-type]
+
+
+HALF = "a\ud800"
+"""A text with half a surrogate pair, which UTF-8 cannot express."""
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        *[(name, [HALF]) for name in ("regions", "scopes", "token_audiences", "methods", "from")],
+        *[(name, ["a", HALF]) for name in ("limits", "shadow", "formerly", "issuers")],
+        *[(name, HALF) for name in ("access", "group", "id", "origin", "issuers", "formerly")],
+        *[(name, f"/{HALF}") for name in ("path", "prefix", "formerly", "rewrite")],
+        *[("forward", [entry]) for entry in (HALF, {"claim": HALF}, {"claim": "a", "as": HALF})],
+        ("forward", [{"claim": ["a", HALF], "as": "x"}]),
+        ("authentication", {"acr": [HALF]}),
+        ("accepts", {HALF: True}),
+        ("request_headers", {"set": {"x-a": HALF}}),
+        ("require", {"any": [{"role": "a"}, {"not": {"claim": ["a", HALF], "equals": 1}}]}),
+        *[("cache", {"audience": each, "ttl": 1}) for each in (HALF, [HALF], [{"claim": [HALF]}])],
+        ("cache", {"audience": "public", "ttl": 1, "vary": (HALF,)}),
+    ],
+)
+def test_half_a_surrogate_pair_is_refused_at_its_declaration(member: str, value: object) -> None:
+    with pytest.raises(ValueError, match=rf"{member} has .*\\ud800', with half a surr") as refused:
+        at_edge(**{member: value})  # type: ignore[arg-type]
+    assert not isinstance(refused.value, UnicodeError)
+    str(refused.value).encode()  # a log in UTF-8 can have it
+
+
+@pytest.mark.parametrize(
+    ("write", "what"),
+    [
+        (lambda: at_edge(below=f"/{HALF}", access="public")(empty()), "below is"),
+        (lambda: at_edge(**{HALF: 1}), "at_edge: .* has"),  # type: ignore[arg-type]
+        (lambda: EdgeCache(audience=HALF, ttl=1), "audience has"),
+        (lambda: EdgeCache(audience=["tenant", HALF], ttl=1), "audience has"),
+        (lambda: EdgeCache(audience=[{"claim": ["a", HALF]}], ttl=1), "audience has"),
+        (lambda: EdgeCache(audience="public", ttl=1, vary=[HALF]), "vary has"),
+        (lambda: role(HALF), "a role is"),
+        (lambda: scope(HALF), "a scope is"),
+        (lambda: claim("a").is_in(["b", HALF]), "a compared value is"),
+        (lambda: requires(group=HALF), "a group is"),
+        (lambda: requires(region=["eu", HALF]), "region is"),
+    ],
+)
+def test_each_function_names_what_has_half_a_surrogate_pair(
+    write: Callable[[], object], what: str
+) -> None:
+    with pytest.raises(ValueError, match=f"{what}.*ud800") as refused:
+        write()
+    str(refused.value).encode()
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from fastgate import vocabulary
 from fastgate.conditions import Condition, Member
+from fastgate.surrogates import WHY_NONE, with_half_a_pair
 
 _LONGEST_AGE = 366 * 24 * 3600
 """The greatest `max_age` in the policy, in seconds."""
@@ -90,6 +91,6 @@ def read_regions(names: str | Sequence[str] | None) -> tuple[str, ...]:
         raise TypeError(f'region is a name or a list of names, region="eu", not {names!r}')
     if not listed or not all(listed):
         raise ValueError(f"region is {names!r}: name the regions of the policy, or leave it out")
-    if any("\ud800" <= each <= "\udfff" for each in "".join(listed)):
-        raise ValueError(f"region is {names!r}, with half a surrogate pair; a policy has none")
+    if with_half_a_pair(listed) is not None:
+        raise ValueError(f"region is {names!r}, {WHY_NONE}")
     return tuple(dict.fromkeys(map(str.__str__, listed)))

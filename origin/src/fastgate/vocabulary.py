@@ -18,6 +18,7 @@ from fastgate.conditions import (
     Scalar,
     name_in_app,
 )
+from fastgate.surrogates import WHY_NONE, with_half_a_pair
 
 MAX_DEPTH = 63
 """The greatest depth of a condition. The policy allows 64 levels, and the compiler may join several
@@ -159,7 +160,7 @@ def _bounded(condition: Condition) -> Condition:
 
 def _scalar(value: Scalar) -> Scalar:
     if isinstance(value, str):
-        return _encodable(value)
+        return _encodable(value, "a compared value")
     if type(value) not in (int, bool):
         raise TypeError(
             f"a claim is compared with a string, a whole number, True or False, not with {value!r}"
@@ -174,9 +175,10 @@ def _text(value: object, what: str) -> str:
         raise TypeError(f"{what} is a string, not {value!r}")
     if not value:
         raise ValueError(f"{what} is empty")
-    return _encodable(value)
+    return _encodable(value, what)
 
 
-def _encodable(value: str) -> str:
-    value.encode()  # `UnicodeEncodeError` is a `ValueError`
+def _encodable(value: str, what: str) -> str:
+    if with_half_a_pair(value) is not None:
+        raise ValueError(f"{what} is {value!r}, {WHY_NONE}")
     return str.__str__(value)  # for a member of an enumeration, its value

@@ -28,6 +28,7 @@ from fastgate.declare.stored_marks import (
     write_method_mark,
 )
 from fastgate.path_template import comparable
+from fastgate.surrogates import WHY_NONE, with_half_a_pair
 
 _CANNOT_BE_MARKED = {
     "_IncludedRouter": "mark a router before it is included: at_edge(…)(router)",
@@ -130,6 +131,8 @@ def _declare_below(app: T, prefix: str, members: Mapping[str, object]) -> T:
     if not prefix.startswith("/") or prefix.endswith("/"):
         raise ValueError(f'at_edge: below is {prefix!r}; it must be a path like "/auth"')
     prefixes = declared_below(app)
+    if with_half_a_pair(prefix) is not None:
+        raise ValueError(f"at_edge: below is {prefix!r}, {WHY_NONE}")
     # Two paths that differ in the names of parameters are the same path.
     same = next((each for each in prefixes if comparable(each) == comparable(prefix)), prefix)
     merged = merge_marks(prefixes.get(same, {}), members)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from fastgate.audience import FACTS, meant_word
 from fastgate.conditions import name_in_app
+from fastgate.surrogates import WHY_NONE, with_half_a_pair
 from fastgate.vocabulary import Claim
 
 CACHE = "cache"
@@ -188,6 +189,11 @@ def _listed(names: object) -> object:
 
 
 def _faults(members: Mapping[str, object]) -> Iterator[tuple[type[Exception], str]]:
+    halves = {name: text for name in members if (text := with_half_a_pair(members[name]))}
+    if halves:
+        for name, text in halves.items():
+            yield ValueError, f"{name} has {text!r}, {WHY_NONE}"
+        return
     yield from _audience_faults(members.get("audience"))
     for name in ("ttl", *_WINDOWS):
         least, value = int(name == "ttl"), members.get(name, None if name == "ttl" else 0)

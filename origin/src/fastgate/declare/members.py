@@ -14,6 +14,7 @@ from fastgate.conditions import Condition
 from fastgate.declare.edge_cache import CACHE, EdgeCache, invalid_cache
 from fastgate.declare.formerly import FORMERLY, read_former
 from fastgate.declare.merge import CALLER_REQUIREMENTS, contradictory
+from fastgate.surrogates import WHY_NONE, with_half_a_pair
 
 ACCESS = ("public", "optional", "authenticated", "none")
 """The values of `access`, from the most open to the most closed."""
@@ -90,7 +91,9 @@ _PREFIX = re.compile(r"(?:/[^/{}?#\\\s]+)+")
 def invalid_members(members: Mapping[str, object]) -> Iterator[str]:
     """Yield one message for each invalid member: what is wrong and what to write instead."""
     for name, value in members.items():
-        if name == PREFIX:
+        if (text := with_half_a_pair((name, value))) is not None:
+            yield f"{ascii(name)[1:-1]} has {text!r}, {WHY_NONE}"
+        elif name == PREFIX:
             if not isinstance(value, str) or not _PREFIX.fullmatch(value):
                 yield f'prefix is {value!r}; it must be a path like "/gw", without parameters'
         elif name == FORMERLY:
