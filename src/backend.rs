@@ -11,7 +11,7 @@ mod health;
 mod rendezvous;
 mod retry;
 
-pub use assignment::{Assignment, Subject};
+pub use assignment::{Assignment, Subject, region_choice};
 pub use candidates::Candidates;
 pub use error::SelectError;
 pub use health::{Health, HealthRecord};

@@ -50,7 +50,8 @@ pub use issuer::{
 };
 pub(crate) use names::is_scope;
 pub use origin::{
-    Backend, Backends, BackendsFault, HashPart, Origin, OriginKey, RegionFact, ResourceFault, VersionSource,
+    Backend, Backends, BackendsFault, HashPart, Origin, OriginKey, RegionChoice, RegionFact, ResourceFault,
+    VersionSource,
 };
 pub use pattern::captures::Captures;
 pub use respond::Respond;

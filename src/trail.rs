@@ -11,7 +11,7 @@ pub use step::Step;
 
 use crate::identity::Identity;
 use crate::identity::key_life::KeysNote;
-use crate::policy::{Backend, IssuerId, RouteId};
+use crate::policy::{Backend, IssuerId, RegionChoice, RouteId};
 use crate::time::UnixTime;
 
 /// The log line of one request. These comments are the text of `docs/reference/log-line.md`.
@@ -99,6 +99,9 @@ pub struct Trail {
     /// `unusable: <fault>`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shadow_policy: Option<String>,
+    /// The region that the rules assign, if notes are taken; never logged.
+    #[serde(skip)]
+    pub region_choice: Option<RegionChoice>,
     #[serde(skip)]
     last: u64,
     /// The steps that ended, as bits.
@@ -142,6 +145,7 @@ impl Trail {
             recorded: None,
             switch_unknown: Vec::new(),
             shadow_policy: None,
+            region_choice: None,
             last: 0,
             ended: 0,
             notes: None,
@@ -158,6 +162,12 @@ impl Trail {
     #[must_use]
     pub fn with_notes(self) -> Self {
         Self { notes: Some(Vec::new()), ..self }
+    }
+
+    /// Whether notes are taken.
+    #[must_use]
+    pub const fn takes_notes(&self) -> bool {
+        self.notes.is_some()
     }
 
     /// Notes what `step` found, if notes are taken.

@@ -10,7 +10,7 @@ use crate::client::Client;
 use crate::digest::sha256_of_parts;
 use crate::headers::Headers;
 use crate::identity::{Caller, Identity};
-use crate::policy::{Backend, Backends, ClaimPath, HashPart, Origin, RegionFact, Route, VersionSource};
+use crate::policy::{Backend, Backends, ClaimPath, HashPart, Origin, RegionChoice, RegionFact, Route, VersionSource};
 use crate::rewrite::OriginTarget;
 
 /// The facts by which a request is assigned.
@@ -52,7 +52,7 @@ impl Assignment {
         let region = if backends.regions.is_empty() {
             None
         } else {
-            Some(region(backends, subject).ok_or(SelectError::NoRegion)?.to_owned())
+            Some(region_choice(backends, subject).region.ok_or(SelectError::NoRegion)?)
         };
         let chain = region.as_ref().and_then(|name| backends.regions.get(name));
         let admitted = |name: &&String| route.regions.is_empty() || route.regions.contains(name);
@@ -68,6 +68,21 @@ impl Assignment {
         let version = named.filter(|name| backends.all.iter().any(|backend| runs(name, backend)));
         Ok(Self { region, regions, version, key: hash_key(backends.hash_by.as_ref(), subject) })
     }
+}
+
+/// The region of a request of `subject`: by the first rule that knows its value, or the default.
+#[must_use]
+pub fn region_choice(backends: &Backends, subject: &Subject<'_>) -> RegionChoice {
+    let by_rule = backends.region_by.iter().enumerate().find_map(|(index, rule)| {
+        let value = match &rule.by {
+            RegionFact::Tenant => identity(subject)?.tenant()?.to_owned(),
+            RegionFact::Country => subject.client.country.clone()?,
+            RegionFact::Continent => subject.client.continent?.as_str().to_owned(),
+            RegionFact::Claim(path) => scalar(identity(subject)?, path)?,
+        };
+        Some(RegionChoice { region: Some(rule.regions.get(&value)?.clone()), rule: Some(index) })
+    });
+    by_rule.unwrap_or_else(|| RegionChoice { region: backends.default_region.clone(), rule: None })
 }
 
 impl fmt::Display for Assignment {
@@ -86,20 +101,6 @@ impl fmt::Display for Assignment {
             Some(version) => write!(formatter, ", version \"{version}\""),
         }
     }
-}
-
-/// The region by the first rule that knows the value of the request.
-fn region<'policy>(backends: &'policy Backends, subject: &Subject<'_>) -> Option<&'policy String> {
-    let by_rule = backends.region_by.iter().find_map(|rule| {
-        let value = match &rule.by {
-            RegionFact::Tenant => identity(subject)?.tenant()?.to_owned(),
-            RegionFact::Country => subject.client.country.clone()?,
-            RegionFact::Continent => subject.client.continent?.as_str().to_owned(),
-            RegionFact::Claim(path) => scalar(identity(subject)?, path)?,
-        };
-        rule.regions.get(&value)
-    });
-    by_rule.or(backends.default_region.as_ref())
 }
 
 /// The version that the request names.

@@ -70,8 +70,8 @@ pub(super) struct Explain {
     #[arg(long)]
     json: bool,
     /// Explain every request in this file, one JSON object a line, and print one JSON object a line. Its members are
-    /// `target`, `method`, `headers` (pairs), `token` or `claims` and `issuer`, `address`, and those of --client. One
-    /// that cannot be explained yields `{"line": …, "error": …}`.
+    /// `target`, `method`, `headers` (pairs), `token` or `claims` and `issuer`, `address`, `skipped` (a list), and
+    /// those of --client. One that cannot be explained yields `{"line": …, "error": …}`.
     #[arg(long, conflicts_with_all = ["target", "method", "headers", "token", "claims", "issuer", "address", "country", "client", "skipped"])]
     requests: Option<PathBuf>,
 }
@@ -162,7 +162,8 @@ fn case(arguments: &Explain) -> Result<Case, String> {
     let facts = facts.unwrap_or_default();
     if !facts.is_of_client() {
         return Err(
-            "--client: it has only facts about the client; the request and its credentials have options of their own"
+            "--client: it has only facts about the client; the request, its credentials and skipped backends have \
+             options of their own"
                 .to_owned(),
         );
     }

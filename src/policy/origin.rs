@@ -10,7 +10,7 @@ use std::sync::Arc;
 use backends::Members;
 use backends::document::{BackendDocument, HealthDocument, RegionDocument, RetriesDocument, SelectionDocument};
 pub use backends::fault::BackendsFault;
-pub use backends::{Backend, Backends, HashPart, RegionFact, VersionSource};
+pub use backends::{Backend, Backends, HashPart, RegionChoice, RegionFact, VersionSource};
 pub use key::OriginKey;
 use key::OriginKeyDocument;
 pub use resource::ResourceFault;

@@ -85,9 +85,9 @@ impl Case {
 
     /// Whether it has only facts about the client.
     pub(in crate::cli) fn is_of_client(&self) -> bool {
-        let Self { method, target, headers, token, claims, issuer, .. } = self;
+        let Self { method, target, headers, token, claims, issuer, skipped, .. } = self;
         let has_credentials = token.is_some() || claims.is_some() || issuer.is_some();
-        method.is_none() && target.is_empty() && headers.is_empty() && !has_credentials
+        method.is_none() && target.is_empty() && headers.is_empty() && !has_credentials && skipped.is_empty()
     }
 
     /// The facts that the platform would know about the client.

@@ -35,20 +35,38 @@ pub(super) fn of_client(policy: &Policy, case: &Case, client: &Client, trail: &m
     missing
 }
 
-/// The fact to give if no region was found because `case` leaves it out; otherwise `None`.
+/// The fact to give if `case` leaves it out and another region might be assigned with it: a rule before the one that
+/// decided reads it, and names another region. Otherwise `None`.
 pub(super) fn of_region(policy: &Policy, case: &Case, client: &Client, trail: &Trail) -> Option<String> {
-    let route = policy.routes().iter().find(|route| trail.route.as_ref() == Some(&route.id))?;
-    let rules = route.origin().filter(|_| trail.verdict == "no-region")?.backends.region_by.iter();
+    let choice = trail.region_choice.as_ref()?;
+    let depends = matches!(trail.verdict, "forwarded" | "no-region" | "other-region");
+    let route = policy.routes().iter().find(|route| depends && trail.route.as_ref() == Some(&route.id))?;
+    let rules = &route.origin()?.backends.region_by;
+    let mut before = rules.iter().take(choice.rule.unwrap_or(rules.len()));
     let is_open = |fact: Fact| case.client.is_none() && !case.unknown.contains(&fact);
-    rules.map(|rule| &rule.by).find_map(|fact| match fact {
-        RegionFact::Country if client.country.is_none() && is_open(Fact::Country) => {
-            Some("the region depends on the country of the client: give --country".to_owned())
-        }
-        RegionFact::Continent if client.continent.is_none() && is_open(Fact::Continent) => Some(
-            "the region depends on the continent of the client: give --client '{\"continent\": \"EU\"}'".to_owned(),
-        ),
-        _ => None,
+    before.find_map(|rule| {
+        let (name, option) = match &rule.by {
+            RegionFact::Country if client.country.is_none() && is_open(Fact::Country) => {
+                ("country", "--country DE".to_owned())
+            }
+            RegionFact::Continent if client.continent.is_none() && is_open(Fact::Continent) => {
+                ("continent", facts_option(&json!({ "continent": "EU" })))
+            }
+            _ => return None,
+        };
+        let is_other = rule.regions.values().any(|region| Some(region) != choice.region.as_ref());
+        let unknown = facts_option(&json!({ "unknown": [name] }));
+        is_other.then(|| {
+            format!(
+                "the region depends on the {name} of the client: give {option}, or {unknown} if the edge does not know it"
+            )
+        })
     })
+}
+
+/// The option that gives facts about the client.
+fn facts_option(facts: &Value) -> String {
+    format!("--client '{facts}'")
 }
 
 /// The facts to give instead of a token or proof, if the outcome depends on something that only the edge or the
@@ -129,7 +147,7 @@ fn is_given(test: &PlaceTest, case: &Case, client: &Client) -> bool {
 fn give(place: &Place, test: &PlaceTest, case: &Case, client: &Client) -> String {
     // A case with a whole "client" takes no single fact beside it.
     let address = if case.client.is_some() { "\"address\" in \"client\"" } else { "--address 198.51.100.7" };
-    let facts = |facts: Value| format!("--client '{facts}'");
+    let facts = |facts: Value| facts_option(&facts);
     let option = match test {
         PlaceTest::Network(_) => address.to_owned(),
         PlaceTest::Acl(_) if client.address.is_none() => address.to_owned(),

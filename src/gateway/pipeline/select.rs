@@ -1,7 +1,7 @@
 //! Step *select* in the pipeline.
 
 use super::Pipeline;
-use crate::backend::{Assignment, Candidates, Subject};
+use crate::backend::{Assignment, Candidates, Subject, region_choice};
 use crate::mint::Grant;
 use crate::policy::Origin;
 use crate::refusal::Refusal;
@@ -19,7 +19,10 @@ impl Pipeline<'_, '_> {
     ) -> Result<Assignment, Refusal> {
         let request_id = &self.trail.request_id;
         let subject = Subject { caller: cleared.caller(), client: self.outside.client, target, request_id };
-        let assignment = Assignment::of(origin, cleared.route(), &subject)?;
+        let explained = self.trail.takes_notes().then(|| region_choice(&origin.backends, &subject));
+        let assignment = Assignment::of(origin, cleared.route(), &subject);
+        self.trail.region_choice = explained;
+        let assignment = assignment?;
         self.done(Step::Select, || assignment.to_string());
         Ok(assignment)
     }

@@ -63,6 +63,15 @@ pub struct RegionRule {
     pub regions: BTreeMap<String, String>,
 }
 
+/// The region that the rules assign to a request, and the rule that decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegionChoice {
+    /// The region; `None` if no rule decides and there is no default.
+    pub region: Option<String>,
+    /// The index of the first rule that knows the value of the request; `None` if the default counts.
+    pub rule: Option<usize>,
+}
+
 /// A fact that can assign a region.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RegionFact {

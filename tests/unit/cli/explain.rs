@@ -210,6 +210,55 @@ fn a_fact_that_is_not_described_is_not_a_refusal() {
 }
 
 #[test]
+fn a_region_that_a_fact_might_change_is_not_stated() {
+    let of_rules = |rules: Value, default: Option<&str>, of_route: Value| {
+        let mut policy = policy(&json!({ "claims": { "tenant": "tid" } }), &of_route);
+        policy["origins"]["app"] = json!({
+            "audience": "app", "backends": { "one": { "region": "eu" }, "two": { "region": "us" } },
+            "regions": { "eu": {}, "us": {} }, "selection": { "region_by": rules }
+        });
+        if let Some(default) = default {
+            policy["origins"]["app"]["selection"]["default_region"] = default.into();
+        }
+        policy
+    };
+    let rule = |by: &str, value: &str, region: &str| json!({ "by": by, "regions": { value: region } });
+    let (tenant, country, continent) =
+        (rule("tenant", "acme", "us"), rule("country", "DE", "eu"), rule("continent", "EU", "eu"));
+    let acme = ["--claims", r#"{"tid":"acme"}"#];
+    let other = ["--claims", r#"{"tid":"other"}"#];
+    let none = || json!({});
+    let (by_country, by_continent) = (
+        "the region depends on the country of the client: give --country DE, or --client '{\"unknown\":[\"country\"]}' if \
+         the edge does not know it",
+        "the region depends on the continent of the client: give --client '{\"continent\":\"EU\"}', or --client \
+         '{\"unknown\":[\"continent\"]}' if the edge does not know it",
+    );
+    for (fact, first, given) in
+        [(by_country, &country, ["--country", "DE"]), (by_continent, &continent, ["--client", r#"{"continent":"EU"}"#])]
+    {
+        // A rule after it decides, or the default, or nothing.
+        let policy = of_rules(json!([first, tenant]), Some("us"), none());
+        for caller in [&acme, &other] {
+            assert_eq!(said(&policy, caller), (2, fact.to_owned()));
+            let explained = explain(&policy, &[caller, given.as_slice()].concat());
+            assert_eq!(explained["forward"]["region"], "eu", "{explained}");
+        }
+        assert_eq!(said(&of_rules(json!([first]), None, none()), &other), (2, fact.to_owned()));
+        let elsewhere = of_rules(json!([first]), Some("us"), json!({ "regions": ["eu"] }));
+        assert_eq!(said(&elsewhere, &other), (2, fact.to_owned()));
+        // It decides nothing: a rule before it does, or the region would be the same.
+        let explained = explain(&of_rules(json!([tenant, first]), Some("eu"), none()), &acme);
+        assert_eq!(explained["forward"]["region"], "us", "{explained}");
+        assert_eq!(said(&of_rules(json!([tenant, first]), Some("eu"), none()), &other).0, 0);
+        assert_eq!(said(&of_rules(json!([first]), Some("us"), none()), &[]), (1, "credentials-missing".to_owned()));
+    }
+    let unknown = [&other[..], &["--client", r#"{"unknown":["country"]}"#]].concat();
+    let policy = of_rules(json!([country]), Some("us"), none());
+    assert_eq!(explain(&policy, &unknown)["forward"]["region"], "us", "the edge does not know it either");
+}
+
+#[test]
 fn an_acl_is_described_by_its_name_and_by_one_of_three_words() {
     let policy = placed(&json!({ "allow": [{ "acl": ["office"] }] }));
     let acls = |acls: &str| said(&policy, &["--address", "198.51.100.7", "--client", &format!(r#"{{"acls":{acls}}}"#)]);
@@ -385,6 +434,7 @@ fn every_given_argument_is_used() {
     for arguments in [
         vec!["--client", r#"{"claims":{}}"#],
         vec!["--client", r#"{"method":"POST"}"#],
+        vec!["--client", r#"{"skipped":["one"]}"#],
         vec!["--client", r#"{"country":"DE","country":"FR"}"#],
         vec!["--country", "DE", "--client", r#"{"country":"FR"}"#],
         vec!["--address", "192.0.2.1", "--client", r#"{"client":"192.0.2.2"}"#],
