@@ -1,11 +1,13 @@
 //! Why a log line cannot be judged again: one of the policies, or the difference between them, depends on facts that
 //! the line does not have.
 
+mod regions;
+
 use fastgate::client::Fact;
 use fastgate::content::longest_body;
 use fastgate::policy::conditions::Condition;
 use fastgate::policy::limits::{CounterDocument, KeyPart, Limit};
-use fastgate::policy::{Access, Issuer, Policy, RegionFact, Requirement, Route};
+use fastgate::policy::{Access, Issuer, Policy, Requirement, Route};
 use fastgate::request::CanonicalPath;
 use fastgate::route::websocket;
 use fastgate::time::Seconds;
@@ -42,12 +44,7 @@ impl Policies {
     /// Whether the log has the facts by which both policies assign a region: it has no claims but those of the caller's
     /// identity.
     pub(super) fn knows_region(&self, line: &Line) -> bool {
-        let reads_claims = |policy: &Policy| {
-            let origin = line.route(policy).and_then(|route| route.origin());
-            let mut rules = origin.into_iter().flat_map(|origin| &origin.backends.region_by);
-            rules.any(|rule| matches!(rule.by, RegionFact::Claim(_)))
-        };
-        !reads_claims(&self.old) && !reads_claims(&self.new)
+        regions::is_known(line, &self.old) && regions::is_known(line, &self.new)
     }
 
     /// Members that check a token by facts that the log does not have, and that the new policy changes.
@@ -206,6 +203,9 @@ fn of_request(line: &Line, policy: &Policy) -> Option<&'static str> {
     }
     if route.limits.iter().any(|limit| reads_more(limit)) {
         return Some("a limit of its route reads a claim or a header");
+    }
+    if regions::may_refuse(route, line, policy) {
+        return Some("its route chooses the region by a claim, and some regions would refuse it");
     }
     let estimated = route.limits.iter().any(|limit| is_estimated(limit));
     estimated.then_some("Edge Rate Limiting counts a limit of its route, by estimates and penalties")

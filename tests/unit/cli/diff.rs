@@ -388,7 +388,58 @@ fn a_request_that_moves_to_another_region_is_a_difference() {
     // The log has no such claim, so nothing is said about the region.
     let by_claim = |germany| policy(germany, json!({ "claim": "country" }));
     assert_eq!(becomes(&by_claim("eu"), &by_claim("us"), &from("DE")), "same");
-    // A backend that was skipped then is skipped in the replay.
+    // A backend that was skipped then is skipped in the replay: then its fallback counts, which the new policy removes.
+    let mut alone = of("eu");
+    alone["origins"]["app"]["regions"]["us"] = json!({});
     let skipped = with(from("FR"), "skipped", json!(["two"]));
-    assert_eq!(becomes(&of("eu"), &of("eu"), &skipped), "same");
+    assert_eq!(becomes(&of("eu"), &alone, &skipped), "forwarded");
+    assert_eq!(becomes(&of("eu"), &alone, &from("FR")), "same", "no backend was skipped");
+}
+
+#[test]
+fn a_region_that_may_refuse_by_a_claim_that_the_log_lacks_is_not_judged() {
+    let policy = |by: Value, default: Option<&str>, of_route: &Value| {
+        let mut policy = provider::policy(&json!({ "routes": [route("/x", of_route)] }));
+        policy["issuers"]["main"]["claims"] = json!({ "tenant": "tid" });
+        let selection = json!({ "region_by": [{ "by": by, "regions": { "acme": "eu", "ada": "eu" } }] });
+        policy["origins"]["app"] = json!({
+            "audience": "app", "backends": { "one": { "region": "eu" }, "two": { "region": "us" } },
+            "regions": { "eu": {}, "us": {} }, "selection": selection
+        });
+        if let Some(default) = default {
+            policy["origins"]["app"]["selection"]["default_region"] = default.into();
+        }
+        policy
+    };
+    let claim = |name: &str| json!({ "claim": name });
+    let old = policy(json!("country"), Some("eu"), &json!({}));
+    let mut old_eu = old.clone();
+    old_eu["origins"]["app"]["selection"]["region_by"] = json!([{ "by": "country", "regions": { "DE": "eu" } }]);
+    let becomes = |new: &Value, line: &Value| becomes(&old_eu, new, line);
+    let (plain, gap) = (json!({}), "its route chooses the region by a claim, and some regions would refuse it");
+    let here = json!({ "regions": ["eu"] });
+    assert_eq!(becomes(&policy(claim("cell"), None, &plain), &line(json!({}))), gap, "without it: no-region");
+    assert_eq!(becomes(&policy(claim("cell"), Some("us"), &here), &line(json!({}))), gap, "without it: other-region");
+    // Whatever the claim is, the verdict is the same.
+    assert_eq!(becomes(&policy(claim("cell"), Some("eu"), &plain), &line(json!({}))), "same");
+    let there = json!({ "regions": ["us"] });
+    assert_eq!(becomes(&policy(claim("cell"), Some("eu"), &there), &line(json!({}))), "other-region");
+    // The log has these claims.
+    assert_eq!(becomes(&policy(claim("sub"), None, &plain), &line(json!({}))), "same");
+    let of_acme = line(json!({ "tenant": "acme" }));
+    assert_eq!(becomes(&policy(claim("tid"), None, &plain), &of_acme), "same");
+    let of_globex = line(json!({ "tenant": "globex" }));
+    assert_eq!(becomes(&policy(claim("tid"), None, &plain), &of_globex), "no-region");
+    // A rule before it decides.
+    let mut placed = policy(claim("cell"), None, &plain);
+    let rules = placed["origins"]["app"]["selection"]["region_by"].as_array_mut().unwrap();
+    rules.insert(0, json!({ "by": "country", "regions": { "DE": "us" } }));
+    assert_eq!(becomes(&placed, &line(json!({ "client": { "country": "DE" } }))), "forwarded");
+    assert_eq!(becomes(&placed, &line(json!({ "client": { "country": "FR" } }))), gap);
+    // A caller without a token has no claims.
+    let open = policy(claim("cell"), None, &json!({ "access": "optional" }));
+    let mut before = old_eu.clone();
+    before["routes"][0]["access"] = json!("optional");
+    let anonymous = with(refused("forwarded"), "credentials_ignored", "credentials-missing");
+    assert_eq!(self::becomes(&before, &open, &anonymous), "no-region");
 }
