@@ -12,15 +12,18 @@ use std::process::ExitCode;
 use fastgate::policy::Policy;
 use serde_json::Value;
 
-use super::lint::lints;
+use super::lint::{lints, resembling};
 use super::printer;
 use finding::Finding;
 use manifest::Declared;
 use parts::Parts;
 use shape::shape_findings;
 
+/// What is not checked if the manifest beside the policy cannot be read.
+const NOT_COMPARED: &str = "cannot be read, so the backends of the policy are not compared with it";
+
 /// Checks the policy at `path`, with the routes of `additions` after its own, and prints the findings. The
-/// backends are compared with `manifest`, or with `fastly.toml` beside the policy.
+/// backends are compared with `manifest`, or with `fastly.toml` beside the policy. Only `manifest` must be readable.
 pub(super) fn check(path: &Path, additions: &[PathBuf], manifest: Option<&Path>) -> ExitCode {
     let parts = match Parts::read(path, additions) {
         Ok(parts) => parts,
@@ -30,12 +33,9 @@ pub(super) fn check(path: &Path, additions: &[PathBuf], manifest: Option<&Path>)
         }
     };
     let mut findings = findings(&parts.text);
-    let declared = match Declared::read(path, manifest) {
-        Ok(declared) => declared,
-        Err(error) => {
-            printer::error(error);
-            return ExitCode::from(2);
-        }
+    let (declared, unread) = match Declared::read(path, manifest) {
+        Ok(declared) => (declared, None),
+        Err(error) => (Declared::default(), Some(error)),
     };
     let document: Value = serde_json::from_slice(&parts.text).unwrap_or_default();
     let undeclared = declared.undeclared(&document);
@@ -50,14 +50,24 @@ pub(super) fn check(path: &Path, additions: &[PathBuf], manifest: Option<&Path>)
     for Finding { at, what, remedy } in &findings {
         print(at, what, remedy);
     }
+    let hint = |what: &str| format!("{what} (a hint, not a fault)");
     if let (true, Ok(policy)) = (findings.is_empty(), Policy::parse(&parts.text)) {
-        let hint = |what: &str| format!("{what} (a hint, not a fault)");
         for Finding { at, what, remedy } in &undeclared {
             print(at, &hint(what), remedy);
         }
-        for lint in lints(&policy) {
+        for lint in lints(&policy).into_iter().chain(resembling(&document)) {
             print(&lint.at, &hint(&lint.what), lint.remedy);
         }
+    }
+    match unread {
+        Some(error) if manifest.is_some() => {
+            printer::error(error);
+            return ExitCode::from(2);
+        }
+        Some(error) => {
+            print(&error, &hint(NOT_COMPARED), "correct it, or name the manifest of the service: --manifest FILE");
+        }
+        None => {}
     }
     match findings.len() {
         0 => {

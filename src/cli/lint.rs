@@ -10,7 +10,9 @@ mod hint;
 mod overlap;
 mod regions;
 mod required_claims;
+mod resembling;
 mod stored;
+mod time_limits;
 mod useless;
 
 use absent_claims::absences;
@@ -25,7 +27,9 @@ use fastgate::request::CanonicalPath;
 use header_size::header_size;
 use hint::{Lint, admitted_callers, open};
 use regions::unreachable;
+pub(super) use resembling::resembling;
 use stored::stored;
+use time_limits::over_time;
 use useless::{useless, useless_in_shared};
 
 /// The hints for a valid policy.
@@ -122,6 +126,7 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
         lints.extend(useless(policy, route, &at));
         lints.extend(stored(route, &at));
         lints.extend(unreachable(route, &at));
+        lints.extend(over_time(route, &at));
     }
     lints.extend(useless_in_shared(policy));
     lints.extend(audiences(policy));

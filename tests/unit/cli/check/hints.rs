@@ -305,3 +305,64 @@ fn regions_of_a_route_that_no_request_is_assigned_to_are_noticed() {
     assert_eq!(hints(&policy("us", "eu")), Vec::<String>::new(), "a fallback");
     assert_eq!(hints(&policy("eu", "eu")), Vec::<String>::new());
 }
+
+#[test]
+fn tries_that_take_longer_than_the_platform_lets_a_request_run_get_a_hint() {
+    let policy = |of_origin: Value, of_route: Value| {
+        let mut origin = json!({ "audience": "app", "backends": { "one": {}, "two": {}, "three": {} } });
+        origin.as_object_mut().unwrap().extend(of_origin.as_object().cloned().unwrap());
+        json!({ "origins": { "app": origin }, "routes": [route("/a", &of_route)] })
+    };
+    let hint = |tries: u64, timeout: u64| {
+        format!(
+            "$.routes[0].timeout of route \"route\" counts for each try: {tries} tries of {timeout} seconds may take {}, but \
+             the platform ends a request after 120",
+            tries * timeout
+        )
+    };
+    let timeout = |seconds: u64| json!({ "timeout": seconds });
+    let retries = |limit: u64| json!({ "retries": { "limit": limit } });
+    assert_eq!(hints(&policy(json!({}), timeout(60))), [""; 0], "one retry by default");
+    assert_eq!(hints(&policy(json!({}), timeout(61))), [hint(2, 61)]);
+    assert_eq!(hints(&policy(retries(2), timeout(41))), [hint(3, 41)]);
+    assert_eq!(hints(&policy(retries(3), timeout(40))), [""; 0], "there are three backends to try");
+    assert_eq!(hints(&policy(retries(0), timeout(110))), [""; 0]);
+    assert_eq!(hints(&policy(json!({}), json!({}))), [""; 0]);
+    assert_eq!(hints(&policy(json!({}), json!({ "timeout": 110, "methods": ["POST"] }))), [""; 0], "sent once");
+    let drained = json!({ "backends": { "one": {}, "two": { "weight": 0 } } });
+    assert_eq!(hints(&policy(drained, timeout(110))), [""; 0]);
+    let regions = |us: Value| {
+        json!({
+            "backends": { "one": { "region": "eu" }, "two": { "region": "us" } }, "regions": { "eu": {}, "us": us },
+            "selection": { "region_by": [{ "by": "country", "regions": { "US": "us" } }], "default_region": "eu" }
+        })
+    };
+    assert_eq!(hints(&policy(regions(json!({})), timeout(110))), [""; 0], "each region has one backend");
+    let falling_back = regions(json!({ "fallback": "eu" }));
+    assert_eq!(hints(&policy(falling_back.clone(), timeout(110))), [hint(2, 110)]);
+    assert_eq!(hints(&policy(falling_back, json!({ "timeout": 110, "regions": ["eu"] }))), [""; 0]);
+    let versions = json!({
+        "backends": { "one": {}, "two": { "version": "a" }, "three": { "version": "b" } }, "retries": { "limit": 3 },
+        "selection": { "version_by": { "header": "x-version" } }
+    });
+    assert_eq!(hints(&policy(versions, timeout(50))), [""; 0], "no request gets two versions");
+}
+
+#[test]
+fn a_claim_in_an_audience_that_resembles_a_word_gets_a_hint() {
+    let of = |audience: Value| {
+        let cache = json!({ "audience": audience, "ttl": 60 });
+        hints(&json!({ "routes": [route("/a", &json!({ "cache": cache }))] }))
+    };
+    let hint = |number: usize, name: &str, instead: &str| {
+        format!("$.routes[0].cache.audience[{number}] is the claim \"{name}\"; {instead}")
+    };
+    let word = |word: &str| format!("\"{word}\" is the word for what callers have in common");
+    assert_eq!(of(json!(["role"])), [hint(0, "role", &word("roles"))]);
+    assert_eq!(of(json!(["plan", "sub"])), [hint(1, "sub", &word("caller"))]);
+    assert_eq!(
+        of(json!(["public"])),
+        [hint(0, "public", "\"audience\": \"public\", without a list, is for all callers")]
+    );
+    assert_eq!(of(json!([{ "claim": "role" }, "groups", "caller", "plan", "org"])), [""; 0]);
+}

@@ -61,8 +61,8 @@ fn without_a_manifest_or_without_backends_in_it_nothing_is_compared() {
 #[test]
 fn a_manifest_that_cannot_be_read_is_an_error() {
     let folder = folder("broken", Some("[setup"));
-    let (code, text) = check(&folder, &[]);
-    assert_eq!((code, text.contains("fastly.toml: ")), (Some(2), true), "{text}");
+    let (code, text) = check(&folder, &["--manifest", "fastly.toml"]);
+    assert_eq!((code, text.contains("fastly.toml: "), text.contains(NOT_COMPARED)), (Some(2), true, false), "{text}");
     assert_eq!(check(&folder, &["--manifest", "other.toml"]).0, Some(2));
     for (text, expected) in
         [("[setup]\nbackends = []\n", "setup.backends is not a table"), ("name = \"x\"\n", "declares no backends")]
@@ -72,4 +72,32 @@ fn a_manifest_that_cannot_be_read_is_an_error() {
         assert_eq!((code, printed.contains(expected)), (Some(2), true), "{printed}");
     }
     std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// What the hint says.
+const NOT_COMPARED: &str =
+    "cannot be read, so the backends of the policy are not compared with it (a hint, not a fault)";
+
+#[test]
+fn a_manifest_beside_the_policy_that_cannot_be_read_hides_no_finding() {
+    for (name, manifest) in [("beside", "[setup"), ("beside-list", "[setup]\nbackends = []\n")] {
+        let folder = folder(name, Some(manifest));
+        let (code, text) = check(&folder, &[]);
+        let is_hint = text.contains("fastly.toml: ") && text.contains(NOT_COMPARED) && text.contains("--manifest FILE");
+        assert_eq!((code, is_hint, text.ends_with("policy.json: valid\n")), (Some(0), true, true), "{text}");
+        let policy = folder.join("policy.json");
+        std::fs::write(&policy, std::fs::read_to_string(&policy).unwrap().replacen("\"access\"", "\"acess\"", 1))
+            .unwrap();
+        let (code, text) = check(&folder, &[]);
+        let has_both = text.contains(".acess (route") && text.contains(NOT_COMPARED);
+        assert_eq!((code, has_both, text.contains("1 fault")), (Some(1), true, true), "{text}");
+        // One that was asked for is an error, in addition to the faults of the policy.
+        let (code, text) = check(&folder, &["--manifest", "fastly.toml"]);
+        assert_eq!(
+            (code, text.contains(".acess (route"), text.contains("fastly.toml: ")),
+            (Some(2), true, true),
+            "{text}"
+        );
+        std::fs::remove_dir_all(folder).unwrap();
+    }
 }
