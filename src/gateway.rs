@@ -74,7 +74,7 @@ impl Gateway {
     ) -> Option<Box<Grant>> {
         let &Delivery { grant, outcome, may_resend } = delivery;
         let (backends, candidates) = (&grant.origin().backends, grant.candidates());
-        health.record(backends, candidates.current()?, outcome);
+        health.record(backends, candidates.current()?, candidates.judged(outcome));
         if outcome == Outcome::Responded || !may_resend {
             return None;
         }

@@ -128,6 +128,8 @@ def test_a_guard_that_does_not_compare_caller_and_audience_is_reported(
         "an audience of one caller without a subject",
         "an issuer in a response for all callers",
         "scopes of an anonymous caller of an audience",
+        "an audience with groups in common, without them",
+        "an audience with a claim in common, without it",
     }
 
 

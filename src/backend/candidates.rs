@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::assignment::Assignment;
 use super::health::Health;
 use super::rendezvous::cost;
+use super::retry::Outcome;
 use crate::policy::{Backend, Backends, Origin};
 use crate::throttle::Counter;
 use crate::time::UnixTime;
@@ -16,7 +17,7 @@ pub struct Candidates {
     ranked: Vec<Arc<Backend>>,
     /// The position of the one that is tried now.
     current: usize,
-    /// Whether all of them are skipped at present. A request then tries one all the same: a wrong suspicion must not make
+    /// Whether all of them are skipped at present. A request then tries them all the same: a wrong suspicion must not make
     /// an outage.
     all_skipped: bool,
     /// How often the request was sent again.
@@ -32,9 +33,18 @@ impl Candidates {
         if !backends.are_chosen() {
             return Self { ranked: backends.all.clone(), current: 0, all_skipped: false, retries: 0 };
         }
-        let ranked = ranked(backends, assignment);
-        let first = ranked.iter().position(|backend| !health.is_skipped(backends, backend));
-        Self { ranked, current: first.unwrap_or_default(), all_skipped: first.is_none(), retries: 0 }
+        let mut ranked = ranked(backends, assignment);
+        let mut pauses = Vec::new();
+        for backend in &ranked {
+            match health.skipped_until(backends, backend) {
+                Some(end) => pauses.push((end, Arc::clone(backend))),
+                None => return Self { current: pauses.len(), ranked, all_skipped: false, retries: 0 },
+            }
+        }
+        // The one whose pause ends first has failed least recently, so different ones are tried in turn.
+        pauses.sort_by_key(|(end, _)| *end);
+        ranked = pauses.into_iter().map(|(_, backend)| backend).collect();
+        Self { ranked, current: 0, all_skipped: true, retries: 0 }
     }
 
     /// The backend that is tried now.
@@ -70,9 +80,20 @@ impl Candidates {
             return None;
         }
         let rest = self.ranked.iter().enumerate().skip(self.current.saturating_add(1));
-        let mut healthy = rest.filter(|(_, backend)| !health.is_skipped(backends, backend));
-        let (next, _) = healthy.next()?;
+        let mut eligible =
+            rest.filter(|(_, backend)| self.all_skipped || health.skipped_until(backends, backend).is_none());
+        let (next, _) = eligible.next()?;
         Some(Self { current: next, retries: self.retries.saturating_add(1), ..self.clone() })
+    }
+
+    /// What `outcome` says about the backend that was tried. A request that fails doubtfully at two backends may be the
+    /// cause itself, so it counts only against the first.
+    #[must_use]
+    pub const fn judged(&self, outcome: Outcome) -> Outcome {
+        match outcome {
+            Outcome::Doubtful if self.retries > 0 => Outcome::Unclear,
+            other => other,
+        }
     }
 
     /// Counts a retry against the budget of the backend that is tried now; returns whether it is admitted.

@@ -1,6 +1,10 @@
 //! What a POP knows of the health of a backend: how many requests in a row failed, and until when it is skipped. A
 //! platform keeps the record; this module decides.
 //!
+//! What a caller may be able to bring about, such as a response that takes too long, cannot make a backend look broken by
+//! itself: it does so only if the failures in a row last for [`LEAST_SPAN`], in which every success of another request ends
+//! the row.
+//!
 //! Failures are *in a row* if no request has succeeded since the first of them that began after it. Successes of requests
 //! that began earlier are not known: a request that finds no failures on record does not look at it again. Reading and
 //! writing the record are two steps, so of several outcomes at the same moment one may be lost.
@@ -13,13 +17,17 @@ use crate::time::{Seconds, UnixTime};
 /// row.
 const KEPT: Seconds = Seconds::new(300);
 
+/// How long failures in a row last, from the first to the latest, before a doubtful one makes a backend skipped. The clock
+/// counts whole seconds, so it is one second at least.
+const LEAST_SPAN: Seconds = Seconds::new(2);
+
 /// What is known of the health of backends.
 pub trait Health {
-    /// Whether `backend` is skipped now. What cannot be read counts as healthy.
-    fn is_skipped(&mut self, backends: &Backends, backend: &Backend) -> bool;
+    /// Until when `backend` is skipped; `None` if it is not skipped now. What cannot be read counts as healthy.
+    fn skipped_until(&mut self, backends: &Backends, backend: &Backend) -> Option<UnixTime>;
 
     /// Says that the request is about to be sent to `backend`. If that was skipped until now, the others skip it again until
-    /// the outcome is known.
+    /// the outcome is known. If it is still skipped, because all are, a failure makes its pause longer.
     fn tries(&mut self, backends: &Backends, backend: &Backend);
 
     /// Records the outcome of a request to `backend`.
@@ -30,7 +38,10 @@ pub trait Health {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HealthRecord {
     failures: u32,
+    /// The end of the pause; 0 if there was none since the failures began.
     until: u64,
+    /// The time of the first failure.
+    since: u64,
 }
 
 impl HealthRecord {
@@ -40,17 +51,29 @@ impl HealthRecord {
         now.seconds() < self.until
     }
 
+    /// Until when the backend is skipped; `None` if it is not at `now`.
+    #[must_use]
+    pub fn skipped_until(&self, now: UnixTime) -> Option<UnixTime> {
+        self.skips(now).then(|| UnixTime::from_seconds(self.until))
+    }
+
     /// The record to write if this request tries a backend that was skipped until now; `None` if it was not.
     #[must_use]
     pub fn tried(self, backends: &Backends, now: UnixTime) -> Option<Self> {
-        (self.failures >= backends.failures && !self.skips(now)).then(|| self.paused(backends, now))
+        (self.was_paused() && !self.skips(now)).then(|| self.paused(backends, now))
     }
 
-    /// The record after a request failed.
+    /// The record after a request failed, or doubtfully so.
     #[must_use]
-    pub fn failed(self, backends: &Backends, now: UnixTime) -> Self {
-        let record = Self { failures: self.failures.saturating_add(1), ..self };
-        if record.failures >= backends.failures { record.paused(backends, now) } else { record }
+    pub fn failed(self, is_doubtful: bool, backends: &Backends, now: UnixTime) -> Self {
+        let since = if self.has_failures() { self.since } else { now.seconds() };
+        let record = Self { failures: self.failures.saturating_add(1), since, ..self };
+        let counts = !is_doubtful || now.seconds().saturating_sub(since) >= LEAST_SPAN.as_u64();
+        if record.failures >= backends.failures && counts { record.paused(backends, now) } else { record }
+    }
+
+    const fn was_paused(self) -> bool {
+        self.until > 0
     }
 
     /// Whether there are failures on record. If not, the backend is not skipped at any time.
@@ -63,8 +86,8 @@ impl HealthRecord {
     /// also if others have failed in the meantime. It does not if the backend has been skipped in the meantime: then the
     /// pause runs to its end, and one request tries the backend.
     #[must_use]
-    pub fn ends_by_success(self, before: Self, backends: &Backends) -> bool {
-        self.has_failures() && before.has_failures() && (self.failures < backends.failures || self == before)
+    pub fn ends_by_success(self, before: Self) -> bool {
+        self.has_failures() && before.has_failures() && (!self.was_paused() || self == before)
     }
 
     /// The record if the outcome of the request that tried the backend is not clear: the next one may try it.
@@ -86,15 +109,18 @@ impl HealthRecord {
     /// The record as it is stored.
     #[must_use]
     pub fn to_text(self) -> String {
-        format!("{} {}", self.failures, self.until)
+        format!("{} {} {}", self.failures, self.until, self.since)
     }
 
     /// A stored record; a malformed one counts as none.
     #[must_use]
     pub fn from_text(text: &[u8]) -> Self {
         let read = || {
-            let (failures, until) = std::str::from_utf8(text).ok()?.split_once(' ')?;
-            Some(Self { failures: failures.parse().ok()?, until: until.parse().ok()? })
+            let mut numbers = std::str::from_utf8(text).ok()?.split(' ');
+            let failures = numbers.next()?.parse().ok()?;
+            let mut time = || numbers.next()?.parse().ok();
+            let record = Self { failures, until: time()?, since: time()? };
+            numbers.next().is_none().then_some(record)
         };
         read().unwrap_or_default()
     }

@@ -5,9 +5,12 @@
 pub enum Outcome {
     /// The backend responded.
     Responded,
-    /// It gave no response, or responded that it cannot: 502, 503 or 504 (RFC 9110 §15.6.3 to §15.6.5).
+    /// It gave no response: it could not be reached, or the connection broke.
     Failed,
-    /// There is no response, and the cause may be the client's body or the time limit of the route.
+    /// It did not respond in time, or responded that it cannot: 502, 503 or 504 (RFC 9110 §15.6.3 to §15.6.5). Whether it
+    /// does may depend on what the caller asks for.
+    Doubtful,
+    /// There is no response, and the cause may be the client's body.
     Unclear,
 }
 
@@ -16,7 +19,7 @@ impl Outcome {
     #[must_use]
     pub const fn of_status(status: u16) -> Self {
         match status {
-            502..=504 => Self::Failed,
+            502..=504 => Self::Doubtful,
             _ => Self::Responded,
         }
     }

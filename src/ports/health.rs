@@ -15,8 +15,18 @@ pub(super) type HealthMemory = Vec<Known>;
 pub(super) struct Known {
     key: String,
     record: HealthRecord,
-    /// Whether the request tries the backend after a pause.
-    tries: bool,
+    tries: Try,
+}
+
+/// How a request tries a backend that has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Try {
+    /// It is not the one that tries it.
+    No,
+    /// As the only one, after a pause.
+    AfterPause,
+    /// In a pause, because all backends are skipped.
+    InPause,
 }
 
 /// The health of backends, for one request.
@@ -28,18 +38,19 @@ pub(super) struct PopHealth<'request> {
 }
 
 impl Health for PopHealth<'_> {
-    fn is_skipped(&mut self, backends: &Backends, backend: &Backend) -> bool {
+    fn skipped_until(&mut self, backends: &Backends, backend: &Backend) -> Option<UnixTime> {
         // No request is sent for a shadow policy, so it needs to know nothing.
         if self.platform.role() == Role::Shadow {
-            return false;
+            return None;
         }
         if self.platform.is_unhealthy(&backend.name) {
-            return true;
+            // The platform does not say when it checks again.
+            return Some(UnixTime::from_seconds(u64::MAX));
         }
         let key = key(backends, backend);
         let record = self.look_up(&key);
-        self.known.push(Known { key, record, tries: false });
-        record.has_failures() && record.skips(self.now())
+        self.known.push(Known { key, record, tries: Try::No });
+        if record.has_failures() { record.skipped_until(self.now()) } else { None }
     }
 
     fn tries(&mut self, backends: &Backends, backend: &Backend) {
@@ -51,8 +62,10 @@ impl Health for PopHealth<'_> {
         let now = self.now();
         let Some(known) = self.known.get_mut(position) else { return };
         if let Some(tried) = known.record.tried(backends, now) {
-            (known.record, known.tries) = (tried, true);
+            (known.record, known.tries) = (tried, Try::AfterPause);
             self.put(backends, &key, tried);
+        } else if known.record.skips(now) {
+            known.tries = Try::InPause;
         }
     }
 
@@ -61,24 +74,24 @@ impl Health for PopHealth<'_> {
         let (key, now) = (key(backends, backend), self.platform.began());
         let known = self.known.iter().rev().find(|known| known.key == key);
         match outcome {
-            Outcome::Failed => {
+            Outcome::Failed | Outcome::Doubtful => {
                 // Others may have failed since this request read the record.
-                let (latest, tries) = (self.look_up(&key), known.is_some_and(|known| known.tries));
+                let (latest, tries) = (self.look_up(&key), known.is_some_and(|known| known.tries != Try::No));
                 // One that began before the pause does not make it longer.
                 if tries || !latest.skips(now) {
-                    self.put(backends, &key, latest.failed(backends, now));
+                    self.put(backends, &key, latest.failed(outcome == Outcome::Doubtful, backends, now));
                 }
             }
             Outcome::Responded => {
                 // Without failures on record, a request does not look at it again.
                 let Some(before) = known.map(|known| known.record).filter(HealthRecord::has_failures) else { return };
-                if self.look_up(&key).ends_by_success(before, backends) {
+                if self.look_up(&key).ends_by_success(before) {
                     self.put(backends, &key, HealthRecord::default());
                 }
             }
             Outcome::Unclear => {
                 // Another request may try it instead.
-                let tried = known.filter(|known| known.tries).map(|known| known.record);
+                let tried = known.filter(|known| known.tries == Try::AfterPause).map(|known| known.record);
                 if let Some(tried) = tried.filter(|tried| self.look_up(&key) == *tried) {
                     self.put(backends, &key, tried.released(now));
                 }

@@ -33,6 +33,8 @@ enum Does {
     Status(&'static str),
     /// Responds after this many milliseconds.
     Wait(u64),
+    /// Responds 200, and closes the connection after a part of the body.
+    BreakOff,
 }
 
 /// An edge with several backends.
@@ -44,7 +46,8 @@ struct Gate {
 
 impl Gate {
     /// A gate whose origin has these members besides `audience`; the routes are `/a` for every method (callers may be
-    /// anonymous), `/signed` with a signed body, `/quick` with a timeout, `/eu` for the region `eu`, and `/stored`.
+    /// anonymous), `/signed` with a signed body, `/quick` with a timeout, `/eu` for the region `eu`, `/stored` and
+    /// `/renewed`.
     fn start(origin: &Value) -> Self {
         Self::with_unhealthy(origin, "")
     }
@@ -65,6 +68,10 @@ impl Gate {
                         sleep(Duration::from_millis(time));
                         stream.write_all(&response("200 OK", &[], &own))
                     }
+                    Does::BreakOff => {
+                        let head = "HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n";
+                        stream.write_all(format!("{head}{}", "x".repeat(5000)).as_bytes())
+                    }
                 };
             };
             backends.insert(name.clone(), (Origin::start(behave), does));
@@ -80,6 +87,8 @@ impl Gate {
             json!({ "id": "quick", "path": "/quick", "methods": methods, "access": "public", "timeout": 1 }),
             json!({ "id": "stored", "path": "/stored/{name}", "methods": ["GET"], "access": "public",
                     "cache": { "audience": "public", "ttl": 1, "stale_if_error": 600 } }),
+            json!({ "id": "renewed", "path": "/renewed/{name}", "methods": ["GET"], "access": "public",
+                    "cache": { "audience": "public", "ttl": 1, "stale_while_revalidate": 600 } }),
         ];
         if origin.get("regions").is_some() {
             routes.push(

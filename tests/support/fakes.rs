@@ -375,8 +375,8 @@ impl Body for FakeBody {
 pub(crate) struct SkippedBackends<'gate>(pub(crate) &'gate RefCell<Vec<String>>);
 
 impl Health for SkippedBackends<'_> {
-    fn is_skipped(&mut self, _: &Backends, backend: &Backend) -> bool {
-        self.0.borrow().contains(&backend.name)
+    fn skipped_until(&mut self, _: &Backends, backend: &Backend) -> Option<UnixTime> {
+        self.0.borrow().contains(&backend.name).then_some(UnixTime::from_seconds(u64::MAX))
     }
 
     fn tries(&mut self, _: &Backends, _: &Backend) {}

@@ -132,8 +132,8 @@ impl Acls for DescribedAcls<'_> {
 pub(super) struct DescribedHealth<'case>(pub(super) &'case [String]);
 
 impl Health for DescribedHealth<'_> {
-    fn is_skipped(&mut self, _: &Backends, backend: &Backend) -> bool {
-        self.0.contains(&backend.name)
+    fn skipped_until(&mut self, _: &Backends, backend: &Backend) -> Option<UnixTime> {
+        self.0.contains(&backend.name).then_some(UnixTime::from_seconds(u64::MAX))
     }
 
     fn tries(&mut self, _: &Backends, _: &Backend) {}

@@ -70,7 +70,8 @@ type Sent = (u16, ResponseHandle, BodyHandle);
 const fn outcome_of(result: &Result<Sent, Refusal>, in_hand: bool) -> Outcome {
     match result {
         Ok((status, ..)) => Outcome::of_status(*status),
-        Err(Refusal::Origin(error)) if in_hand && error.is_failure() => Outcome::Failed,
+        Err(Refusal::Origin(OriginError::TooSlow(_) | OriginError::OverTime(_))) if in_hand => Outcome::Doubtful,
+        Err(Refusal::Origin(_)) if in_hand => Outcome::Failed,
         Err(_) => Outcome::Unclear,
     }
 }

@@ -39,8 +39,8 @@ pub struct RouteDocument {
     /// nor a fallback of it is among them. Default: all regions.
     #[serde(default)]
     pub regions: Option<Vec<String>>,
-    /// For how many seconds the edge waits for a backend's response to begin, 1 to 110. It then responds with 504; the
-    /// request is not taken back. Default: as long as the backend in the service says (`first_byte_timeout`).
+    /// For how many seconds the edge waits for a backend's response to begin, 1 to 110, after it began to send the request. It
+    /// then responds with 504; the request is not taken back. Default: as long as the backend in the service says (`first_byte_timeout`).
     #[serde(default)]
     pub timeout: Option<Seconds>,
     /// The name of the group that the route belongs to.

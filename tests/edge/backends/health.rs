@@ -15,7 +15,7 @@ fn a_backend_that_fails_repeatedly_is_skipped_and_then_tried_again() {
     let gate = Gate::start(&json!({
         "backends": { "first": {}, "second": { "priority": 2 } }, "health": { "failures": 3, "pause": 2 }
     }));
-    gate.tell("first", Does::Status("502 Bad Gateway"));
+    gate.tell("first", Does::Close);
     for _ in 0..8 {
         assert_eq!(gate.send("GET /a", "", "").text(), "second");
     }
@@ -78,18 +78,100 @@ fn a_backend_that_the_platforms_checks_call_unhealthy_is_skipped() {
 }
 
 #[test]
-fn requests_with_short_bodies_tell_that_a_backend_is_broken_and_those_over_the_time_of_a_route_do_not() {
+fn requests_with_short_bodies_tell_that_a_backend_is_broken() {
     let gate = Gate::start(&json!({
         "backends": { "first": {}, "second": { "priority": 2 } }, "health": { "failures": 2, "pause": 60 }
     }));
-    gate.tell("first", Does::Wait(1500));
-    for _ in 0..3 {
-        assert_eq!(gate.send("GET /quick", "", "").text(), "second");
-    }
     gate.tell("first", Does::Close);
     let statuses: Vec<u16> = (0..4).map(|_| gate.send("POST /a", "", "{}").status).collect();
     assert_eq!(statuses, [502, 502, 200, 200]);
     assert_eq!(gate.seen("second").last().unwrap().body, b"{}");
+}
+
+#[test]
+fn responses_that_a_caller_can_bring_about_make_a_backend_skipped_only_if_others_get_none_for_a_while() {
+    let gate = Gate::start(&json!({
+        "backends": { "first": {}, "second": { "priority": 2 } },
+        "health": { "failures": 2, "pause": 60 }, "retries": { "limit": 0 }
+    }));
+    let unavailable = || {
+        gate.tell("first", Does::Status("503 Service Unavailable"));
+        assert_eq!(gate.send("GET /a", "", "").status, 503);
+    };
+    (0..6).for_each(|_| unavailable());
+    gate.tell("first", Does::Respond);
+    assert_eq!(gate.send("GET /a", "", "").text(), "first", "they came in less than a second");
+    for _ in 0..3 {
+        unavailable();
+        sleep(Duration::from_millis(1100));
+        gate.tell("first", Does::Respond);
+        assert_eq!(gate.send("GET /a", "", "").text(), "first", "another request succeeded in the meantime");
+    }
+    for _ in 0..3 {
+        unavailable();
+        sleep(Duration::from_millis(1100));
+    }
+    assert_eq!(gate.send("GET /a", "", "").text(), "second");
+}
+
+#[test]
+fn a_backend_that_does_not_respond_in_the_time_of_a_route_is_skipped_and_another_is_not_blamed_for_the_retry() {
+    let gate = Gate::start(&json!({
+        "backends": { "first": {}, "second": { "priority": 2 } }, "health": { "failures": 2, "pause": 60 }
+    }));
+    gate.tell("first", Does::Wait(1500));
+    gate.tell("second", Does::Wait(1500));
+    for _ in 0..3 {
+        let reply = gate.send("GET /quick", "", "");
+        assert_eq!((reply.status, &gate.log_of(&reply)["verdict"]), (504, &json!("origin-over-time")));
+    }
+    gate.tell("second", Does::Respond);
+    let reply = gate.send("GET /quick", "", "");
+    assert_eq!((reply.text().as_str(), &gate.log_of(&reply)["skipped"]), ("second", &json!(["first"])));
+}
+
+#[test]
+fn while_all_backends_are_skipped_each_is_tried_in_turn_and_one_that_is_back_is_found() {
+    let gate = Gate::start(&json!({
+        "backends": { "first": {}, "second": { "priority": 2 } },
+        "health": { "failures": 1, "pause": 60 }, "retries": { "limit": 0 }
+    }));
+    gate.tell("first", Does::Close);
+    gate.tell("second", Does::Close);
+    let statuses: Vec<u16> = (0..2).map(|_| gate.send("GET /a", "", "").status).collect();
+    assert_eq!(statuses, [502, 502]);
+    gate.tell("second", Does::Respond);
+    sleep(Duration::from_millis(1100));
+    // The pause of the first ends first. It fails, which makes its pause longer; the next request goes to the other.
+    let replies = [(); 3].map(|()| gate.send("GET /a", "", ""));
+    assert_eq!(replies.each_ref().map(|reply| reply.status), [503, 200, 200]);
+    assert_eq!(gate.log_of(&replies[0])["skipped"], json!(["first", "second"]));
+    // A retry reaches the other at once, and its own time is that of the route.
+    let gate = Gate::start(&json!({
+        "backends": { "first": {}, "second": { "priority": 2 } }, "health": { "failures": 1, "pause": 60 }
+    }));
+    gate.tell("first", Does::Close);
+    gate.tell("second", Does::Close);
+    assert_eq!(gate.send("GET /a", "", "").status, 502);
+    gate.tell("second", Does::Wait(1500));
+    let reply = gate.send("GET /quick", "", "");
+    assert_eq!((reply.status, &gate.log_of(&reply)["verdict"]), (504, &json!("origin-over-time")));
+    gate.tell("second", Does::Respond);
+    assert_eq!(gate.send("GET /quick", "", "").text(), "second");
+}
+
+#[test]
+fn a_response_that_breaks_off_after_its_head_is_not_sent_again_and_says_nothing_about_the_backend() {
+    let gate = Gate::start(&json!({
+        "backends": { "first": {}, "second": { "priority": 2 } }, "health": { "failures": 1, "pause": 60 }
+    }));
+    gate.tell("first", Does::BreakOff);
+    for _ in 0..3 {
+        let reply = gate.send("GET /a", "", "");
+        assert_eq!(reply.status, 200);
+        assert!(reply.body.len() < 100_000, "the client sees that it is incomplete");
+    }
+    assert_eq!((gate.count("first"), gate.count("second")), (3, 0));
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! When a backend is skipped, and when it is tried again: the record, and its entry in the cache of a POP.
+//! When a backend is skipped, and when it is tried again: the record, and its entry in the cache of a POP. Row M13 of
+//! `docs/attacks.md`.
 
 mod pop;
 
@@ -24,19 +25,19 @@ fn a_backend_is_skipped_after_failures_in_a_row_and_tried_by_one_request_after_t
     let policy = two_backends();
     let backends = &policy.routes()[0].origin().unwrap().backends;
     let at = |second: u64| UnixTime::from_seconds(1000 + second);
-    let twice = HealthRecord::default().failed(backends, at(0)).failed(backends, at(1));
+    let twice = HealthRecord::default().failed(false, backends, at(0)).failed(false, backends, at(1));
     assert!(!twice.skips(at(1)) && twice.tried(backends, at(1)).is_none());
     assert!(twice.has_failures() && !HealthRecord::default().has_failures());
-    let record = twice.failed(backends, at(2));
+    let record = twice.failed(false, backends, at(2));
     assert!(record.skips(at(11)) && !record.skips(at(12)));
     assert_eq!(record.tried(backends, at(11)), None);
     let tried = record.tried(backends, at(12)).expect("one request tries it");
     assert!(tried.skips(at(12)) && tried.skips(at(21)), "it is skipped for the others");
-    assert!(tried.failed(backends, at(13)).skips(at(22)), "a failure begins the next pause");
+    assert!(tried.failed(false, backends, at(13)).skips(at(22)), "a failure begins the next pause");
     let released = tried.released(at(13));
     assert!(!released.skips(at(13)) && released.tried(backends, at(13)).is_some(), "another request tries it");
     assert_eq!(HealthRecord::from_text(tried.to_text().as_bytes()), tried);
-    for malformed in ["", "1", "x 1", "1 x", "1 2 3", "-1 5", "\u{ff}"] {
+    for malformed in ["", "1", "1 2", "x 1 1", "1 x 1", "1 1 x", "1 2 3 4", "-1 5 5", "\u{ff}"] {
         assert_eq!(HealthRecord::from_text(malformed.as_bytes()), HealthRecord::default(), "{malformed}");
     }
 }
@@ -114,6 +115,58 @@ fn after_a_pause_one_request_tries_the_backend_and_its_outcome_decides() {
 }
 
 #[test]
+fn what_a_caller_may_cause_counts_only_if_no_request_succeeds_for_a_while() {
+    let (policy, pop) = (two_backends(), Pop::default());
+    // A burst of slow requests makes nobody skip the backend, however many they are.
+    for _ in 0..20 {
+        Requests::of(&policy, &pop).begin().end(Outcome::Doubtful);
+    }
+    assert!(!Requests::of(&policy, &pop).is_skipped());
+    // One success ends the row.
+    Requests::of(&policy, &pop).begin().end(Outcome::Responded);
+    pop.now.set(5);
+    Requests::of(&policy, &pop).begin().end(Outcome::Doubtful);
+    assert!(!Requests::of(&policy, &pop).is_skipped());
+    // Without one, the next doubtful failure that is late enough makes it skipped.
+    for (second, skipped) in [(5, false), (6, false), (7, true)] {
+        pop.now.set(second);
+        Requests::of(&policy, &pop).begin().end(Outcome::Doubtful);
+        assert_eq!(Requests::of(&policy, &pop).is_skipped(), skipped, "{second}");
+    }
+    // After the pause, a doubtful outcome begins the next one.
+    pop.now.set(17);
+    Requests::of(&policy, &pop).begin().end(Outcome::Doubtful);
+    pop.now.set(26);
+    assert!(Requests::of(&policy, &pop).is_skipped());
+}
+
+#[test]
+fn a_failure_that_no_caller_causes_counts_at_once() {
+    let (policy, pop) = (two_backends(), Pop::default());
+    for outcome in [Outcome::Doubtful, Outcome::Doubtful, Outcome::Failed] {
+        assert!(!Requests::of(&policy, &pop).is_skipped());
+        Requests::of(&policy, &pop).begin().end(outcome);
+    }
+    assert!(Requests::of(&policy, &pop).is_skipped());
+}
+
+#[test]
+fn a_failure_while_all_backends_are_skipped_makes_the_pause_longer() {
+    let (policy, pop) = (two_backends(), Pop::default());
+    for _ in 0..3 {
+        Requests::of(&policy, &pop).begin().end(Outcome::Failed);
+    }
+    for (outcome, until) in [(Outcome::Failed, 15), (Outcome::Unclear, 15)] {
+        pop.now.set(5);
+        Requests::of(&policy, &pop).begin().end(outcome);
+        pop.now.set(until - 1);
+        assert!(Requests::of(&policy, &pop).is_skipped(), "{outcome:?}");
+    }
+    pop.now.set(15);
+    assert!(!Requests::of(&policy, &pop).is_skipped());
+}
+
+#[test]
 fn a_success_while_all_backends_are_skipped_ends_the_pause() {
     let (policy, pop) = (two_backends(), Pop::default());
     for _ in 0..3 {
@@ -129,7 +182,7 @@ fn the_clock_is_read_once_for_all_backends_and_only_if_one_has_failed() {
     let (policy, pop) = (two_backends(), Pop::default());
     let select = |policy: &Policy| {
         Requests::of(policy, &pop).open(|health, backends, [a, b]| {
-            assert!(!health.is_skipped(backends, a) && !health.is_skipped(backends, b));
+            assert_eq!([a, b].map(|backend| health.skipped_until(backends, backend)), [None, None]);
             health.tries(backends, b);
         });
     };

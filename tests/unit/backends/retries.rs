@@ -32,8 +32,8 @@ fn a_request_that_is_sent_again_is_signed_for_the_time_and_the_region_of_that_tr
         after[member] = before[member].clone();
     }
     assert_eq!(after, before, "nothing else changes");
-    // What the route's time limit ended may be sent again, too, and says nothing about the backend.
-    assert!(deliver(Sent::Unclear, true).is_some());
+    // What the route's time limit ended, and what may be the client's fault, may be sent again, too.
+    assert!(deliver(Sent::Doubtful, true).is_some() && deliver(Sent::Unclear, true).is_some());
     assert!(deliver(Sent::Responded, true).is_none() && deliver(Sent::Failed, false).is_none());
 }
 
@@ -50,13 +50,24 @@ fn a_request_is_sent_again_to_the_next_backend_within_its_limit_and_the_budget()
     };
     let second = again(first, &[]).unwrap();
     let third = again(&second, &[]).unwrap();
+    // What a caller may have caused counts against one backend only.
+    assert_eq!(first.judged(Sent::Doubtful), Sent::Doubtful);
+    for (outcome, judged) in [(Sent::Doubtful, Sent::Unclear), (Sent::Failed, Sent::Failed)] {
+        assert_eq!(second.judged(outcome), judged);
+    }
     assert!(second.current().unwrap().name.starts_with("eu_"));
     assert_ne!(first.current(), second.current());
     assert_eq!(third.current().unwrap().name, "eu_spare");
     assert_eq!(again(&third, &[]), None, "the limit");
     let next = again(first, &["eu_1", "eu_2", "eu_spare"]).unwrap();
     assert_eq!(next.current().unwrap().name, "ch_1");
-    assert_eq!(again(first, &["eu_1", "eu_2", "eu_spare", "ch_1"]), None);
+    let all = ["eu_1", "eu_2", "eu_spare", "ch_1"];
+    assert_eq!(again(first, &all), None);
+    // If all of them are skipped from the beginning, all are tried.
+    gate.skipped.replace(all.map(str::to_owned).to_vec());
+    let outcome = gate.send(from("/a", "DE", "EU"));
+    let second = again(outcome.grant().candidates(), &all).unwrap();
+    assert!(again(&second, &all).is_some() && second.current() != outcome.grant().candidates().current());
     for (method, may) in [
         ("GET", true),
         ("HEAD", true),
@@ -71,9 +82,9 @@ fn a_request_is_sent_again_to_the_next_backend_within_its_limit_and_the_budget()
     }
     for (status, outcome) in [
         (500, Sent::Responded),
-        (502, Sent::Failed),
-        (503, Sent::Failed),
-        (504, Sent::Failed),
+        (502, Sent::Doubtful),
+        (503, Sent::Doubtful),
+        (504, Sent::Doubtful),
         (505, Sent::Responded),
         (404, Sent::Responded),
     ] {

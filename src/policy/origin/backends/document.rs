@@ -132,7 +132,8 @@ pub enum HashPartDocument {
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, remote = "Self")]
 pub struct HealthDocument {
-    /// How many requests in a row must fail, in one POP: without a response, or with 502, 503 or 504. 1 to 100; default: 5.
+    /// How many requests in a row must fail, in one POP. Those with 502, 503 or 504 or without a response in time count only
+    /// if the failures in a row last for a second or two, because a caller may cause them. 1 to 100; default: 5.
     pub failures: u32,
     /// For how many seconds the POP then skips the backend, 1 to 3600; one request tries it afterwards. Default: 10.
     pub pause: Seconds,

@@ -147,7 +147,7 @@ impl<'pop> Requests<'pop> {
 
     /// Whether a request that begins now skips the backend `a`.
     pub(super) fn is_skipped(&mut self) -> bool {
-        self.open(|health, backends, [a, _]| health.is_skipped(backends, a))
+        self.open(|health, backends, [a, _]| health.skipped_until(backends, a).is_some())
     }
 
     /// The request, which is sent to the backend `a`.
@@ -159,7 +159,7 @@ impl<'pop> Requests<'pop> {
     pub(super) fn begin_at(mut self, name: &'static str) -> Self {
         let backend = self.named(name);
         self.open(|health, backends, _| {
-            health.is_skipped(backends, backend);
+            health.skipped_until(backends, backend);
             health.tries(backends, backend);
         });
         Self { backend: name, ..self }
