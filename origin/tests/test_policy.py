@@ -678,6 +678,29 @@ def test_declarations_that_the_edge_cannot_enforce_are_refused(
     assert what in fault
 
 
+@pytest.mark.parametrize("path", ["/\ud800", "/a/{b}/\udfff", "/a/{b:\ud800}"])
+@pytest.mark.parametrize("mounted", [False, True])
+def test_half_a_surrogate_pair_in_a_path_is_a_fault_of_its_endpoint(
+    path: str, *, mounted: bool
+) -> None:
+    app, served = empty(), empty()
+    served.get("/" if mounted else path)(welcome)
+    if mounted:
+        app.mount(path, served)
+    with pytest.raises(CannotCompile, match="it contains half a surrogate pair") as refused:
+        compile_routes(app if mounted else served)
+    text = str(refused.value).encode().decode()  # it can be printed
+    assert re.match(r"welcome \(/.*\\ud[8f]", text), text
+
+
+def test_half_a_surrogate_pair_in_a_scope_is_a_fault_of_its_endpoint() -> None:
+    app = empty()
+    app.get("/orders", dependencies=[Security(fastgate, scopes=["a", "a\ud800"])])(silent)
+    told = r"silent \(/orders, .*\n.*requires the scope 'a\\ud800'"
+    with pytest.raises(CannotCompile, match=told):
+        compile_routes(app)
+
+
 @pytest.mark.parametrize(
     "name",
     ["X-Fastgate", "x_fastgate", "x-fast-gate", "X-FASTGATE", "xfastgate", "fastgate", "x-fasgate"],

@@ -23,3 +23,8 @@ def with_half_a_pair(value: object) -> str | None:
     elif isinstance(value, (list, tuple, set, frozenset)):
         parts = [*value]
     return next((text for part in parts if (text := with_half_a_pair(part)) is not None), None)
+
+
+def escaped(text: str) -> str:
+    """Return a text that can be printed: each half of a pair is written as an escape."""
+    return text.encode(errors="backslashreplace").decode()

@@ -25,6 +25,7 @@ from fastgate.declare.members import (
 )
 from fastgate.declare.openapi_extra import invalid_extra
 from fastgate.path_template import Template, TemplateRefused
+from fastgate.surrogates import WHY_NONE, escaped, with_half_a_pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Fault:
     remedy: str
 
     def __str__(self) -> str:
-        return f"{self.endpoint}\n    {self.what}\n    → {self.remedy}"
+        return escaped(f"{self.endpoint}\n    {self.what}\n    → {self.remedy}")
 
 
 def endpoint_faults(endpoint: Endpoint, rules: Mapping[str, object]) -> Iterator[Fault]:
@@ -92,6 +93,12 @@ def endpoint_faults(endpoint: Endpoint, rules: Mapping[str, object]) -> Iterator
     yield from _method_faults(endpoint)
     for each in caller_faults(endpoint):
         yield Fault(endpoint, each.what, each.remedy)
+    for scope in filter(with_half_a_pair, endpoint.callers.scopes):
+        yield Fault(
+            endpoint,
+            f"requires the scope {scope!r}, {WHY_NONE}",
+            "correct the scope, as the tokens of your issuer have it",
+        )
     for what, remedy in stored_response_faults(endpoint):
         yield Fault(endpoint, what, remedy)
     for parameter in dict.fromkeys(undefined_parameters(endpoint.tree)):
