@@ -26,6 +26,7 @@ from fastgate import (
     requires,
 )
 from fastgate.__main__ import _parser
+from fastgate.commands.guard_settings import settings_of
 from fastgate.compile.drift import drift
 from fastgate.compile.policy import compile_routes
 from fastgate.testing import AsCaller
@@ -192,6 +193,28 @@ def test_the_example_of_a_mounted_app_is_one_route() -> None:
         exec(code, names)  # noqa: S102
     (route,) = compile_routes(names["app"])
     assert (route["path"], route["methods"]) == ("/tools/{path:path}", ["GET", "POST"])
+
+
+def test_the_example_of_stored_responses_compiles_to_what_the_guide_says() -> None:
+    page, names = GUIDES / "cache-behind-a-login.md", dict[str, object]()
+    (code,) = re.findall(r"^```python\n(.*?)```", page.read_text(), re.DOTALL | re.MULTILINE)
+    exec(code, names)  # noqa: S102
+    reading, changing = compile_routes(names["app"])
+    assert reading == json.loads(first_block(page))
+    assert (changing["methods"], "cache" in changing) == (["PUT"], False)
+
+
+def test_the_example_of_regions_compiles_to_what_the_guide_says() -> None:
+    text = (GUIDES / "several-backends.md").read_text()
+    names: dict[str, object] = {}
+    for code in re.findall(r"^```python\n(.*?)```", text, re.DOTALL | re.MULTILINE):
+        exec(code, names)  # noqa: S102
+    (route,) = compile_routes(names["app"])
+    written = ", ".join(f'"{name}": {json.dumps(route[name])}' for name in ("regions", "timeout"))
+    assert f"writes `{written}`" in text
+    settings = settings_of(names["app"])
+    assert settings is not None
+    assert settings.region == "eu"
 
 
 @pytest.mark.parametrize("local", ["", "yes"])
