@@ -1,8 +1,10 @@
 """What an app learns of the caller if the edge stores the response: `tctx.shared`, `NotShared`."""
 
+import base64
 import copy
 import dataclasses
 import functools
+import json
 import pickle
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
@@ -34,7 +36,7 @@ from fastgate import (
 )
 from fastgate.errors import ClaimMalformed
 from fastgate.identity import SharedIdentity
-from fastgate.testing import AsCaller
+from fastgate.testing import AsCaller, fake_edge
 from tests.edge import HEADER, IDP, Edge, payload
 from tests.test_forwarded import FULL
 
@@ -558,7 +560,47 @@ def test_a_test_finds_a_field_that_is_not_declared(edge: Edge, backend_host: str
                 http.post("/me", headers=SENT, **more),
                 http.get("/whole", headers=SENT, **more),
             ):
-                assert {name.lower() for name, _ in SENT} <= whole.json().keys()
+                assert {name.lower() for name, _ in SENT} - {"x-debug"} <= whole.json().keys()
+
+
+@pytest.mark.parametrize("cache", [None, EdgeCache("public", 60, vary=["x-debug", "x-plan"])])
+def test_a_test_sees_the_request_fields_that_the_route_edits(
+    edge: Edge, cache: EdgeCache | None
+) -> None:
+    app = FastAPI()
+
+    @app.get("/open")
+    @at_edge(
+        access="public",
+        cache=cache,
+        request_headers={"set": {"X-Channel": "edge"}, "remove": ["X-Debug"]},
+    )
+    async def read_open(request: Request) -> list[tuple[str, str]]:
+        return [each for each in request.headers.items() if each[0].startswith("x-")]
+
+    guard(app, edge.settings())
+    fields = {"X-Channel": "own", "X-Debug": "1", "X-Plan": "gold"}
+    found = AsCaller()(app).get("/open", headers=fields).json()
+    assert found == [["x-plan", "gold"], ["x-channel", "edge"]]
+
+
+def test_anonymous_callers_share_as_nobody(edge: Edge) -> None:
+    app = FastAPI()
+
+    @app.get("/optional")
+    @at_edge(access="optional", cache=EdgeCache("tenant", 60))
+    async def read_optional() -> None: ...
+
+    guard(app, edge.settings())
+    with fake_edge(app) as signing:
+        shared = dict[bool, object]()
+        for caller in (None, LocalCaller("ada", tenant="acme")):
+            scope = {"type": "http", "method": "GET", "path": "/optional", "query_string": b""}
+            header = signing.header_for({**scope, "headers": []}, caller)
+            part = header.split(b".")[1]
+            claims = json.loads(base64.urlsafe_b64decode(part + b"=="))
+            shared[caller is None] = claims["tctx"]["shared"]
+    assert shared == {True: [], False: ["tenant"]}
 
 
 async def test_an_app_with_a_local_caller_receives_no_other_field() -> None:

@@ -29,7 +29,7 @@ from fastgate.compile.endpoints.route_ids import (
 )
 from fastgate.content import content_digest
 from fastgate.declare.edge_cache import CACHE, audience_of
-from fastgate.fake_edge.fields import Field, fields_for_all
+from fastgate.fake_edge.fields import Field, edited, fields_for_all
 from fastgate.fake_edge.signing import SigningKey, contract, identity_claims, shared_claims
 from fastgate.local_rules import LocalCaller
 from fastgate.path_template import Template, TemplateRefused
@@ -101,7 +101,8 @@ class FakeEdge:
         # The edge would refuse an anonymous caller. The app has to see one, so that it refuses.
         is_admitted = known is not None or route.access != "authenticated"
         if _is_shared(route, scope) and is_admitted:
-            shared = audience_of(route.cache)
+            # Anonymous callers have nothing else in common.
+            shared = frozenset() if known is None else audience_of(route.cache)
             tctx["shared"] = sorted(shared)
             claims = shared_claims(claims, shared, route.scopes)
         if region is None:
@@ -114,11 +115,13 @@ class FakeEdge:
         """Return the header fields of a request as the origin receives them.
 
         If callers share the response, it receives only those of which the edge knows that they may
-        change it.
+        change it. `request_headers` of the route apply in any case.
         """
         fields, route = list(scope["headers"]), self._route(scope)
         if _is_shared(route, scope):
             fields = fields_for_all(fields, route.cache, route.request_headers)
+        else:
+            fields = edited(fields, route.request_headers)
         if self.backend_host is None:
             return fields
         kept = [field for field in fields if field[0].lower() != b"host"]

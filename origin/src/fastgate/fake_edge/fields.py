@@ -1,8 +1,9 @@
-"""The header fields of a request that the app receives, if the edge stores responses of its route.
+"""The header fields of a request that the app receives.
 
 Input: the fields of the client, and the members `cache` and `request_headers` of the route. Output:
-what the edge forwards (`forwarded_fields` in `src/mint.rs`): the fields by which responses may
-differ, those that describe a body, and those that the route sets.
+what the edge forwards (`forwarded_fields` in `src/mint.rs`): what the client sent, as the route
+edits it; if the edge stores the response, only the fields by which responses may differ, those that
+describe a body, and those that the route sets.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,16 +20,20 @@ _OF_THE_EDGE = frozenset(
 _OF_A_BODY = frozenset((b"content-type", b"content-encoding"))
 
 
+def edited(fields: Iterable[Field], edits: object) -> list[Field]:
+    """Return the fields as a route changes them. `edits` are its `request_headers`."""
+    changes = edits if isinstance(edits, Mapping) else {}
+    assigned = {_name(name): str(value).encode() for name, value in _mapping(changes, "set")}
+    dropped = {*assigned, *(_name(each) for each in _list(changes, "remove"))} - _OF_THE_EDGE
+    return [*(field for field in fields if field[0].lower() not in dropped), *assigned.items()]
+
+
 def fields_for_all(fields: Iterable[Field], cache: object, edits: object) -> list[Field]:
     """Return the fields for a response that callers share. `edits` are its `request_headers`."""
     received = [(name.lower(), value) for name, value in fields]
-    changes = edits if isinstance(edits, Mapping) else {}
-    assigned = {_name(name): str(value).encode() for name, value in _mapping(changes, "set")}
-    kept = {_name(each) for each in _list(cache, "vary")}
+    kept = {_name(each) for each in _list(cache, "vary")} | _OF_THE_EDGE
     kept |= _OF_A_BODY if _has_body(received) else frozenset()
-    kept -= {*assigned, *(_name(each) for each in _list(changes, "remove"))}
-    kept |= _OF_THE_EDGE
-    return [*(field for field in received if field[0] in kept), *assigned.items()]
+    return edited([field for field in received if field[0] in kept], edits)
 
 
 def _has_body(fields: Iterable[Field]) -> bool:
