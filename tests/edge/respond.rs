@@ -59,6 +59,11 @@ impl Gate {
             ("app/index.html", "<!doctype html>"),
             ("app/main.js", "plain"),
             ("app/main.js.br", "brotli"),
+            ("app/both.js", "plain"),
+            ("app/both.js.br", "brotli"),
+            ("app/both.js.gz", "gzip"),
+            ("app/zipped.js", "plain"),
+            ("app/zipped.js.gz", "gzip"),
         ] {
             stores.kv.as_mut().unwrap().push((format!("files/{name}"), content.to_owned()));
         }
@@ -202,5 +207,50 @@ fn a_folder_has_compressed_forms_and_a_fallback_and_no_way_out() {
     ] {
         assert_eq!(gate.get(path).status, 404, "{path}: the store may have no such key");
     }
+    assert!(gate.origin.everything().is_empty());
+}
+
+#[test]
+fn a_compressed_form_is_sent_only_to_clients_that_accept_its_coding() {
+    let gate = Gate::start();
+    for (file, accepted, sent) in [
+        ("both", "gzip, br", "brotli"),
+        ("both", "br;q=0.1, gzip", "brotli"), // the edge prefers the smallest form that the client accepts at all
+        ("both", "BR;Q=0.001", "brotli"),
+        ("both", "br;q=1.000, gzip;q=0.5", "brotli"),
+        ("both", "gzip", "gzip"),
+        ("both", "br;q=0, gzip", "gzip"),
+        ("both", "br;q=0.000, *", "gzip"),
+        ("both", "br ; q=0 , gzip ; q=0.2", "gzip"),
+        ("both", "*", "brotli"),
+        ("both", "*, br;q=0", "gzip"),
+        ("both", "gzip;q=0", "plain"),
+        ("both", "gzip;q=0, br;q=0", "plain"),
+        ("both", "*;q=0", "plain"),
+        ("both", "*;q=0, gzip", "gzip"),
+        ("both", "identity", "plain"),
+        ("both", "deflate, x-br, zstd", "plain"),
+        ("both", "", "plain"),
+        ("zipped", "br;q=0.1, gzip", "gzip"),
+        ("zipped", "br", "plain"),
+        ("zipped", "br, gzip;q=0", "plain"),
+    ] {
+        let case = format!("{file}: {accepted:?}");
+        let reply = gate.send(&format!("GET /app/{file}.js"), &format!("accept-encoding: {accepted}\r\n"));
+        let coding = match sent {
+            "brotli" => Some("br"),
+            "gzip" => Some("gzip"),
+            _ => None,
+        };
+        assert_eq!((reply.status, reply.text().as_str()), (200, sent), "{case}");
+        assert_eq!(
+            (reply.header("content-encoding"), reply.header("vary")),
+            (coding, Some("Accept-Encoding")),
+            "{case}"
+        );
+    }
+    // Members of several fields are one list.
+    let split = gate.send("GET /app/both.js", "accept-encoding: br;q=0\r\naccept-encoding: gzip\r\n");
+    assert_eq!((split.text().as_str(), split.header("content-encoding")), ("gzip", Some("gzip")));
     assert!(gate.origin.everything().is_empty());
 }

@@ -6,6 +6,7 @@ mod gate;
 mod limits;
 mod places;
 mod requests;
+mod respond;
 mod shadow;
 mod shared;
 mod signed_bodies;
