@@ -60,9 +60,10 @@ impl Assignment {
         if let Some(region) = region.clone().filter(|_| regions.is_empty()) {
             return Err(SelectError::OtherRegion { region });
         }
+        // A version that only a fallback has is none: without a failure the response would be the ordinary one.
         let runs = |name: &str, backend: &Backend| {
-            let serves = backend.region.as_ref().is_none_or(|region| regions.contains(region));
-            serves && backend.takes_requests() && backend.version.as_deref() == Some(name)
+            let is_first_choice = backend.region.as_ref() == regions.first();
+            is_first_choice && backend.takes_requests() && backend.version.as_deref() == Some(name)
         };
         let named = version(backends, subject);
         let version = named.filter(|name| backends.all.iter().any(|backend| runs(name, backend)));
@@ -119,7 +120,8 @@ fn version(backends: &Backends, subject: &Subject<'_>) -> Option<String> {
 fn cookie(headers: &Headers, name: &str) -> Option<String> {
     let pairs = headers.all("cookie").flat_map(|value| value.split(|byte| *byte == b';'));
     only(pairs.filter_map(|pair| {
-        let (found, value) = std::str::from_utf8(pair).ok()?.trim().split_once('=')?;
+        // Space and tab are the only whitespace around a pair (RFC 6265 §4.2.1); any other belongs to the value.
+        let (found, value) = std::str::from_utf8(pair).ok()?.trim_matches([' ', '\t']).split_once('=')?;
         (found == name).then(|| value.to_owned())
     }))
 }

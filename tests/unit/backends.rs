@@ -127,7 +127,16 @@ fn a_version_is_chosen_within_the_region_and_a_name_that_no_backend_has_chooses_
     let gate = gate_of(&policy(&by_cookie, &json!({})));
     let backend = |cookie: &str| sent_to(&gate.send(from("/a", "DE", "EU").field("cookie", cookie))).0;
     assert_eq!(backend("a=b; version=next"), "eu_next");
-    for cookie in ["version=next; version=other", "Version=next", "xversion=next", "version", "a=version=next"] {
+    assert_eq!(backend("\tversion=next \t;a=b"), "eu_next");
+    for cookie in [
+        "version=next; version=other",
+        "Version=next",
+        "xversion=next",
+        "version",
+        "a=version=next",
+        "\u{a0}version=next",
+        "version=next\u{2003}; a=b",
+    ] {
         assert_ne!(backend(cookie), "eu_next", "{cookie}");
     }
 }
@@ -202,4 +211,12 @@ fn the_region_and_the_version_are_part_of_the_key_of_a_stored_response() {
     assert_ne!(in_eu, key(from("/cached/1", "US", "NA")));
     assert_ne!(in_eu, key(from("/cached/1", "DE", "EU").field("x-version", "next")));
     assert_eq!(in_eu, key(from("/cached/1", "DE", "EU").field("x-version", "none")));
+    // Only a fallback has this version, so the response is the ordinary one.
+    assert_eq!(key(from("/cached/1", "US", "NA")), key(from("/cached/1", "US", "NA").field("x-version", "next")));
+    // A route that is served only by the fallback gets its versions.
+    let version = |target: &str| {
+        let outcome = gate.send(from(target, "US", "NA").field("x-version", "next"));
+        sent_to(&outcome).0
+    };
+    assert_eq!(version("/eu"), "eu_next");
 }
