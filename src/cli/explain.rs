@@ -193,19 +193,19 @@ fn case(arguments: &Explain) -> Result<Case, String> {
     })
 }
 
-/// An outcome as JSON. If it is unknown, `missing` says what to give, `verdict`, `cause` and `credentials_ignored` are
-/// null, and there is neither `status` nor `forward`.
+/// An outcome as JSON. If it is unknown, `missing` says what to give, `verdict`, `cause`, `credentials_ignored` and
+/// `skipped` are null, and there is neither `status` nor `forward`.
 fn to_json(outcome: &Outcome) -> Value {
     let trail = &outcome.trail;
     let steps: Vec<_> = trail.notes().iter().map(|(step, found)| json!({ "step": step, "found": found })).collect();
-    let (verdict, cause, ignored) = match outcome.missing {
-        None => (Some(trail.verdict), trail.cause.as_ref(), trail.credentials_ignored),
-        Some(_) => (None, None, None),
+    let (verdict, cause, ignored, skipped) = match outcome.missing {
+        None => (Some(trail.verdict), trail.cause.as_ref(), trail.credentials_ignored, Some(&trail.skipped)),
+        Some(_) => (None, None, None, None),
     };
     let mut explained = json!({
         "verdict": verdict, "missing": outcome.missing, "route": trail.route, "cause": cause,
         "credentials_ignored": ignored, "shadow": trail.shadow, "subject": trail.subject,
-        "issuer": trail.issuer, "steps": steps,
+        "issuer": trail.issuer, "skipped": skipped, "steps": steps,
     });
     let (key, value) = match &outcome.decision {
         _ if outcome.missing.is_some() => return explained,

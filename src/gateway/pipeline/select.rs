@@ -33,6 +33,17 @@ impl Pipeline<'_, '_> {
         if origin.backends.are_chosen() {
             self.trail.skipped = candidates.passed_over().map(str::to_owned).collect();
         }
+        if !self.trail.skipped.is_empty() {
+            self.trail.note(Step::Select, || {
+                let names: Vec<_> = candidates.passed_over().map(|name| format!("\"{name}\"")).collect();
+                let why = if candidates.all_skipped() {
+                    "all backends that may serve it are skipped, so they are tried in turn all the same"
+                } else {
+                    "passes over what is skipped"
+                };
+                format!("{why}: {}", names.join(", "))
+            });
+        }
         if let Some(backend) = candidates.current() {
             if origin.backends.are_chosen() {
                 self.trail.sent_to(backend);

@@ -259,6 +259,50 @@ fn a_region_that_a_fact_might_change_is_not_stated() {
 }
 
 #[test]
+fn the_backends_that_are_skipped_are_stated() {
+    let mut policy = policy(&json!({}), &json!({ "access": "public" }));
+    policy["origins"]["app"] = json!({ "audience": "app", "backends": { "b1": {}, "b2": {} } });
+    let notes = |explained: &Value| {
+        let steps = explained["steps"].as_array().unwrap().iter();
+        let select =
+            steps.filter(|step| step["step"] == "select").map(|step| step["found"].as_str().unwrap().to_owned());
+        select.skip(1).collect::<Vec<_>>()
+    };
+    let explained = explain(&policy, &[]);
+    assert_eq!((&explained["skipped"], notes(&explained).len()), (&json!([]), 1), "{explained}");
+    for (skipped, other) in [("b1", "b2"), ("b2", "b1")] {
+        // Which backend would be first depends on the request, so several requests are explained.
+        let explained = explain(&policy, &["--skipped", skipped]);
+        assert_eq!(explained["forward"]["backend"], other);
+        match notes(&explained).as_slice() {
+            [_] => assert_eq!(explained["skipped"], json!([])),
+            [said, _] => {
+                assert_eq!(explained["skipped"], json!([skipped]));
+                assert_eq!(*said, format!("passes over what is skipped: \"{skipped}\""));
+            }
+            _ => panic!("{explained}"),
+        }
+    }
+    let both = ["--skipped", "b1", "--skipped", "b2"];
+    let explained = explain(&policy, &both);
+    let mut skipped: Vec<String> = serde_json::from_value(explained["skipped"].clone()).unwrap();
+    let all = "all backends that may serve it are skipped, so they are tried in turn all the same: ";
+    let said = notes(&explained);
+    assert!(said[0].starts_with(all) && said[0].contains("\"b1\"") && said[0].contains("\"b2\""), "{explained}");
+    skipped.sort();
+    assert_eq!(skipped, ["b1", "b2"]);
+    let text = String::from_utf8(run(&policy, &both).stdout).unwrap();
+    assert!(text.contains(all) && text.contains("forwarded:"), "{text}");
+    // As long as the region may be another one, so may the skipped backends.
+    policy["origins"]["app"] = json!({
+        "audience": "app", "backends": { "b1": { "region": "eu" }, "b2": { "region": "us" } },
+        "regions": { "eu": {}, "us": {} },
+        "selection": { "region_by": [{ "by": "country", "regions": { "DE": "eu" } }], "default_region": "us" }
+    });
+    assert_eq!(explain(&policy, &["--skipped", "b2"])["skipped"], Value::Null);
+}
+
+#[test]
 fn an_acl_is_described_by_its_name_and_by_one_of_three_words() {
     let policy = placed(&json!({ "allow": [{ "acl": ["office"] }] }));
     let acls = |acls: &str| said(&policy, &["--address", "198.51.100.7", "--client", &format!(r#"{{"acls":{acls}}}"#)]);
