@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use fastgate::policy::Policy;
 use serde_json::Value;
 
-use super::lint::{lints, resembling};
+use super::lint::{jurisdictions, lints, resembling};
 use super::printer;
 use finding::Finding;
 use manifest::Declared;
@@ -55,7 +55,7 @@ pub(super) fn check(path: &Path, additions: &[PathBuf], manifest: Option<&Path>)
         for Finding { at, what, remedy } in &undeclared {
             print(at, &hint(what), remedy);
         }
-        for lint in lints(&policy).into_iter().chain(resembling(&document)) {
+        for lint in lints(&policy).into_iter().chain(resembling(&document)).chain(jurisdictions(&document)) {
             print(&lint.at, &hint(&lint.what), lint.remedy);
         }
     }

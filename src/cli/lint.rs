@@ -7,7 +7,9 @@ mod countries;
 mod exposed;
 mod header_size;
 mod hint;
+mod jurisdictions;
 mod overlap;
+mod region_rules;
 mod regions;
 mod required_claims;
 mod resembling;
@@ -26,6 +28,8 @@ use fastgate::policy::{Access, Issuer, MethodName, Policy, PresetName, Requireme
 use fastgate::request::CanonicalPath;
 use header_size::header_size;
 use hint::{Lint, admitted_callers, open};
+pub(super) use jurisdictions::jurisdictions;
+use region_rules::{region_rules, without_region};
 use regions::unreachable;
 pub(super) use resembling::resembling;
 use stored::stored;
@@ -126,9 +130,11 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
         lints.extend(useless(policy, route, &at));
         lints.extend(stored(route, &at));
         lints.extend(unreachable(route, &at));
+        lints.extend(without_region(route, &at));
         lints.extend(over_time(route, &at));
     }
     lints.extend(useless_in_shared(policy));
+    lints.extend(region_rules(policy));
     lints.extend(audiences(policy));
     lints.extend(header_size(policy));
     let mut known = std::collections::BTreeSet::new();

@@ -17,6 +17,16 @@ pub(super) fn is_assigned(code: &str) -> bool {
     ASSIGNED.split(' ').any(|assigned| assigned == code)
 }
 
+/// The remedy for `code` (upper case), which is not assigned.
+pub(super) fn correction(code: &str) -> &'static str {
+    match code {
+        "UK" => "write \"GB\"",
+        "EL" => "write \"GR\"",
+        "EU" => "list the countries, or test the \"continent\"",
+        _ => "write the code that ISO 3166-1 assigns to the country",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{ASSIGNED, is_assigned};

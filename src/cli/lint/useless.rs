@@ -7,7 +7,7 @@ use fastgate::policy::groups::Cors;
 use fastgate::policy::places::{Place, PlaceTest};
 use fastgate::policy::{Access, Forward, Policy, Route};
 
-use super::countries::is_assigned;
+use super::countries::{correction, is_assigned};
 use super::hint::Lint;
 
 /// The members of a route that have no effect; `at` is its path in the policy.
@@ -69,12 +69,7 @@ fn unassigned(place: &Place) -> Vec<Lint> {
                         "\"{code}\" applies to no client: ISO 3166-1 assigns no country \"{}\"",
                         country(code)
                     ),
-                    remedy: match country(code).as_str() {
-                        "UK" => "write \"GB\"",
-                        "EL" => "write \"GR\"",
-                        "EU" => "list the countries, or test the \"continent\"",
-                        _ => "write the code that ISO 3166-1 assigns to the country",
-                    },
+                    remedy: correction(&country(code)),
                 });
             }
         }

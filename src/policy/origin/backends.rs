@@ -5,6 +5,7 @@ mod backend;
 pub(super) mod document;
 pub(in crate::policy) mod fault;
 mod regions;
+mod version;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,11 +13,11 @@ use std::sync::Arc;
 pub use backend::Backend;
 use document::{
     BackendDocument, HashPartDocument, HealthDocument, RegionDocument, RegionFactDocument, RegionRuleDocument,
-    RetriesDocument, SelectionDocument, VersionSourceDocument,
+    RetriesDocument, SelectionDocument,
 };
 use fault::BackendsFault;
+pub use version::VersionSource;
 
-use crate::headers::{is_field_name, is_visible_to_rules};
 use crate::policy::claim_path::ClaimPath;
 use crate::policy::fault::{Fault, Faults};
 use crate::policy::limits::Limit;
@@ -85,17 +86,6 @@ pub enum RegionFact {
     Claim(ClaimPath),
 }
 
-/// What names a version.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum VersionSource {
-    /// A request field, in lower case.
-    Header(String),
-    /// A cookie.
-    Cookie(String),
-    /// A claim.
-    Claim(ClaimPath),
-}
-
 /// What requests of one backend have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HashPart {
@@ -160,6 +150,12 @@ impl Backends {
         faults.add_if(half, &at_selection, BackendsFault::HalfOfVersions.into());
         let hash_by = selection.hash_by.map(|part| HashPart::read(part, &at_selection, faults));
         let version_by = selection.version_by.map(|source| VersionSource::read(source, &at_selection, faults));
+        for backend in &all {
+            let versions = version_by.as_ref().zip(backend.version.as_deref());
+            let cannot_be = versions.is_some_and(|(source, version)| !source.can_be(version));
+            let at_version = format_args!("{at}.backends.{}.version", backend.name);
+            faults.add_if(cannot_be, at_version, BackendsFault::NotAVersion.into());
+        }
         let rules = selection.region_by.into_iter().enumerate();
         let region_by =
             rules.map(|(index, rule)| RegionRule::read(rule, &format!("{at_selection}.region_by[{index}]"), faults));
@@ -189,13 +185,13 @@ impl RegionRule {
     fn read(document: RegionRuleDocument, at: &str, faults: &mut Faults) -> Self {
         let RegionRuleDocument { by, regions } = document;
         faults.add_if(regions.is_empty(), format_args!("{at}.regions"), Fault::Empty);
-        let is_value: fn(&str) -> bool = match &by {
-            RegionFactDocument::Country => is_country,
-            RegionFactDocument::Continent => is_continent,
-            RegionFactDocument::Tenant | RegionFactDocument::Claim(_) => |_| true,
+        let fault_of = |value: &String| match &by {
+            RegionFactDocument::Country if !is_country(value) => Some(BackendsFault::NotACountry(value.clone())),
+            RegionFactDocument::Continent if !is_continent(value) => Some(BackendsFault::NotAContinent(value.clone())),
+            _ => None,
         };
-        for value in regions.keys().filter(|value| !is_value(value)) {
-            faults.add(format!("{at}.regions"), Fault::NotAPlaceCode(value.clone()));
+        for fault in regions.keys().filter_map(fault_of) {
+            faults.add(format!("{at}.regions"), fault.into());
         }
         let by = match by {
             RegionFactDocument::Tenant => RegionFact::Tenant,
@@ -206,28 +202,6 @@ impl RegionRule {
             }
         };
         Self { by, regions }
-    }
-}
-
-impl VersionSource {
-    fn read(document: VersionSourceDocument, at: &str, faults: &mut Faults) -> Self {
-        let at = format!("{at}.version_by");
-        match document {
-            VersionSourceDocument::Header(name) => {
-                let at = format!("{at}.header");
-                faults.add_if(!is_field_name(&name), &at, Fault::NotAFieldName);
-                // Rules never see such a field, so no request would choose a version.
-                let name = name.to_ascii_lowercase();
-                faults.add_if(!is_visible_to_rules(&name), &at, Fault::ReservedField { name: name.clone() });
-                Self::Header(name)
-            }
-            VersionSourceDocument::Cookie(name) => {
-                // `cookie-name` is a token (RFC 6265 §4.1.1), as the name of a field is.
-                faults.add_if(!is_field_name(&name), format_args!("{at}.cookie"), BackendsFault::NotACookieName.into());
-                Self::Cookie(name)
-            }
-            VersionSourceDocument::Claim(name) => Self::Claim(ClaimPath::read(name, &format!("{at}.claim"), faults)),
-        }
     }
 }
 

@@ -62,7 +62,7 @@ fn faults_of_several_backends_are_named_with_their_place() {
     );
     assert_eq!(
         found(&|origin| origin["selection"]["region_by"][2]["regions"]["ch"] = json!("ch")),
-        at(".selection.region_by[2].regions", "\"ch\" is not a code of a country or a subdivision")
+        at(".selection.region_by[2].regions", "\"ch\" is not a code of a country")
     );
     assert_eq!(
         found(&|origin| origin["selection"] = json!({ "version_by": { "cookie": "v" } })),

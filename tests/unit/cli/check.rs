@@ -5,6 +5,7 @@ mod exposed;
 mod hints;
 mod manifest;
 mod parts;
+mod regions;
 mod shape;
 
 use std::process::Command;

@@ -53,6 +53,18 @@ pub enum BackendsFault {
     /// Not the name of a cookie (RFC 6265 §4.1.1).
     #[error("is not the name of a cookie")]
     NotACookieName,
+    /// All cookies are in one field.
+    #[error("names \"cookie\", the field with all cookies of a request")]
+    CookieField,
+    /// Not a value that the field or the cookie can have.
+    #[error("is not a value that the header field or cookie of \"version_by\" can have: no request can name it")]
+    NotAVersion,
+    /// Not the code of a country.
+    #[error("\"{0}\" is not a code of a country")]
+    NotACountry(String),
+    /// Not the code of a continent.
+    #[error("\"{0}\" is not a code of a continent")]
+    NotAContinent(String),
 }
 
 impl BackendsFault {
@@ -75,6 +87,15 @@ impl BackendsFault {
             Self::HalfOfVersions => "add the other one, or remove it",
             Self::TimeoutOfWebSocket => "remove it",
             Self::NotACookieName => "write the name alone, such as \"version\"",
+            Self::CookieField => "name the one that counts: \"version_by\": {\"cookie\": \"version\"}",
+            Self::NotAVersion => {
+                "write a text such as \"next\", without control characters, spaces at its ends and \";\""
+            }
+            Self::NotACountry(_) => "write the code of ISO 3166-1, in upper case: \"DE\"; \"GB\" and not \"UK\"",
+            Self::NotAContinent(_) => {
+                "write \"AF\" (Africa), \"AN\" (Antarctica), \"AS\" (Asia), \"EU\" (Europe), \"NA\" (North America), \"OC\" \
+                 (Oceania) or \"SA\" (South America)"
+            }
         }
     }
 }
