@@ -4,6 +4,7 @@
 mod finding;
 mod manifest;
 mod parts;
+mod ranges;
 mod shape;
 
 use std::path::{Path, PathBuf};

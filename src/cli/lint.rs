@@ -129,8 +129,7 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
         lints.extend(absences(policy, route, &at));
         lints.extend(useless(policy, route, &at));
         lints.extend(stored(route, &at));
-        lints.extend(unreachable(route, &at));
-        lints.extend(without_region(route, &at));
+        lints.extend([unreachable(route, &at), without_region(route, &at)].into_iter().flatten());
         lints.extend(over_time(route, &at));
     }
     lints.extend(useless_in_shared(policy));

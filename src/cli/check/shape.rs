@@ -8,6 +8,7 @@ use jsonschema::paths::{Location, LocationSegment};
 use serde_json::Value;
 
 use super::finding::Finding;
+use super::ranges::range_fault;
 
 const SEE_SCHEMA: &str = "see policy.schema.json for the fields that exist here and their types";
 
@@ -37,12 +38,15 @@ fn explain(error: &ValidationError<'_>, schema: &Value, findings: &mut Vec<Findi
         ValidationErrorKind::AnyOf { context }
         | ValidationErrorKind::OneOfNotValid { context }
         | ValidationErrorKind::OneOfMultipleValid { context } => match intended(error, context) {
-            Some(branch) => {
+            Some(branch) if !is_unknown_word(branch, schema) => {
                 for error in branch {
                     explain(error, schema, findings);
                 }
             }
-            None => add(at, format!("is none of {}", choices(error, schema)), see()),
+            _ => {
+                let remedy = if is_region_fact(&at) { ONLY_FACTS.to_owned() } else { see() };
+                add(at, format!("is none of {}", choices(error, schema)), remedy);
+            }
         },
         ValidationErrorKind::AdditionalProperties { unexpected } => {
             let known = siblings(error, schema, "properties");
@@ -66,7 +70,11 @@ fn explain(error: &ValidationError<'_>, schema: &Value, findings: &mut Vec<Findi
             }
         }
         ValidationErrorKind::Required { property } => add(at, format!("lacks {property}"), see()),
-        _ => add(at, error.masked_with("the value").to_string(), see()),
+        _ => {
+            let (what, remedy) =
+                range_fault(error, schema).unwrap_or_else(|| (error.masked_with("the value").to_string(), see()));
+            add(at, what, remedy);
+        }
     }
 }
 
@@ -116,6 +124,26 @@ fn intended<'errors>(
         (Some(branch), None) => Some(branch),
         _ => None,
     }
+}
+
+/// Whether these errors say that an object with one member, such as `{"header": …}`, has another one than the branch.
+fn is_unknown_word(branch: &[ValidationError<'_>], schema: &Value) -> bool {
+    branch.iter().any(|error| match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            let members = error.instance().as_object().map_or(0, serde_json::Map::len);
+            unexpected.len() == members && siblings(error, schema, "properties").len() == 1
+        }
+        _ => false,
+    })
+}
+
+/// What may choose a region, if something else is in its place.
+const ONLY_FACTS: &str =
+    "write one of these; a field of the request never chooses a region, because clients write those as they like";
+
+/// Whether `at` is the place of a fact that chooses a region.
+fn is_region_fact(at: &str) -> bool {
+    at.ends_with("].by") && at.contains(".selection.region_by[")
 }
 
 /// The branches of a union, in words.

@@ -42,6 +42,7 @@ pub struct RouteDocument {
     /// For how many seconds the edge waits for a backend's response to begin, 1 to 110, after it began to send the request. It
     /// then responds with 504; the request is not taken back. Default: as long as the backend in the service says (`first_byte_timeout`).
     #[serde(default)]
+    #[cfg_attr(not(target_os = "wasi"), schemars(range(min = 1, max = 110)))]
     pub timeout: Option<Seconds>,
     /// The name of the group that the route belongs to.
     #[serde(default)]

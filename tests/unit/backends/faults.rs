@@ -42,7 +42,11 @@ fn faults_of_several_backends_are_named_with_their_place() {
                 origin["backends"][name]["weight"] = json!(0);
             }
         }),
-        at(".regions.eu", "has no backend without \"version\" whose \"weight\" is more than 0")
+        at(
+            ".regions.eu",
+            "has no backend without \"version\" whose \"weight\" is more than 0: it is 0 for \"eu_1\", \"eu_2\", \
+             \"eu_drained\", \"eu_spare\""
+        )
     );
     assert_eq!(
         found(&|origin| origin["backends"]["us_1"]["region"] = json!("usa"))[0],
@@ -117,7 +121,8 @@ fn faults_of_several_backends_are_named_with_their_place() {
     single = json!({ "audience": "app", "backends": { "a": { "weight": 0 }, "b": { "weight": 0 } } });
     let all_zero =
         faults(&json!({ "routes": [route("/a", &json!({ "access": "public" }))], "origins": { "app": single } }));
-    assert_eq!(all_zero, at(".backends", "has no backend without \"version\" whose \"weight\" is more than 0"));
+    let nothing = "has no backend without \"version\" whose \"weight\" is more than 0: it is 0 for \"a\", \"b\"";
+    assert_eq!(all_zero, at(".backends", nothing));
     let of_route = faults(&json!({ "routes": [
         route("/a", &json!({ "access": "public", "regions": ["eu"], "timeout": 0 })),
         route("/b", &json!({ "id": "b", "access": "public", "websocket": true, "timeout": 5 })),

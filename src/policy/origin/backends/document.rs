@@ -27,9 +27,11 @@ pub struct BackendDocument {
     /// Its share of the requests, in relation to the other backends of the same region, version and priority: 0 to 1000.
     /// With 0 it receives none. Default: 1.
     #[serde(default = "one")]
+    #[cfg_attr(not(target_os = "wasi"), schemars(range(min = 0, max = 1000)))]
     pub weight: u32,
     /// Its rank, 1 to 16: it receives requests only while those of a smaller number are skipped. Default: 1.
     #[serde(default = "one")]
+    #[cfg_attr(not(target_os = "wasi"), schemars(range(min = 1, max = 16)))]
     pub priority: u32,
 }
 
@@ -134,8 +136,10 @@ pub enum HashPartDocument {
 pub struct HealthDocument {
     /// How many requests in a row must fail, in one POP. Those with 502, 503 or 504 or without a response in time count only
     /// if the failures in a row last for a second or two, because a caller may cause them. 1 to 100; default: 5.
+    #[cfg_attr(not(target_os = "wasi"), schemars(range(min = 1, max = 100)))]
     pub failures: u32,
     /// For how many seconds the POP then skips the backend, 1 to 3600; one request tries it afterwards. Default: 10.
+    #[cfg_attr(not(target_os = "wasi"), schemars(range(min = 1, max = 3600)))]
     pub pause: Seconds,
 }
 
@@ -152,10 +156,13 @@ impl Default for HealthDocument {
 pub struct RetriesDocument {
     /// How often one request is sent again, 0 to 3. Only requests with GET, HEAD, OPTIONS, PUT or DELETE are, and only
     /// if their body has been read whole or is empty. Default: 1.
+    #[cfg_attr(not(target_os = "wasi"), schemars(range(min = 0, max = 3)))]
     pub limit: u32,
     /// How many retries a backend receives in one POP within `window`, 0 to 10000. Default: 20.
+    #[cfg_attr(not(target_os = "wasi"), schemars(range(min = 0, max = 10000)))]
     pub budget: u64,
     /// The length of the window in seconds, 1 to 3600. Default: 10.
+    #[cfg_attr(not(target_os = "wasi"), schemars(range(min = 1, max = 3600)))]
     pub window: Seconds,
 }
 

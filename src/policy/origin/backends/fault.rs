@@ -25,8 +25,11 @@ pub enum BackendsFault {
     #[error("is missing, and the origin has \"regions\"")]
     RegionMissing,
     /// No backend of a region can receive requests that choose no version.
-    #[error("has no backend without \"version\" whose \"weight\" is more than 0")]
-    NoBackend,
+    #[error("has no backend without \"version\" whose \"weight\" is more than 0{}", listed(.drained))]
+    NoBackend {
+        /// The names of those whose weight is 0.
+        drained: Vec<String>,
+    },
     /// There are regions, and nothing assigns one.
     #[error("has neither \"region_by\" nor \"default_region\", and the origin has \"regions\"")]
     NoAssignment,
@@ -67,6 +70,12 @@ pub enum BackendsFault {
     NotAContinent(String),
 }
 
+/// The backends with the weight 0, as the end of a sentence.
+fn listed(drained: &[String]) -> String {
+    let names: Vec<_> = drained.iter().map(|name| format!("\"{name}\"")).collect();
+    if names.is_empty() { String::new() } else { format!(": it is 0 for {}", names.join(", ")) }
+}
+
 impl BackendsFault {
     /// The next step.
     #[must_use]
@@ -78,7 +87,7 @@ impl BackendsFault {
             Self::NotABackendName => "write the name that it has in the service, such as \"shop_eu\"",
             Self::UnknownRegion => "name one of the origin's \"regions\", or add it there: \"regions\": {\"eu\": {}}",
             Self::RegionMissing => "name the region of the backend, or remove \"regions\"",
-            Self::NoBackend => "add such a backend, or give one of them a weight",
+            Self::NoBackend { .. } => "add such a backend, or give one of them a weight",
             Self::NoAssignment => {
                 "write \"default_region\": \"…\", or rules: \"region_by\": [{\"by\": \"country\", \"regions\": {…}}]"
             }

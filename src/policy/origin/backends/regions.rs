@@ -16,18 +16,15 @@ pub(super) fn check(
     at: &str,
     faults: &mut Faults,
 ) {
-    let takes_any = |backend: &&Backend| backend.version.is_none() && backend.takes_requests();
-    if regions.is_empty() {
-        let none = !backends.is_empty() && !backends.iter().any(|backend| takes_any(&backend));
-        faults.add_if(none, format_args!("{at}.backends"), BackendsFault::NoBackend.into());
+    if regions.is_empty() && !backends.is_empty() {
+        check_backends(backends.iter(), &format!("{at}.backends"), faults);
     }
     for (name, region) in regions {
         let at = format!("{at}.regions.{name}");
         faults.add_if(!is_id(name), &at, Fault::NotAnId);
         let empty = region.jurisdiction.as_deref() == Some("");
         faults.add_if(empty, format_args!("{at}.jurisdiction"), Fault::Empty);
-        let mut here = backends.iter().filter(|backend| backend.region.as_ref() == Some(name));
-        faults.add_if(!here.any(|backend| takes_any(&backend)), &at, BackendsFault::NoBackend.into());
+        check_backends(backends.iter().filter(|backend| backend.region.as_ref() == Some(name)), &at, faults);
         check_fallback(name, region, regions, &format!("{at}.fallback"), faults);
     }
     let at = format!("{at}.selection");
@@ -42,6 +39,16 @@ pub(super) fn check(
     }
     let is_unassigned = selection.region_by.is_empty() && selection.default_region.is_none();
     faults.add_if(is_unassigned && !regions.is_empty(), at, BackendsFault::NoAssignment.into());
+}
+
+/// Adds a fault if no backend can receive requests that choose no version.
+fn check_backends<'backends>(here: impl Iterator<Item = &'backends Backend>, at: &str, faults: &mut Faults) {
+    let (ready, drained): (Vec<_>, Vec<_>) =
+        here.filter(|backend| backend.version.is_none()).partition(|backend| backend.takes_requests());
+    if ready.is_empty() {
+        let drained = drained.into_iter().map(|backend| backend.name.clone()).collect();
+        faults.add(at, BackendsFault::NoBackend { drained }.into());
+    }
 }
 
 /// Follows the fallbacks of one region.

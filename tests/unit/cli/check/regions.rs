@@ -1,9 +1,11 @@
 //! Hints and faults about several backends, with their regions and versions.
 
+use fastgate::policy::Policy;
 use serde_json::{Value, json};
 
 use super::check;
 use super::hints::hints;
+use crate::provider;
 use crate::rules::route;
 
 /// An origin with regions in which these rules assign one, and a route.
@@ -172,5 +174,60 @@ fn a_backend_in_two_jurisdictions_gets_a_hint() {
     );
     for other in [policy("two", json!("us")), policy("one", json!("eu")), policy("one", Value::Null)] {
         assert_eq!(hints(&other), [""; 0]);
+    }
+}
+
+#[test]
+fn a_fact_that_never_chooses_a_region_is_answered_with_those_that_do() {
+    for by in [json!({ "header": "x" }), json!("header"), json!({ "cookie": "x" })] {
+        let [at, what, remedy] = fault(&ruled(&json!([rule(&by, &both())]), Some("eu"), &json!({})));
+        assert_eq!(at, "$.origins.app.selection.region_by[0].by", "{by}");
+        assert_eq!(what, "is none of \"tenant\", \"country\", \"continent\", {\"claim\": …}", "{by}");
+        assert!(remedy.contains("a field of the request never chooses a region"), "{remedy}");
+    }
+    let [at, ..] = fault(&ruled(&json!([rule(&json!({ "claim": 7 }), &both())]), Some("eu"), &json!({})));
+    assert_eq!(at, "$.origins.app.selection.region_by[0].by.claim");
+}
+
+#[test]
+fn numbers_of_backends_are_answered_with_their_range() {
+    let of = |member: &str, number: &Value| {
+        let mut origin = json!({ "audience": "app", "backends": { "one": {}, "two": {} } });
+        let mut of_route = json!({});
+        match member.split_once('.') {
+            Some(("backends", member)) => origin["backends"]["one"][member] = number.clone(),
+            Some((group, member)) => origin[group] = json!({ member: number }),
+            None => of_route[member] = number.clone(),
+        }
+        json!({ "origins": { "app": origin }, "routes": [route("/a", &of_route)] })
+    };
+    for (member, at, least, most) in [
+        ("backends.weight", "$.origins.app.backends.one.weight", 0, 1000),
+        ("backends.priority", "$.origins.app.backends.one.priority", 1, 16),
+        ("health.failures", "$.origins.app.health.failures", 1, 100),
+        ("health.pause", "$.origins.app.health.pause", 1, 3600),
+        ("retries.limit", "$.origins.app.retries.limit", 0, 3),
+        ("retries.budget", "$.origins.app.retries.budget", 0, 10_000),
+        ("retries.window", "$.origins.app.retries.window", 1, 3600),
+        ("timeout", "$.routes[0].timeout", 1, 110),
+    ] {
+        for number in [json!(least - 1), json!(most + 1), json!(4_294_967_296_u64), json!(1e30)] {
+            let [place, what, remedy] = fault(&of(member, &number));
+            assert_eq!((place.as_str(), what), (at, format!("is {number}, outside {least} to {most}")));
+            assert_eq!(remedy, "→ write a number in that range");
+        }
+        for value in [json!(1.5), json!("1")] {
+            let [place, what, remedy] = fault(&of(member, &value));
+            assert_eq!((place.as_str(), what.as_str()), (at, "is not a whole number"));
+            assert_eq!(remedy, format!("→ write a whole number from {least} to {most}"));
+        }
+        // The reader at the edge has the same range.
+        for number in [least, most] {
+            let (valid, text) = check("range", &of(member, &json!(number)));
+            assert!(valid, "{member} = {number}: {text}");
+        }
+        let beyond = provider::policy(&of(member, &json!(most + 1))).to_string();
+        let faults = Policy::parse(beyond.as_bytes()).unwrap_err().to_string();
+        assert!(faults.contains(&format!("is {}, outside {least} to {most}", most + 1)), "{faults}");
     }
 }
