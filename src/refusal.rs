@@ -106,6 +106,15 @@ pub enum OriginError {
     /// It could not be reached, or its response is not HTTP.
     #[error("the origin cannot be reached or its response cannot be read: {0}")]
     Unreachable(String),
+    /// There is no connection to it.
+    #[error("the origin cannot be reached: {0}")]
+    NoConnection(String),
+    /// Its response is not HTTP, or the platform does not accept it.
+    #[error("the response of the origin cannot be read: {0}")]
+    Unreadable(String),
+    /// There was no connection to it in time.
+    #[error("the origin cannot be reached in time: {0}")]
+    NoConnectionInTime(String),
     /// It did not respond in time.
     #[error("the origin did not respond in time: {0}")]
     TooSlow(String),
@@ -128,15 +137,15 @@ impl OriginError {
     /// Whether the backend failed: it gave no response although the platform waited as long as it waits for that backend.
     #[must_use]
     pub const fn is_failure(&self) -> bool {
-        matches!(self, Self::Unreachable(_) | Self::TooSlow(_) | Self::Unavailable(_) | Self::UnexpectedStatus(_))
+        !matches!(self, Self::OverTime(_) | Self::NoBackend(_))
     }
 
     /// The code for logs, metrics and tests.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Unreachable(_) => "origin-unreachable",
-            Self::TooSlow(_) => "origin-too-slow",
+            Self::Unreachable(_) | Self::NoConnection(_) | Self::Unreadable(_) => "origin-unreachable",
+            Self::TooSlow(_) | Self::NoConnectionInTime(_) => "origin-too-slow",
             Self::OverTime(_) => "origin-over-time",
             Self::Unavailable(_) => "origin-unavailable",
             Self::NoBackend(_) => "origin-backends-failed",

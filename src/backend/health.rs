@@ -3,7 +3,8 @@
 //!
 //! What a caller may be able to bring about, such as a response that takes too long, cannot make a backend look broken by
 //! itself: it does so only if the failures in a row last for [`LEAST_SPAN`], in which every success of another request ends
-//! the row.
+//! the row. After a pause the same holds: one request at a time tries the backend, until one succeeds or the next pause
+//! begins.
 //!
 //! Failures are *in a row* if no request has succeeded since the first of them that began after it. Successes of requests
 //! that began earlier are not known: a request that finds no failures on record does not look at it again. Reading and
@@ -17,9 +18,9 @@ use crate::time::{Seconds, UnixTime};
 /// row.
 const KEPT: Seconds = Seconds::new(300);
 
-/// How long failures in a row last, from the first to the latest, before a doubtful one makes a backend skipped. The clock
-/// counts whole seconds, so it is one second at least.
-const LEAST_SPAN: Seconds = Seconds::new(2);
+/// How long failures in a row last, from the first to the latest, before a doubtful one makes a backend skipped. A
+/// success ends the row if its request began in the meantime, so responses that take less prevent it.
+const LEAST_SPAN: Seconds = Seconds::new(5);
 
 /// What is known of the health of backends.
 pub trait Health {
@@ -37,10 +38,11 @@ pub trait Health {
 /// The record of a backend in a POP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HealthRecord {
+    /// In a row; after a pause, those since then and one more.
     failures: u32,
     /// The end of the pause; 0 if there was none since the failures began.
     until: u64,
-    /// The time of the first failure.
+    /// The time of the first failure; after a pause, its end.
     since: u64,
 }
 
@@ -60,7 +62,8 @@ impl HealthRecord {
     /// The record to write if this request tries a backend that was skipped until now; `None` if it was not.
     #[must_use]
     pub fn tried(self, backends: &Backends, now: UnixTime) -> Option<Self> {
-        (self.was_paused() && !self.skips(now)).then(|| self.paused(backends, now))
+        let until = now.plus(backends.pause).seconds();
+        (self.was_paused() && !self.skips(now)).then_some(Self { until, ..self })
     }
 
     /// The record after a request failed, or doubtfully so.
@@ -68,8 +71,13 @@ impl HealthRecord {
     pub fn failed(self, is_doubtful: bool, backends: &Backends, now: UnixTime) -> Self {
         let since = if self.has_failures() { self.since } else { now.seconds() };
         let record = Self { failures: self.failures.saturating_add(1), since, ..self };
-        let counts = !is_doubtful || now.seconds().saturating_sub(since) >= LEAST_SPAN.as_u64();
-        if record.failures >= backends.failures && counts { record.paused(backends, now) } else { record }
+        let is_paused = if is_doubtful {
+            let lasted = now.seconds().saturating_sub(since) >= LEAST_SPAN.as_u64();
+            record.failures >= backends.failures && lasted
+        } else {
+            record.failures >= backends.failures || self.was_paused()
+        };
+        if is_paused { record.paused(backends, now) } else { record }
     }
 
     const fn was_paused(self) -> bool {
@@ -96,8 +104,11 @@ impl HealthRecord {
         Self { until: now.seconds(), ..self }
     }
 
-    fn paused(self, backends: &Backends, now: UnixTime) -> Self {
-        Self { until: now.plus(backends.pause).seconds(), ..self }
+    /// The record at the beginning of a pause.
+    #[must_use]
+    pub fn paused(self, backends: &Backends, now: UnixTime) -> Self {
+        let until = now.plus(backends.pause).seconds();
+        Self { failures: 1, until, since: until }
     }
 
     /// For how long the record is kept.

@@ -75,12 +75,19 @@ impl Health for PopHealth<'_> {
         let known = self.known.iter().rev().find(|known| known.key == key);
         match outcome {
             Outcome::Failed | Outcome::Doubtful => {
+                let (is_doubtful, tries) = (outcome == Outcome::Doubtful, known.map_or(Try::No, |known| known.tries));
                 // Others may have failed since this request read the record.
-                let (latest, tries) = (self.look_up(&key), known.is_some_and(|known| known.tries != Try::No));
-                // One that began before the pause does not make it longer.
-                if tries || !latest.skips(now) {
-                    self.put(backends, &key, latest.failed(outcome == Outcome::Doubtful, backends, now));
-                }
+                let latest = self.look_up(&key);
+                let record = match tries {
+                    // All are skipped: the next request tries another one.
+                    Try::InPause => latest.paused(backends, now),
+                    // The next request tries it, unless this failure begins another pause.
+                    Try::AfterPause => latest.released(now).failed(is_doubtful, backends, now),
+                    // One that began before the pause does not make it longer.
+                    Try::No if latest.skips(now) => return,
+                    Try::No => latest.failed(is_doubtful, backends, now),
+                };
+                self.put(backends, &key, record);
             }
             Outcome::Responded => {
                 // Without failures on record, a request does not look at it again.
@@ -90,6 +97,10 @@ impl Health for PopHealth<'_> {
                 }
             }
             Outcome::Unclear => {
+                if known.is_some_and(|known| known.tries == Try::InPause) {
+                    self.put(backends, &key, self.look_up(&key).paused(backends, now));
+                    return;
+                }
                 // Another request may try it instead.
                 let tried = known.filter(|known| known.tries == Try::AfterPause).map(|known| known.record);
                 if let Some(tried) = tried.filter(|tried| self.look_up(&key) == *tried) {

@@ -137,8 +137,15 @@ impl From<&Refusal> for Problem {
             )
             | Refusal::Select(_)
             | Refusal::Origin(OriginError::Unavailable(_) | OriginError::NoBackend(_)) => later(),
-            Refusal::Origin(OriginError::Unreachable(_) | OriginError::UnexpectedStatus(_)) => plain(Kind::BadGateway),
-            Refusal::Origin(OriginError::TooSlow(_) | OriginError::OverTime(_)) => plain(Kind::GatewayTimeout),
+            Refusal::Origin(
+                OriginError::Unreachable(_)
+                | OriginError::NoConnection(_)
+                | OriginError::Unreadable(_)
+                | OriginError::UnexpectedStatus(_),
+            ) => plain(Kind::BadGateway),
+            Refusal::Origin(
+                OriginError::TooSlow(_) | OriginError::NoConnectionInTime(_) | OriginError::OverTime(_),
+            ) => plain(Kind::GatewayTimeout),
         }
     }
 }

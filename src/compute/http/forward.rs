@@ -70,8 +70,18 @@ type Sent = (u16, ResponseHandle, BodyHandle);
 const fn outcome_of(result: &Result<Sent, Refusal>, in_hand: bool) -> Outcome {
     match result {
         Ok((status, ..)) => Outcome::of_status(*status),
-        Err(Refusal::Origin(OriginError::TooSlow(_) | OriginError::OverTime(_))) if in_hand => Outcome::Doubtful,
-        Err(Refusal::Origin(_)) if in_hand => Outcome::Failed,
+        // No body prevents a connection.
+        Err(Refusal::Origin(
+            OriginError::NoConnection(_) | OriginError::NoConnectionInTime(_) | OriginError::Unavailable(_),
+        )) => Outcome::Failed,
+        Err(_) if !in_hand => Outcome::Unclear,
+        Err(Refusal::Origin(
+            OriginError::TooSlow(_)
+            | OriginError::OverTime(_)
+            | OriginError::Unreadable(_)
+            | OriginError::UnexpectedStatus(_),
+        )) => Outcome::Doubtful,
+        Err(Refusal::Origin(_)) => Outcome::Failed,
         Err(_) => Outcome::Unclear,
     }
 }

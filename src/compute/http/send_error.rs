@@ -7,9 +7,20 @@ use fastly::http::request::SendErrorCause;
 pub(super) fn classify(cause: &SendErrorCause) -> OriginError {
     let text = cause.to_string();
     match cause {
-        SendErrorCause::DnsTimeout | SendErrorCause::ConnectionTimeout | SendErrorCause::HttpResponseTimeout => {
-            OriginError::TooSlow(text)
-        }
+        SendErrorCause::DnsTimeout | SendErrorCause::ConnectionTimeout => OriginError::NoConnectionInTime(text),
+        SendErrorCause::HttpResponseTimeout => OriginError::TooSlow(text),
+        SendErrorCause::DnsError { .. }
+        | SendErrorCause::DestinationNotFound
+        | SendErrorCause::DestinationIpUnroutable
+        | SendErrorCause::ConnectionRefused
+        | SendErrorCause::TlsProtocolError
+        | SendErrorCause::TlsCertificateError
+        | SendErrorCause::TlsAlertReceived { .. }
+        | SendErrorCause::TlsConfigurationError => OriginError::NoConnection(text),
+        SendErrorCause::HttpResponseHeaderSectionTooLarge
+        | SendErrorCause::HttpResponseBodyTooLarge
+        | SendErrorCause::HttpResponseStatusInvalid
+        | SendErrorCause::HttpUpgradeFailed => OriginError::Unreadable(text),
         SendErrorCause::DestinationUnavailable | SendErrorCause::ConnectionLimitReached => {
             OriginError::Unavailable(text)
         }

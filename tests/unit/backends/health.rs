@@ -128,16 +128,26 @@ fn what_a_caller_may_cause_counts_only_if_no_request_succeeds_for_a_while() {
     Requests::of(&policy, &pop).begin().end(Outcome::Doubtful);
     assert!(!Requests::of(&policy, &pop).is_skipped());
     // Without one, the next doubtful failure that is late enough makes it skipped.
-    for (second, skipped) in [(5, false), (6, false), (7, true)] {
+    for (second, skipped) in [(5, false), (9, false), (10, true)] {
         pop.now.set(second);
         Requests::of(&policy, &pop).begin().end(Outcome::Doubtful);
         assert_eq!(Requests::of(&policy, &pop).is_skipped(), skipped, "{second}");
     }
-    // After the pause, a doubtful outcome begins the next one.
-    pop.now.set(17);
+    // After the pause, one request at a time tries it, until the row is as long again.
+    for (second, skipped) in [(20, false), (20, false), (24, false), (25, true)] {
+        pop.now.set(second);
+        let mut tries = Requests::of(&policy, &pop).begin();
+        assert!(Requests::of(&policy, &pop).is_skipped(), "the others skip it");
+        tries.end(Outcome::Doubtful);
+        assert_eq!(Requests::of(&policy, &pop).is_skipped(), skipped, "{second}");
+    }
+    // One success ends it all.
+    pop.now.set(35);
     Requests::of(&policy, &pop).begin().end(Outcome::Doubtful);
-    pop.now.set(26);
-    assert!(Requests::of(&policy, &pop).is_skipped());
+    Requests::of(&policy, &pop).begin().end(Outcome::Responded);
+    let mut tries = Requests::of(&policy, &pop).begin();
+    assert!(!Requests::of(&policy, &pop).is_skipped());
+    tries.end(Outcome::Responded);
 }
 
 #[test]
@@ -156,7 +166,7 @@ fn a_failure_while_all_backends_are_skipped_makes_the_pause_longer() {
     for _ in 0..3 {
         Requests::of(&policy, &pop).begin().end(Outcome::Failed);
     }
-    for (outcome, until) in [(Outcome::Failed, 15), (Outcome::Unclear, 15)] {
+    for (outcome, until) in [(Outcome::Failed, 15), (Outcome::Doubtful, 15), (Outcome::Unclear, 15)] {
         pop.now.set(5);
         Requests::of(&policy, &pop).begin().end(outcome);
         pop.now.set(until - 1);

@@ -135,7 +135,7 @@ pub enum HashPartDocument {
 #[serde(deny_unknown_fields, default, remote = "Self")]
 pub struct HealthDocument {
     /// How many requests in a row must fail, in one POP. Those with 502, 503 or 504 or without a response in time count only
-    /// if the failures in a row last for a second or two, because a caller may cause them. 1 to 100; default: 5.
+    /// if the failures in a row last for five seconds, because a caller may cause them. 1 to 100; default: 5.
     #[cfg_attr(not(target_os = "wasi"), schemars(range(min = 1, max = 100)))]
     pub failures: u32,
     /// For how many seconds the POP then skips the backend, 1 to 3600; one request tries it afterwards. Default: 10.
