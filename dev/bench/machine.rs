@@ -155,6 +155,7 @@ fn manifest(folder: &Path, origin: SocketAddr, jwks: &str) -> PathBuf {
     let manifest = format!(
         "manifest_version = 3\nname = \"bench\"\nlanguage = \"rust\"\n\
          [local_server.backends.origin]\nurl = \"http://{origin}\"\n\
+         [local_server.backends.origin_us]\nurl = \"http://{origin}\"\n\
          [[local_server.kv_stores.fastgate]]\nkey = \"policy\"\nfile = \"{policy}\"\n\
          [[local_server.kv_stores.fastgate]]\nkey = \"jwks/idp\"\nfile = \"{jwks}\"\nmetadata = \"{note}\"\n\
          [[local_server.secret_stores.fastgate]]\nkey = \"signing-keys\"\nfile = \"{keys}\"\n"

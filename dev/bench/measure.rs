@@ -37,12 +37,13 @@ const fn case(name: &'static str, guest: Guest, kind: Kind, latency: bool) -> Ca
 
 /// The row to which the others are compared.
 const BASE: Case = case("pass-through by the SDK", Guest::PassThrough, Kind::PassThrough, true);
-pub(crate) const CASES: [Case; 15] = [
+pub(crate) const CASES: [Case; 16] = [
     case("pass-through by the ABI", Guest::PassThroughRaw, Kind::PassThrough, false),
     case("public route, EdDSA header", Guest::Fastgate, Kind::Public, false),
     case("public route, MAC header", Guest::Fastgate, Kind::PublicMac, true),
     case("token seen before, EdDSA header", Guest::Fastgate, Kind::Warm, true),
     case("token seen before, MAC header", Guest::Fastgate, Kind::WarmMac, true),
+    case("token seen before, MAC header, two regions", Guest::Fastgate, Kind::Regional, false),
     case("stored response, MAC header", Guest::Fastgate, Kind::Stored, true),
     case("response that is not stored yet, MAC header", Guest::Fastgate, Kind::Missing, false),
     case("stored response that the origin validates, MAC header", Guest::Fastgate, Kind::Validated, false),

@@ -51,6 +51,8 @@ impl Report {
         let public = self.ratio("public route, EdDSA header");
         let warm = self.ratio("token seen before, EdDSA header");
         let wide = "token seen before, EdDSA header, wide arithmetic";
+        let stored_more = self.ratio("stored response, MAC header") - self.ratio("expired token");
+        let mac_adds = self.app["apps"]["MAC"]["adds"].as_f64().unwrap();
         let wide_more = self.ratio("new RS256 token, wide arithmetic") - self.ratio(wide);
         filled(
             COSTS,
@@ -66,6 +68,7 @@ impl Report {
                 ("rs256_more", format!("{:.2}", self.ratio("new RS256 token") - warm)),
                 ("rs256_wide_more", format!("{wide_more:.2}")),
                 ("refused", format!("{:.2}", self.ratio("expired token"))),
+                ("stored_more", format!("{stored_more:.2}")),
                 ("rate", RATE.to_string()),
                 ("connections", RATE_CONNECTIONS.to_string()),
                 ("seconds", RATE_SECONDS.to_string()),
@@ -78,6 +81,7 @@ impl Report {
                 ("app_bare", number(&self.app["bare"], 0)),
                 ("app", self.app_table()),
                 ("app_mac", number(&self.app["apps"]["MAC"]["adds"], 0)),
+                ("app_saved", number(&(self.app["bare"].as_f64().unwrap() + mac_adds).into(), 0)),
                 ("app_mac_alone", number(&self.app["apps"]["MAC"]["alone"], 0)),
             ],
         )
@@ -232,6 +236,8 @@ mod tests {
             "| the guard, MAC | 63 | 0.36 | 0.44 |\n",
             "| PyJWT, RS256, `PyJWKClient` | 176 |  |  |\n",
             "above the 54\n",
+            "saves the event loop 117 µs",
+            "costs 0.00 more than such a refusal",
         ] {
             assert!(costs.contains(expected), "{expected}{costs}");
         }

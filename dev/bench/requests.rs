@@ -25,6 +25,8 @@ pub(crate) enum Kind {
     ColdRs256,
     /// An ES256 token that was not seen before.
     ColdEs256,
+    /// The same, for an origin with a backend in each of two regions.
+    Regional,
     /// A token that was seen before, and a stored response.
     Stored,
     /// The same for a response that is not stored yet.
@@ -107,6 +109,7 @@ impl Requests {
             Kind::Public => "/open/orders/7",
             Kind::PublicMac => "/shared/open/orders/7",
             Kind::WarmMac => "/shared/orders/7",
+            Kind::Regional => "/regional/orders/7",
             Kind::Stored | Kind::Missing => "/stored/orders/",
             Kind::Validated => "/validated/orders/7",
             _ => "/orders/7",
@@ -118,7 +121,7 @@ impl Requests {
                 _ => String::new(),
             };
             let token = match kind {
-                Kind::PassThrough | Kind::Public | Kind::PublicMac | Kind::Warm | Kind::WarmMac => {
+                Kind::PassThrough | Kind::Public | Kind::PublicMac | Kind::Warm | Kind::WarmMac | Kind::Regional => {
                     self.rsa.last().unwrap()
                 }
                 Kind::Stored | Kind::Missing | Kind::Validated => self.rsa.last().unwrap(),
