@@ -55,7 +55,7 @@ impl Assignment {
             Some(region_choice(backends, subject).region.ok_or(SelectError::NoRegion)?)
         };
         let chain = region.as_ref().and_then(|name| backends.regions.get(name));
-        let admitted = |name: &&String| route.regions.is_empty() || route.regions.contains(name);
+        let admitted = |name: &&String| route.admits_region(name);
         let regions: Vec<_> = chain.into_iter().flatten().filter(admitted).cloned().collect();
         if let Some(region) = region.clone().filter(|_| regions.is_empty()) {
             return Err(SelectError::OtherRegion { region });

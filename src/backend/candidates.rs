@@ -33,7 +33,7 @@ impl Candidates {
         if !backends.are_chosen() {
             return Self { ranked: backends.all.clone(), current: 0, all_skipped: false, retries: 0 };
         }
-        let mut ranked = ranked(backends, assignment);
+        let ranked = ranked(backends, assignment);
         let mut pauses = Vec::new();
         for backend in &ranked {
             match health.skipped_until(backends, backend) {
@@ -43,7 +43,7 @@ impl Candidates {
         }
         // The one whose pause ends first has failed least recently, so different ones are tried in turn.
         pauses.sort_by_key(|(end, _)| *end);
-        ranked = pauses.into_iter().map(|(_, backend)| backend).collect();
+        let ranked = pauses.into_iter().map(|(_, backend)| backend).collect();
         Self { ranked, current: 0, all_skipped: true, retries: 0 }
     }
 

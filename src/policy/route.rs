@@ -87,6 +87,12 @@ pub struct Route {
 }
 
 impl Route {
+    /// Whether backends in `region` may serve it.
+    #[must_use]
+    pub fn admits_region(&self, region: &String) -> bool {
+        self.regions.is_empty() || self.regions.contains(region)
+    }
+
     /// The template of its path at the origin.
     #[must_use]
     pub fn template_at_origin(&self) -> &PathTemplate {

@@ -73,22 +73,8 @@ impl Health for PopHealth<'_> {
         // The work after a request begins with its outcome.
         let (key, now) = (key(backends, backend), self.platform.began());
         let known = self.known.iter().rev().find(|known| known.key == key);
+        let attempt = known.map_or(Try::No, |known| known.tries);
         match outcome {
-            Outcome::Failed | Outcome::Doubtful => {
-                let (is_doubtful, tries) = (outcome == Outcome::Doubtful, known.map_or(Try::No, |known| known.tries));
-                // Others may have failed since this request read the record.
-                let latest = self.look_up(&key);
-                let record = match tries {
-                    // All are skipped: the next request tries another one.
-                    Try::InPause => latest.paused(backends, now),
-                    // The next request tries it, unless this failure begins another pause.
-                    Try::AfterPause => latest.released(now).failed(is_doubtful, backends, now),
-                    // One that began before the pause does not make it longer.
-                    Try::No if latest.skips(now) => return,
-                    Try::No => latest.failed(is_doubtful, backends, now),
-                };
-                self.put(backends, &key, record);
-            }
             Outcome::Responded => {
                 // Without failures on record, a request does not look at it again.
                 let Some(before) = known.map(|known| known.record).filter(HealthRecord::has_failures) else { return };
@@ -96,13 +82,23 @@ impl Health for PopHealth<'_> {
                     self.put(backends, &key, HealthRecord::default());
                 }
             }
+            // All are skipped: the next request tries another one.
+            _ if attempt == Try::InPause => self.put(backends, &key, self.look_up(&key).paused(backends, now)),
+            Outcome::Failed | Outcome::Doubtful => {
+                // Others may have failed since this request read the record.
+                let (latest, is_doubtful) = (self.look_up(&key), outcome == Outcome::Doubtful);
+                let record = match attempt {
+                    // The next request tries it, unless this failure begins another pause.
+                    Try::AfterPause => latest.released(now).failed(is_doubtful, backends, now),
+                    // One that began before the pause does not make it longer.
+                    _ if latest.skips(now) => return,
+                    _ => latest.failed(is_doubtful, backends, now),
+                };
+                self.put(backends, &key, record);
+            }
             Outcome::Unclear => {
-                if known.is_some_and(|known| known.tries == Try::InPause) {
-                    self.put(backends, &key, self.look_up(&key).paused(backends, now));
-                    return;
-                }
                 // Another request may try it instead.
-                let tried = known.filter(|known| known.tries == Try::AfterPause).map(|known| known.record);
+                let tried = known.filter(|_| attempt == Try::AfterPause).map(|known| known.record);
                 if let Some(tried) = tried.filter(|tried| self.look_up(&key) == *tried) {
                     self.put(backends, &key, tried.released(now));
                 }

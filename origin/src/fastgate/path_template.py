@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from string import digits, hexdigits
 
+from fastgate.surrogates import with_half_a_pair
+
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BRACES = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(?::([A-Za-z_][A-Za-z0-9_]*))?\}")
 _ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}")
-_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\\?#]")
 # From the widest to the narrowest, as `Convertor` in pattern.rs.
 _CONVERTORS = ("str", "float", "int", "uuid")
@@ -92,7 +93,7 @@ class Template:
             raise TemplateRefused('a path begins with "/"')
         if _FORBIDDEN.search(source):
             raise TemplateRefused('it contains a control character, a backslash, "?" or "#"')
-        if _HALF_A_PAIR.search(source):
+        if with_half_a_pair(source) is not None:
             raise TemplateRefused("it contains half a surrogate pair", "write whole characters")
         if _ESCAPED.search(source):
             raise TemplateRefused(

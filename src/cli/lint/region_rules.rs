@@ -6,6 +6,7 @@ use fastgate::policy::{Access, Backends, Policy, RegionFact, Route};
 
 use super::countries::{correction, is_assigned};
 use super::hint::Lint;
+use super::regions::reached;
 
 /// The hints about the rules and regions of every origin.
 pub(super) fn region_rules(policy: &Policy) -> Vec<Lint> {
@@ -83,8 +84,7 @@ fn of_no_country(backends: &Backends, at: &str) -> Vec<Lint> {
 
 /// The regions that neither a rule nor the default assigns, and that stand in for none of those.
 fn unassigned(backends: &Backends, at: &str) -> Vec<Lint> {
-    let named = backends.region_by.iter().flat_map(|rule| rule.regions.values()).chain(&backends.default_region);
-    let reached: BTreeSet<_> = named.filter_map(|region| backends.regions.get(region)).flatten().collect();
+    let reached: BTreeSet<_> = reached(backends).collect();
     let regions = backends.regions.keys().filter(|region| !reached.contains(region));
     regions
         .map(|region| Lint {

@@ -31,11 +31,11 @@ pub(super) fn over_time(route: &Route, at: &str) -> Option<Lint> {
 
 /// How often a request of the route can be sent again at most: each time to another backend.
 fn retries(route: &Route, backends: &Backends) -> u64 {
-    let admitted = |region: &String| route.regions.is_empty() || route.regions.contains(region);
     let serving = |chain: &[String]| {
         let serves = |backend: &&Backend| {
             let region = backend.region.as_ref();
-            backend.takes_requests() && region.is_none_or(|region| chain.contains(region) && admitted(region))
+            backend.takes_requests()
+                && region.is_none_or(|region| chain.contains(region) && route.admits_region(region))
         };
         let mut by_version: BTreeMap<Option<&str>, u64> = BTreeMap::new();
         for backend in backends.all.iter().map(AsRef::as_ref).filter(serves) {
