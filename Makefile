@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 GUEST := target/wasm32-wasip1/release/fastgate.wasm
-TOOL := target/debug/fastgate
+TOOL := target/debug/fastgate-tool
 EDGE := target/debug/fastgate-edge
 # One set of features for everything on the host: a second set would compile many dependencies again.
 NATIVE := --locked --features edge
@@ -15,8 +15,12 @@ CARGO_MUTANTS := target/tools/.cargo-mutants-27.1.0
 CARGO_DENY := target/tools/.cargo-deny-0.20.2
 CARGO_DENY_RUN := target/tools/bin/cargo-deny --locked
 COSMIC_RAY := target/tools/.cosmic-ray-8.7.0
+DIST_TOOLS := target/tools/.dist
+CYCLONEDX := target/tools/.cargo-cyclonedx-0.5.9
+# Panics name source files of dependencies: without the folder of this machine the guest has the same bytes everywhere.
+export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo
 
-.PHONY: help demo smoke soak cache-tests isolation outage test bench hashing guest-cost mutants mutants-python lint guest edge unit signatures opinions opinions-short fuzz fuzz-seeds fuzz-python edge-tests origin-tests doctor origin-bench origin-versions policy schema reference deny edge-path compute-build clean
+.PHONY: help demo smoke soak cache-tests isolation outage test bench hashing guest-cost mutants mutants-python lint guest edge unit signatures opinions opinions-short fuzz fuzz-seeds fuzz-python edge-tests origin-tests doctor origin-bench origin-versions policy schema reference deny edge-path compute-build dist reproducible clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -91,9 +95,9 @@ lint: target-wasm edge $(VENV) ## Formats, clippy for both targets, ruff, mypy, 
 	cargo fmt --check && cargo fmt --check --manifest-path tests/opinions/Cargo.toml && cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy $(NATIVE) --all-targets -- -D warnings
 	cargo clippy --locked --release --target wasm32-wasip1 --lib --bins --example guest_cost --example passthrough --example passthrough_raw --example store -- -D warnings
-	.venv/bin/ruff check origin dev tests fuzz && .venv/bin/ruff format --check origin dev tests fuzz
+	.venv/bin/ruff check origin wheel dev tests fuzz && .venv/bin/ruff format --check origin wheel dev tests fuzz
 	cd origin && ../.venv/bin/mypy
-	for folder in demo soak mutants reference; do (cd dev/$$folder && ../../.venv/bin/mypy --strict .) || exit 1; done
+	for folder in demo soak mutants reference dist; do (cd dev/$$folder && ../../.venv/bin/mypy --strict .) || exit 1; done
 	$(TOOL) schema | diff - policy.schema.json && $(TOOL) check policy.json
 	node tests/contract/make_vectors.mjs --check
 	.venv/bin/python dev/reference --check
@@ -116,7 +120,7 @@ mutants-python: $(VENV) $(COSMIC_RAY) ## The same for the package: MODULE=verify
 	@$(PYTHON) dev/mutants python $(or $(MODULE),verify) --minutes $(or $(MINUTES),60)
 
 doctor: $(VENV) ## Send forged requests to the origin of a running `make demo`; exit 0 if it refused them all
-	.venv/bin/python -m fastgate doctor --origin http://127.0.0.1:8000 --edge http://127.0.0.1:7676 --audience demo-api --path /me --edge-path /items --signing-keys $(LOCAL_KEYS)
+	.venv/bin/fastgate doctor --origin http://127.0.0.1:8000 --edge http://127.0.0.1:7676 --audience demo-api --path /me --edge-path /items --signing-keys $(LOCAL_KEYS)
 
 origin-bench: $(VENV) ## What the guard costs an app, beside RS256 by PyJWT
 	.venv/bin/python origin/bench/verification.py
@@ -125,7 +129,7 @@ origin-versions: ## The package's unit tests on every supported Python that is i
 	$(PYTHON) origin/versions.py
 
 policy: $(VENV) ## Regenerate policy.json from policy.base.json and the demo app
-	.venv/bin/python -m fastgate policy demo.app:app --app-dir origin --base policy.base.json > policy.json.new && mv policy.json.new policy.json
+	.venv/bin/fastgate policy demo.app:app --app-dir origin --base policy.base.json > policy.json.new && mv policy.json.new policy.json
 
 schema: edge ## Regenerate policy.schema.json from the types
 	$(TOOL) schema > policy.schema.json
@@ -148,6 +152,12 @@ edge: ## Build the command-line tool and the local edge (Viceroy as a library; t
 edge-path: ## Print the path of the local edge
 	@echo $(EDGE)
 
+dist: guest $(DIST_TOOLS) $(CYCLONEDX) ## What a release consists of, in dist/: wheels, sdist, the package for Compute, SBOM, checksums (a quarter of an hour the first time)
+	@$(PYTHON) dev/dist
+
+reproducible: ## Build the guest of the last commit twice, in two folders and with two cargo homes, and compare the bytes
+	@$(PYTHON) dev/dist/reproducible.py
+
 guest-cost: target-wasm ## What a signature, and finding a route among 10 or 2,000, cost in the guest, in microseconds
 	cargo build --locked --release --target wasm32-wasip1 --example guest_cost
 	cargo run $(NATIVE) -q --example guest_cost
@@ -155,7 +165,7 @@ guest-cost: target-wasm ## What a signature, and finding a route among 10 or 2,0
 compute-build: guest $(LOCAL_KEYS) ## The target that `fastly compute build` and `fastly compute serve` call
 
 clean: ## Remove all that was built or installed
-	rm -rf target .venv dev/idp/node_modules local bin pkg
+	rm -rf target .venv dev/idp/node_modules local bin pkg dist wheel/src/fastgate_edge/fastgate.wasm
 
 .PHONY: parts target-wasm
 parts: guest edge $(VENV) $(IDP)
@@ -168,6 +178,7 @@ $(VENV): origin/requirements-dev.txt origin/pyproject.toml
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install -q -r origin/requirements-dev.txt
 	.venv/bin/python -m pip install -q --no-deps -e origin
+	@echo '$(CURDIR)/wheel/src' > "$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/fastgate_edge.pth"
 	@touch $@
 
 $(IDP): dev/idp/package-lock.json
@@ -184,7 +195,7 @@ ifneq ($(shell grep -ls P-256 $(LOCAL_KEYS)),)
 endif
 $(LOCAL_KEYS):
 	@mkdir -p local
-	@[ -x $(TOOL) ] || cargo build --locked --bin fastgate # enough for publishing
+	@[ -x $(TOOL) ] || cargo build --locked --features tool --bin fastgate-tool # enough for publishing
 	umask 077 && $(TOOL) keys new > $@.new 2> /dev/null && mv $@.new $@
 
 # Tools of single targets; the version is in the file name.
@@ -194,6 +205,15 @@ $(CARGO_MUTANTS):
 
 $(CARGO_DENY):
 	cargo install cargo-deny --locked --version $(lastword $(subst -, ,$@)) --root target/tools
+	@touch $@
+
+$(CYCLONEDX):
+	cargo install cargo-cyclonedx --locked --version $(lastword $(subst -, ,$@)) --root target/tools
+	@touch $@
+
+$(DIST_TOOLS): dev/dist/requirements.txt
+	$(PYTHON) -m venv target/tools/dist
+	target/tools/dist/bin/python -m pip install -q -r dev/dist/requirements.txt
 	@touch $@
 
 $(COSMIC_RAY):

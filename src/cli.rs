@@ -36,7 +36,7 @@ enum Command {
         /// The policy.
         #[arg(default_value = "policy.json")]
         policy: PathBuf,
-        /// Routes to add to it, as `python -m fastgate policy` prints them for an app.
+        /// Routes to add to it, as `fastgate policy` prints them for an app.
         #[arg(long)]
         routes: Vec<PathBuf>,
         /// The manifest of the service, which must declare the backends that the policy names. Default: `fastly.toml` beside the

@@ -1,9 +1,5 @@
-//! One program for two targets. Compiled to WebAssembly, it is the gate, which serves requests on Fastly Compute.
-//! Compiled for a developer's machine, it is the command-line tool, which checks policies and makes keys with the same
-//! library.
+//! The guest: the program that serves requests on Fastly Compute, compiled to WebAssembly.
 
-#[cfg(not(target_os = "wasi"))]
-mod cli;
 #[cfg(target_os = "wasi")]
 #[expect(clippy::disallowed_methods, reason = "the clock is read here and passed to the library")]
 mod compute;
@@ -15,5 +11,7 @@ fn main() {
 
 #[cfg(not(target_os = "wasi"))]
 fn main() -> std::process::ExitCode {
-    cli::run()
+    eprintln!("This is the program for Fastly Compute, which runs as WebAssembly only: build it with `make guest`.");
+    eprintln!("The command-line tool is `fastgate-tool`.");
+    std::process::ExitCode::from(2)
 }

@@ -82,7 +82,7 @@ async function startEdge(folder, origin, { iss, keys }, access, audience) {
       },
     ],
   };
-  const tool = join(ROOT, "target/debug/fastgate");
+  const tool = join(ROOT, "target/debug/fastgate-tool");
   const signing = execFileSync(tool, ["keys", "new"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
   const manifest = `
 [local_server.backends.app]

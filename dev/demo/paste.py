@@ -128,7 +128,7 @@ REASONS = Group(
     (
         Line(
             "the same pipeline, step by step, without a server",
-            "target/debug/fastgate explain --issuer dev "
+            ".venv/bin/fastgate explain --issuer dev "
             '--claims \'{"shop": "lumen"}\' /shops/ember/stock',
         ),
     ),

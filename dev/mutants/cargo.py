@@ -150,7 +150,11 @@ def _command(
         *(f"--re=^{re.escape(name)}$" for name in names),
         *(f"--timeout={TEST_SECONDS}", f"--build-timeout={BUILD_SECONDS}"),
         *_files(patterns),
-        *(part for target in ("--locked", *targets) for part in ("--cargo-arg", target)),
+        *(
+            part
+            for target in ("--locked", "--features=tool", *targets)
+            for part in ("--cargo-arg", target)
+        ),
         *("--", "--", *(part for test in skipped for part in ("--skip", test))),
     )
 

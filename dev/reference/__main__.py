@@ -25,7 +25,7 @@ def main() -> int:
     parser.add_argument(
         "--check", action="store_true", help="write nothing; exit 1 if a page differs"
     )
-    parser.add_argument("--tool", type=Path, default=ROOT / "target" / "debug" / "fastgate")
+    parser.add_argument("--tool", type=Path, default=ROOT / "target" / "debug" / "fastgate-tool")
     options = parser.parse_args()
     output = rust.output_of(options.tool)
     parts = {
@@ -33,8 +33,8 @@ def main() -> int:
         ("problems.md", "problems"): rust.problems(output),
         ("log-line.md", "log line"): rust.log_line(output),
         ("storage.md", "cache"): rust.cache_spaces(ROOT / "src"),
-        ("cli.md", "fastgate"): rust.commands(output),
-        ("cli.md", "python -m fastgate"): command_lines(),
+        ("cli.md", "commands of the tool"): rust.commands(output),
+        ("cli.md", "commands of the package"): command_lines(),
         ("python.md", "python"): exported_names(),
     }
     differ = 0

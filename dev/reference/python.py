@@ -11,6 +11,7 @@ from typing import Any, TypeGuard
 
 import fastgate
 from fastgate.__main__ import _parser
+from fastgate.commands.tool import COMMANDS
 from markdown import first_sentence_ends, table
 
 SECTION = re.compile(r"^(Args|Raises|Returns|Yields):$")
@@ -129,7 +130,7 @@ def _prose(docstring: str | None) -> str:
 
 
 def command_lines() -> str:
-    return "\n\n".join(_commands("python -m fastgate", _parser()))
+    return "\n\n".join(_commands("fastgate", _parser()))
 
 
 def _commands(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
@@ -137,6 +138,8 @@ def _commands(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
     for group in _groups(parser):
         helps = {each.dest: each.help or "" for each in group._choices_actions}
         for word, each in group.choices.items():
+            if word in COMMANDS:
+                continue  # a command of the program in Rust
             yield _command(f"{name} {word}", each, helps[word])
             yield from _commands(f"{name} {word}", each)
 

@@ -106,7 +106,7 @@ guard(
         # Only for an instance that runs in one region of the policy, such as "eu".
         region=os.environ.get("FASTGATE_REGION"),
         # Only if the policy has the public key of this origin, and the edge signs by a MAC:
-        # `python -m fastgate origin-key new` prints both.
+        # `fastgate origin-key new` prints both.
         origin_key=json.loads(origin_key) if origin_key else None,
     ),
 )

@@ -13,7 +13,7 @@ from fastgate.__main__ import main
 from fastgate.compile.policy import compile_routes
 
 ROOT = Path(__file__).parents[2]
-FASTGATE = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug" / "fastgate"
+FASTGATE = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug" / "fastgate-tool"
 
 pytestmark = pytest.mark.skipif(not FASTGATE.exists(), reason="cargo build")
 

@@ -1,6 +1,6 @@
 """Edge and app decide every condition alike, for every claim in a table.
 
-The edge is `fastgate explain`. Needs `cargo build --bin fastgate`.
+The edge is `fastgate explain`. Needs `make edge`.
 """
 
 import json
@@ -19,12 +19,12 @@ from fastgate.conditions import Facts, name_in_app
 from fastgate.forwarded import ForwardedClaims
 from tests.test_edge_agrees import TARGET
 
-FASTGATE = TARGET / "debug" / "fastgate"
+FASTGATE = TARGET / "debug" / "fastgate-tool"
 ISSUER = "https://idp.example"
 NAME = "x"
 UUID_TEXT = "01234567-89ab-cdef-0123-456789abcdef"
 
-pytestmark = pytest.mark.skipif(not FASTGATE.exists(), reason="cargo build --bin fastgate")
+pytestmark = pytest.mark.skipif(not FASTGATE.exists(), reason="make edge")
 
 SCALARS: list[Any] = ["", "a", "1", "true", "null", "é", "e\u0301", 0, 1, -1, 2**53, 2**63 - 1]
 SCALARS += [-(2**63), True, False]

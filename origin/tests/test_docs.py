@@ -38,7 +38,7 @@ COSTS = ROOT / "docs" / "reference" / "costs.md"
 PAGES = sorted((ROOT / "docs").glob("**/*.md"))
 DOCUMENTS = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")), PACKAGE]
 DOCUMENTS += PAGES
-TOOL = ROOT / "target" / "debug" / "fastgate"  # `make origin-tests` builds it
+TOOL = ROOT / "target" / "debug" / "fastgate-tool"  # `make origin-tests` builds it
 
 needs_tool = pytest.mark.skipif(not TOOL.exists(), reason="the tool is not built here")
 
@@ -246,7 +246,7 @@ def test_nothing_is_installed_by_an_unregistered_name() -> None:
 
 
 def test_every_command_line_of_the_doctor_is_one() -> None:
-    lines = re.findall(r"python -m fastgate (doctor [^`\n]+)", (GUIDES / "doctor.md").read_text())
+    lines = re.findall(r"fastgate (doctor [^`\n]+)", (GUIDES / "doctor.md").read_text())
     assert len(lines) == 2
     for line in lines:
         options = _parser().parse_args(shlex.split(line))

@@ -349,7 +349,7 @@ def test_an_unsuitable_origin_key_is_refused_and_not_ignored(
     assert reason({"keys": [jwk(), entry]}) == expected
     with pytest.raises(ValueError, match=expected) as refused:
         edge.settings(origin_key=entry)
-    assert "python -m fastgate origin-key new" in str(refused.value)
+    assert "fastgate origin-key new" in str(refused.value)
 
 
 def test_origin_keys_are_a_jwk_or_a_jwk_set_of_different_keys() -> None:

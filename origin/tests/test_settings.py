@@ -89,7 +89,7 @@ def test_wrong_settings_are_refused(wrong: dict[str, object]) -> None:
         ({"origin_key": '{"keys": []}'}, "write origin_key=json.loads"),
         ({"origin_key": []}, 'pass the whole document, {"keys": [...]}'),
         ({"origin_key": 7}, "origin_key: is not a JWK Set"),
-        ({"origin_key": {"keys": []}}, "holds no key; `python -m fastgate origin-key new`"),
+        ({"origin_key": {"keys": []}}, "holds no key; `fastgate origin-key new`"),
         ({"origin_key": {"keys": [{"kty": "EC", "kid": "1"}]}}, "not a private key on X25519"),
         ({"keys": {"keys": [{"kty": "oct", "kid": "1"}]}}, "pass the keys that the edge publishes"),
         ({"region": ""}, "region: write a non-empty string"),

@@ -65,7 +65,7 @@ pub struct OriginDocument {
     /// origin needs an identifier of its own. Default: none; its routes belong to `edge.resource`.
     #[serde(default)]
     pub resource: Option<String>,
-    /// The public X25519 key of the application, a JWK that `python -m fastgate origin-key new` makes. With a key the
+    /// The public X25519 key of the application, a JWK that `fastgate origin-key new` makes. With a key the
     /// header is signed by `HS256`, under a MAC key that only the edge and this application can derive; verifying costs
     /// almost nothing, and the application holds the private half (`Settings(origin_key=…)`). Each origin needs a key of
     /// its own. Default: none; the header is signed by `EdDSA`, and the application needs no secret.

@@ -23,7 +23,7 @@ framework dispatches as expected, `routes.placement` finds code that runs outsid
 `compile.policy` compiles the edge's route table, and `compile.drift` compares the two.
 
 Two packages are not for production: `doctor` sends forged requests to a running origin, and
-`fake_edge` signs for tests and for local callers. `commands` holds `python -m fastgate`.
+`fake_edge` signs for tests and for local callers. `commands` holds `fastgate`.
 """
 
 from fastgate.claims import EdgeClaims, Transaction

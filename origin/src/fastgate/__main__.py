@@ -1,7 +1,8 @@
-"""The command line: `python -m fastgate policy|drift|doctor|origin-key …`.
+"""The command line: `fastgate COMMAND …`.
 
 Input: arguments. Output: text for people and pipes, and the exit code: 0 if all is well, 1 if
-something was found, 2 if the call was wrong or nothing was proved. The commands are in `commands`.
+something was found, 2 if the call was wrong or nothing was proved. The commands are in `commands`;
+those of the program in Rust get their arguments as they are.
 """
 
 import argparse
@@ -13,13 +14,17 @@ from fastgate.commands.doctor import run_doctor
 from fastgate.commands.load import WrongCall
 from fastgate.commands.origin_key import print_new_key, print_public_key
 from fastgate.commands.policy import print_drift, print_policy
+from fastgate.commands.tool import COMMANDS, run_tool
 from fastgate.compile.policy import CannotCompile
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
     try:
+        if given and given[0] in COMMANDS:
+            return run_tool(given)
+        options = _parser().parse_args(given)
         code: int = options.run(options)
     except CannotCompile as error:
         print(error)
@@ -33,7 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m fastgate", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="fastgate",
+        description="Fastgate: an identity-aware gate for FastAPI on Fastly Compute.",
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     policy = commands.add_parser("policy", help="print the edge's route table of an app")
@@ -122,6 +130,9 @@ def _parser() -> argparse.ArgumentParser:
     own.add_parser(
         "public", help="read a private key on standard input and print its public key"
     ).set_defaults(run=print_public_key)
+
+    for name, about in COMMANDS.items():
+        commands.add_parser(name, help=about)
 
     for command in (policy, compare):
         command.add_argument("app", help='the app, as for uvicorn: "package.module:app"')

@@ -163,7 +163,7 @@ def _about_region(
     listed = ", ".join(f'"{each}"' for each in error.required)
     route = claims.transaction.route if isinstance(claims, EdgeClaims) else "…"
     written = f'write "regions": [{listed}] on the route "{route}" of the policy, as '
-    return error.signed, listed, f"{written}`python -m fastgate policy` does{hint}"
+    return error.signed, listed, f"{written}`fastgate policy` does{hint}"
 
 
 def _route_in(scope: Scope) -> str | None:

@@ -39,7 +39,7 @@ class Settings:
     keys: Mapping[str, object] | None = field(default=None, repr=False)
     """The edge's JWK Set. If it is given, no keys are fetched."""
     origin_key: Mapping[str, object] | None = field(default=None, repr=False)
-    """The private key of this origin, as `python -m fastgate origin-key new` prints it, for an edge
+    """The private key of this origin, as `fastgate origin-key new` prints it, for an edge
     whose policy has its public half as `origins.<name>.key`. Then HS256 is accepted as well as
     EdDSA. The keys of the edge are needed as without it. A JWK Set holds several keys, for a
     rotation."""
@@ -197,7 +197,7 @@ def _refused_keys(name: str, error: JwksRefused) -> ValueError:
     if name == "origin_key" and error.reason != "ambiguous-kid":
         if error.reason == "no-usable-key":
             words = "holds no key"
-        words += "; `python -m fastgate origin-key new` prints one"
+        words += "; `fastgate origin-key new` prints one"
     return ValueError(f"{name}: {words} ({error.reason})")
 
 

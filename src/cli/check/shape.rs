@@ -93,13 +93,13 @@ const GONE: [(&str, &str, &str, &str); 2] = [
         "algorithm",
         "audience",
         "no longer exists: headers are signed by HS256 for an origin with a \"key\", and by EdDSA for any other",
-        "remove it; for HS256 write the public key of the application as \"key\" (`python -m fastgate origin-key new`)",
+        "remove it; for HS256 write the public key of the application as \"key\" (`fastgate origin-key new`)",
     ),
     (
         "d",
         "crv",
         "is the private half of the key, and everybody who can read this policy knows it now",
-        "make a new key with `python -m fastgate origin-key new`, and write only its public half here",
+        "make a new key with `fastgate origin-key new`, and write only its public half here",
     ),
 ];
 

@@ -3,9 +3,9 @@
 use super::kinds::Fault;
 use crate::policy::pattern::TemplateError;
 
-const NEW_ORIGIN_KEY: &str = "make a new key with `python -m fastgate origin-key new`, write its public half here and keep \
+const NEW_ORIGIN_KEY: &str = "make a new key with `fastgate origin-key new`, write its public half here and keep \
                               the other one to the application";
-const PUBLIC_ORIGIN_KEY: &str = "write the public JWK that `python -m fastgate origin-key new` prints: { \"kty\": \"OKP\", \
+const PUBLIC_ORIGIN_KEY: &str = "write the public JWK that `fastgate origin-key new` prints: { \"kty\": \"OKP\", \
                                  \"crv\": \"X25519\", \"x\": \"…\" }";
 
 impl Fault {
@@ -42,9 +42,9 @@ impl Fault {
             Self::Backends(fault) => fault.remedy(),
             Self::PrivateKey => NEW_ORIGIN_KEY,
             Self::NotAnOriginKey => PUBLIC_ORIGIN_KEY,
-            Self::LowOrder => "make a new key with `python -m fastgate origin-key new`",
+            Self::LowOrder => "make a new key with `fastgate origin-key new`",
             Self::NotTheThumbprint => "leave \"kid\" out, or write the RFC 7638 thumbprint",
-            Self::TakenKey { .. } => "make a key for each application with `python -m fastgate origin-key new`",
+            Self::TakenKey { .. } => "make a key for each application with `fastgate origin-key new`",
             Self::NoAccessTokens => "write \"tokens\": \"id\", and client ids as \"audiences\"",
             Self::NoOtherTokens => "leave \"preset\" out, and name the claims in \"claims\"",
             Self::ForAnyAudience => {

@@ -11,7 +11,7 @@ use crate::policy::fault::{Fault, Faults};
 
 objects!(OriginKeyDocument);
 
-/// The public X25519 key of an application, as a JWK (RFC 8037 §2). `python -m fastgate origin-key new` makes one.
+/// The public X25519 key of an application, as a JWK (RFC 8037 §2). `fastgate origin-key new` makes one.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]

@@ -169,7 +169,7 @@ fn explain_agrees_with_the_edge_about_ten_thousand_generated_requests() {
         writeln!(text, "{case}").unwrap();
         text
     });
-    let output = Command::new(env!("CARGO_BIN_EXE_fastgate"))
+    let output = Command::new(env!("CARGO_BIN_EXE_fastgate-tool"))
         .arg("explain")
         .arg("--policy")
         .arg(file("policy.json", &provider::policy(&policy()).to_string()))

@@ -62,7 +62,7 @@ fn different_verdicts_are_listed_and_requests_that_cannot_be_judged_again_are_co
     let new = file("new.json", &provider::policy(&new).to_string());
     let diff = |old: &std::path::Path, new: &std::path::Path| {
         let log = file("requests.ndjson", &text);
-        let command = Command::new(env!("CARGO_BIN_EXE_fastgate"))
+        let command = Command::new(env!("CARGO_BIN_EXE_fastgate-tool"))
             .args(["diff", "--json", "--log"])
             .args([log.as_path(), old, new])
             .output()

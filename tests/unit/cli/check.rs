@@ -35,7 +35,7 @@ fn check_with_ids(name: &str, policy: &str) -> (bool, String) {
     let call = CALLS.fetch_add(1, Ordering::Relaxed); // tests run in parallel, and some use the same name
     let path = std::env::temp_dir().join(format!("fastgate-check-{}-{call}-{name}.json", std::process::id()));
     std::fs::write(&path, policy).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_fastgate")).arg("check").arg(&path).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_fastgate-tool")).arg("check").arg(&path).output().unwrap();
     std::fs::remove_file(&path).unwrap();
     (output.status.success(), String::from_utf8(output.stdout).unwrap())
 }

@@ -52,8 +52,10 @@ fn diff_text(old: &Value, new: &Value, log: &str) -> (i32, Vec<String>, Value) {
         std::fs::write(&path, text).unwrap();
         path
     });
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_fastgate")).args(["diff", "--json", "--log"]).args([log, old, new]).output();
+    let output = Command::new(env!("CARGO_BIN_EXE_fastgate-tool"))
+        .args(["diff", "--json", "--log"])
+        .args([log, old, new])
+        .output();
     let output = output.unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
     let lines = String::from_utf8(output.stdout.clone()).unwrap();

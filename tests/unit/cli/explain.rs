@@ -29,7 +29,7 @@ fn run(policy: &Value, arguments: &[&str]) -> Output {
     let run = RUNS.fetch_add(1, Ordering::Relaxed);
     let path = std::env::temp_dir().join(format!("fastgate-explain-{}-{run}.json", std::process::id()));
     std::fs::write(&path, policy.to_string()).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fastgate"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fastgate-tool"));
     command.args(["explain", "/x", "--policy"]).arg(&path).args(arguments);
     let output = command.output().unwrap();
     std::fs::remove_file(&path).unwrap();
@@ -418,7 +418,7 @@ fn requests(policy: &Value, text: &str) -> (i32, Vec<Value>) {
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("policy.json"), policy.to_string()).unwrap();
     std::fs::write(folder.join("requests"), text).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fastgate"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fastgate-tool"));
     let output = command.current_dir(&folder).args(["explain", "--requests", "requests"]).output().unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
     let lines = String::from_utf8(output.stdout).unwrap();

@@ -6,7 +6,7 @@ use fastgate::caching::Generations;
 use serde_json::Value;
 
 fn purge(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_fastgate")).arg("purge").args(arguments).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_fastgate-tool")).arg("purge").args(arguments).output().unwrap()
 }
 
 #[test]

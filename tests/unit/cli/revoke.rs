@@ -10,7 +10,7 @@ use crate::opaque::gate_with;
 use crate::rules::MAIN;
 
 fn revoke(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_fastgate"))
+    Command::new(env!("CARGO_BIN_EXE_fastgate-tool"))
         .args(["revoke", "--issuer", "https://idp.test"])
         .args(arguments)
         .output()

@@ -23,7 +23,8 @@ fn printed(files: &[(&str, String)], arguments: &[&str]) -> String {
     for (name, text) in files {
         std::fs::write(folder.join(name), text).unwrap();
     }
-    let output = Command::new(env!("CARGO_BIN_EXE_fastgate")).current_dir(&folder).args(arguments).output().unwrap();
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_fastgate-tool")).current_dir(&folder).args(arguments).output().unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
     let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     let steering = text.chars().find(|char| (char.is_control() && *char != '\n') || *char == '\u{202e}');
@@ -123,6 +124,6 @@ fn texts_of_a_request_or_a_log_are_printed_with_escapes() {
 fn a_closed_pipe_causes_no_panic() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let output = Command::new(env!("CARGO_BIN_EXE_fastgate")).arg("schema").stdout(writer).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_fastgate-tool")).arg("schema").stdout(writer).output().unwrap();
     assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(2), String::new()));
 }

@@ -1,1 +1,1 @@
-"""The commands of `python -m fastgate`, one module for each topic."""
+"""The commands of `fastgate`, one module for each topic."""

@@ -49,7 +49,7 @@ def print_public_key(_options: argparse.Namespace) -> int:
 
 
 def _keys_on_standard_input() -> tuple[PrivateKey, ...]:
-    advice = "write: python -m fastgate origin-key public < FILE, with the output of origin-key new"
+    advice = "write: fastgate origin-key public < FILE, with the output of origin-key new"
     try:
         document: Mapping[str, object] = strict_json.parse_object(sys.stdin.buffer.read())
     except ValueError as error:

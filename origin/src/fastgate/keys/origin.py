@@ -1,6 +1,6 @@
 """The private keys of one origin, for an edge that signs its headers by a MAC (HS256).
 
-Input: the output of `python -m fastgate origin-key new`: a private JWK on X25519, or a JWK Set of
+Input: the output of `fastgate origin-key new`: a private JWK on X25519, or a JWK Set of
 several. Output: `OriginKeys`, which derive one `MacKey` from each pair of an edge's key and an
 origin's, or `JwksRefused`. No entry is ignored silently: the operator has configured this document,
 so an unsuitable entry is an error. Nothing is printed and nothing is fetched.

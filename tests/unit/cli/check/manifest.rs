@@ -22,7 +22,7 @@ fn folder(name: &str, manifest: Option<&str>) -> PathBuf {
 }
 
 fn check(folder: &PathBuf, arguments: &[&str]) -> (Option<i32>, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fastgate"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fastgate-tool"));
     let output = command.current_dir(folder).args(["check", "policy.json"]).args(arguments).output().unwrap();
     let text = [output.stdout, output.stderr].concat();
     (output.status.code(), String::from_utf8(text).unwrap())

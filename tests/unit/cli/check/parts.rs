@@ -16,7 +16,7 @@ fn check_files(name: &str, files: &[(&str, &str)]) -> (Option<i32>, String) {
     for (path, (_, text)) in paths.iter().zip(files) {
         std::fs::write(path, text).unwrap();
     }
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fastgate"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fastgate-tool"));
     command.arg("check").arg(&paths[0]);
     for path in &paths[1..] {
         command.arg("--routes").arg(path);

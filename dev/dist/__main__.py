@@ -1,0 +1,67 @@
+"""Build what a release consists of: `make dist`.
+
+Writes to dist/: the wheel and sdist of the package `fastgate`, the wheel of `fastgate-edge` for this
+platform, the package for Fastly Compute, the bill of materials of the guest (CycloneDX), and
+SHA256SUMS. The guest must have been built (`make guest`).
+"""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+from compute_package import write_compute_package
+
+ROOT = Path(__file__).resolve().parents[2]
+DIST = ROOT / "dist"
+GUEST = ROOT / "target" / "wasm32-wasip1" / "release" / "fastgate.wasm"
+TOOLS = ROOT / "target" / "tools" / "dist" / "bin"
+CYCLONEDX = ROOT / "target" / "tools" / "bin" / "cargo-cyclonedx"
+
+
+def main() -> int:
+    shutil.rmtree(DIST, ignore_errors=True)
+    DIST.mkdir()
+    version = tomllib.loads((ROOT / "Cargo.toml").read_text())["package"]["version"]
+    in_origin = tomllib.loads((ROOT / "origin" / "pyproject.toml").read_text())["project"][
+        "version"
+    ]
+    if version != in_origin:
+        print(f"Cargo.toml says {version}, origin/pyproject.toml {in_origin}", file=sys.stderr)
+        return 1
+    shutil.copy(GUEST, ROOT / "wheel" / "src" / "fastgate_edge" / "fastgate.wasm")
+    _run(TOOLS / "python", "-m", "build", "--outdir", DIST, ROOT / "origin")
+    write_compute_package(GUEST, DIST / f"fastgate-{version}-compute.tar.gz")
+    _write_bill_of_materials(version)
+    _run(TOOLS / "maturin", "build", "--out", DIST, folder=ROOT / "wheel")
+    _write_checksums()
+    return 0
+
+
+def _run(*command: str | Path, folder: Path = ROOT) -> None:
+    print("+", *command, flush=True)
+    subprocess.run(command, check=True, cwd=folder)
+
+
+def _write_bill_of_materials(version: str) -> None:
+    """Write the crates of the guest. Maturin writes those of the programs into their wheel."""
+    name = f"fastgate-{version}-guest"
+    _run(
+        *(CYCLONEDX, "cyclonedx", "--format", "json", "--target", "wasm32-wasip1"),
+        *("--spec-version", "1.5", "--override-filename", name),
+    )
+    (ROOT / f"{name}.json").rename(DIST / f"{name}.cyclonedx.json")
+
+
+def _write_checksums() -> None:
+    files: Sequence[Path] = sorted(DIST.iterdir())
+    lines = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files]
+    (DIST / "SHA256SUMS").write_text("".join(lines))
+    print("".join(lines), end="")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
