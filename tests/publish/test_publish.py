@@ -51,7 +51,7 @@ def test_a_service_is_published_filled_and_answers(
     secret = ["--store-id", secret_store.id, "--name", "signing-keys", "--stdin"]
     fastly("secret-store-entry", "create", *secret, content=keys)
     text = policy(url, tmp_path)
-    item = ["--store-id", kv_store.id, "--key", "policy", "--value", text]
+    item = ["--store-id", kv_store.id, "--key", "policy", "--value", text, "--add"]
     fastly("kv-store-entry", "create", *item)
     assert secret_store.secrets["signing-keys"].value == keys.encode()
     assert kv_store.items["policy"].value == text.encode()
