@@ -3,13 +3,16 @@
 import json
 import socket
 import sys
+import tomllib
 from pathlib import Path
 
 import httpx
 import pytest
 import uvicorn
-from fastly_api.on_viceroy import served
+from fastly_api.app import Fault
+from fastly_api.on_viceroy import manifest, served
 from fastly_api.running import Running, listener, serving
+from fastly_api.state import Acl, Item, Link
 from programs import ROOT, FastlyCli, edge, guest, program, run
 
 HERE = Path(__file__).parent
@@ -98,6 +101,25 @@ def test_publish_creates_what_the_manifest_names(api: Running, fastly: FastlyCli
     assert {each.status for each in api.requests} <= {200, 201}
 
 
+def test_a_publication_that_failed_can_be_repeated_and_keeps_what_stores_have(
+    api: Running, fastly: FastlyCli
+) -> None:
+    api.fail(Fault(status=500, method="PUT", path="/service"))
+    failed = fastly.attempt("compute", "publish", "--non-interactive", "--status-check-off")
+    assert failed.returncode == 1
+    assert api.state.services == {}
+    written = tomllib.loads((fastly.folder / "fastly.toml").read_text())
+    assert written["service_id"] == ""
+    store = api.state.kv_store("fastgate")
+    fastly("kv-store-entry", "create", "--store-id", store.id, "--key", "policy", "--value", "{}")
+    fastly.publish()
+    service = api.state.service("shop-gate")
+    assert service.active
+    assert store.id in {link.resource_id for link in service.active.links}
+    assert store.items["policy"].value == b"{}"
+    assert (len(api.state.kv_stores), len(api.state.secret_stores)) == (1, 1)
+
+
 def test_publish_again_is_a_new_version_and_leaves_the_stores_alone(
     api: Running, fastly: FastlyCli
 ) -> None:
@@ -183,3 +205,36 @@ def test_purges_links_and_lists_as_the_tool_sends_them(api: Running, fastly: Fas
         "service", "backend", "create", "--version", "1", "--name", "x", "--address", "x.example"
     )
     assert (locked.returncode, "locked" in locked.stderr) == (1, True)
+
+
+def test_the_manifest_for_viceroy_has_every_store_and_acl(
+    api: Running, fastly: FastlyCli, tmp_path: Path
+) -> None:
+    fastly.publish()
+    service = api.state.service("shop-gate")
+    assert service.active
+    acl = Acl(name="a", entries={"192.0.2.0/24": "BLOCK"})
+    link = Link(name="blocked", resource_id=acl.id, resource_type="acl")
+    api.state.acls[acl.id] = acl
+    service.active.links.append(link)
+    item = Item(value=b"\xff", metadata='{"a":"\\""}', generation=1)
+    api.state.kv_store("fastgate").items['files/"x"'] = item
+    backends = {"origin": "http://127.0.0.1:1", "idp": "http://127.0.0.1:2"}
+    local = tomllib.loads(manifest(api.state, service, backends, tmp_path).read_text())
+    local = local["local_server"]
+    origin = {"url": "http://127.0.0.1:1", "override_host": "origin.example.com"}
+    assert local["backends"]["origin"] == origin
+    (entry,) = local["kv_stores"]["fastgate"]
+    assert Path(entry.pop("file")).read_bytes() == b"\xff"
+    assert entry == {"key": 'files/"x"', "metadata": '{"a":"\\""}'}
+    assert local["secret_stores"] == {"fastgate": []}
+    written = json.loads(Path(local["acls"]["blocked"]).read_text())
+    assert written["entries"] == [{"op": "create", "prefix": "192.0.2.0/24", "action": "BLOCK"}]
+    folder = tmp_path / "served"
+    folder.mkdir()
+    address, compiled = free_address(), ROOT / "target" / "compiled"
+    with served(api.state, service, backends, folder, edge(), address, compiled):
+        assert httpx.get(f"http://{address}/").status_code == 503
+    del backends["idp"]
+    with pytest.raises(ValueError, match="the backends differ: idp"):
+        manifest(api.state, service, backends, tmp_path)
