@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from fastly_api.errors import Refused, precondition_failed, store_refused
-from fastly_api.reading import document, is_set, last_segment, state_of, text_member
+from fastly_api.reading import document, is_set, last_segment, page, state_of, text_member
 from fastly_api.state import Item, KvStore, State
 
 MAX_KEY = 1024
@@ -49,9 +49,11 @@ async def create(request: Request) -> Response:
 async def stores(request: Request) -> Response:
     """List the stores."""
     name = request.query_params.get("name")
-    every = state_of(request).kv_stores.values()
-    data = [described(store) for store in every if name in {None, store.name}]
-    return JSONResponse({"data": data, "meta": {"limit": PAGE, "total": len(data)}})
+    every = state_of(request).kv_stores
+    named = (store.id for store in every.values() if name in {None, store.name})
+    shown, meta = page(request, named, PAGE)
+    data = [described(every[store]) for store in shown]
+    return JSONResponse({"data": data, "meta": meta | {"total": len(every)}})
 
 
 async def get(request: Request) -> Response:
@@ -71,21 +73,15 @@ async def delete(request: Request) -> Response:
 async def keys(request: Request) -> Response:
     """List keys, in order, from the cursor on."""
     store, query = _store(request), request.query_params
-    limit = int(query.get("limit", PAGE))
-    if not 0 < limit <= PAGE:
-        raise store_refused(400, "Bad Request: invalid limit")
     consistency = query.get("consistency", "strong")
     if consistency not in {"strong", "eventual"}:
         raise store_refused(400, "Bad Request: invalid consistency")
     prefix = query.get("prefix", "")
-    after = base64.b64decode(query.get("cursor", "")).decode()
-    matching = [key for key in sorted(store.items) if key.startswith(prefix) and key > after]
-    meta: dict[str, object] = {"limit": limit, "consistency": consistency}
+    shown, meta = page(request, (key for key in store.items if key.startswith(prefix)), PAGE)
+    meta["consistency"] = consistency
     if prefix:
         meta["prefix"] = prefix
-    if len(matching) > limit:
-        meta["next_cursor"] = base64.b64encode(matching[limit - 1].encode()).decode()
-    return JSONResponse({"data": matching[:limit], "meta": meta})
+    return JSONResponse({"data": shown, "meta": meta})
 
 
 def check_key(key: str) -> str:

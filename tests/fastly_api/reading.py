@@ -1,12 +1,16 @@
 """What a handler reads of a request."""
 
+import base64
 import json
+from collections.abc import Iterable
 from urllib.parse import parse_qsl, unquote
 
 from starlette.requests import Request
 
 from fastly_api.errors import refused, store_refused
 from fastly_api.state import State
+
+MAX_PAGE = 1000
 
 
 def state_of(request: Request) -> State:
@@ -74,3 +78,23 @@ def last_segment(request: Request) -> str:
 def is_set(request: Request, name: str) -> bool:
     """Whether a switch of the query is `true`."""
     return request.query_params.get(name) == "true"
+
+
+def page(
+    request: Request, names: Iterable[str], default: int
+) -> tuple[list[str], dict[str, object]]:
+    """Return the names of one page, in order, and its `meta`, which has the cursor of the next."""
+    query = request.query_params
+    limit = query.get("limit", str(default))
+    if not limit.isdecimal() or not 0 < int(limit) <= MAX_PAGE:
+        raise store_refused(400, "Bad Request: invalid limit")
+    try:
+        after = base64.b64decode(query.get("cursor", ""), validate=True).decode()
+    except ValueError:
+        raise store_refused(400, "Bad Request: invalid cursor") from None
+    following = sorted(name for name in names if name > after)
+    shown = following[: int(limit)]
+    meta: dict[str, object] = {"limit": int(limit)}
+    if len(following) > len(shown):
+        meta["next_cursor"] = base64.b64encode(shown[-1].encode()).decode()
+    return shown, meta

@@ -15,10 +15,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from fastly_api.errors import store_refused
-from fastly_api.reading import document, last_segment, state_of, text_member
+from fastly_api.reading import document, last_segment, page, state_of, text_member
 from fastly_api.state import Secret, SecretStore
 
 MAX_SECRET = 64 * 1024
+PAGE = 10
+"""Names on a page, unless the request has a limit. It is small, so that clients must follow."""
 CLIENT_KEY_LIFE = 600
 """How long a client key can be used, in seconds."""
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,255}")
@@ -94,9 +96,10 @@ async def create(request: Request) -> Response:
 async def stores(request: Request) -> Response:
     """List the stores."""
     name = request.query_params.get("name")
-    every = state_of(request).secret_stores.values()
-    data = [described(store) for store in every if name in {None, store.name}]
-    return JSONResponse({"data": data, "meta": {"limit": 200}})
+    every = state_of(request).secret_stores
+    named = (store.id for store in every.values() if name in {None, store.name})
+    shown, meta = page(request, named, PAGE)
+    return JSONResponse({"data": [described(every[store]) for store in shown], "meta": meta})
 
 
 async def get(request: Request) -> Response:
@@ -162,8 +165,9 @@ async def read(request: Request) -> Response:
 
 async def names(request: Request) -> Response:
     """List the secrets, without their values."""
-    data = [_shown(*each) for each in sorted(_store(request).secrets.items())]
-    return JSONResponse({"data": data, "meta": {"limit": 200}})
+    kept = _store(request).secrets
+    shown, meta = page(request, kept, PAGE)
+    return JSONResponse({"data": [_shown(name, kept[name]) for name in shown], "meta": meta})
 
 
 async def remove(request: Request) -> Response:

@@ -73,7 +73,7 @@ async def create(request: Request) -> Response:
     if not name or kind not in {"vcl", "wasm"}:
         raise refused(400, "Bad request", "Name can't be blank, or the type is unknown")
     if any(service.name == name for service in state.services.values()):
-        raise refused(409, "Duplicate record", "Name has already been taken")
+        raise refused(409, "Duplicate record", f"Duplicate service: '{name}'")
     service = Service(name=name, type=kind, comment=form.get("comment", ""))
     state.services[service.id] = service
     return JSONResponse(shown(service))

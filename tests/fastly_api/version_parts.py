@@ -62,7 +62,7 @@ async def add_domain(request: Request) -> Response:
     if "." not in name or name != name.lower():
         raise refused(400, "Bad request", f"Domain '{name}' is not a valid domain")
     if name in version.domains:
-        raise refused(409, "Duplicate record", f"Domain '{name}' already exists")
+        raise refused(409, "Duplicate record", f"Duplicate domain: '{name}'")
     for other in state_of(request).services.values():
         if other is not service and any(name in each.domains for each in other.versions):
             raise refused(409, "Conflict", f"Domain '{name}' is already taken")
@@ -102,7 +102,7 @@ async def add_backend(request: Request) -> Response:
     if not form.get("name") or not form.get("address"):
         raise refused(400, "Bad request", "Name or address can't be blank")
     if any(each.name == form["name"] for each in version.backends):
-        raise refused(409, "Duplicate record", f"Backend '{form['name']}' already exists")
+        raise refused(409, "Duplicate record", f"Duplicate backend: '{form['name']}'")
     backend = Backend(name=form["name"], members=form)
     version.backends.append(backend)
     return JSONResponse(_shown_backend(request, backend))
@@ -156,7 +156,7 @@ async def add_logging(request: Request) -> Response:
     if not form.get("name") or not form.get("url", "").startswith("https://"):
         raise refused(400, "Bad request", "Name can't be blank, or the URL is not https")
     if any(each.name == form["name"] for each in version.logging):
-        raise refused(409, "Duplicate record", f"Https '{form['name']}' already exists")
+        raise refused(409, "Duplicate record", f"Duplicate logging_https: '{form['name']}'")
     version.logging.append(Backend(name=form["name"], members=form))
     return JSONResponse({**form, **_place(request)})
 
@@ -190,7 +190,7 @@ async def add_link(request: Request) -> Response:
     if not name:
         raise refused(400, "Bad request", "Name can't be blank")
     if any((each.name, each.resource_type) == (name, kind) for each in version.links):
-        raise refused(409, "Duplicate record", f"Resource '{name}' already exists")
+        raise refused(409, "Duplicate record", f"Duplicate resource: '{name}'")
     link = Link(name=name, resource_id=resource_id, resource_type=kind)
     version.links.append(link)
     return JSONResponse(_shown_link(request, link))

@@ -169,6 +169,13 @@ def test_secrets_arrive_in_sealed_boxes_and_never_leave(api: Running, client: ht
     assert client.put(address, json=body(bytes(65_537))).status_code == 400
     assert client.put(address, json={**body(b"x"), "client_key": "AAAA"}).status_code == 400
     assert client.get(f"{address}/k").json().keys() == {"name", "digest", "created_at"}
+    for number in range(10):
+        client.put(address, json={**body(b"x"), "name": f"many-{number}"})
+    first_page = client.get(address).json()
+    cursor = {"cursor": first_page["meta"]["next_cursor"]}
+    rest = client.get(address, params=cursor).json()
+    assert (len(first_page["data"]), [each["name"] for each in rest["data"]]) == (10, ["many-9"])
+    assert client.get(address, params={"cursor": "?"}).status_code == 400
     shown = httpx.get(f"{api.url}/__state").json()["secret_stores"][store]["secrets"]["k"]
     assert base64.b64decode(shown["value"]) == b"hidden"
     assert "hidden" not in httpx.get(f"{api.url}/__requests").text
