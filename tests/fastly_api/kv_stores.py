@@ -14,7 +14,7 @@ from fastly_api.reading import document, is_set, last_segment, page, state_of, t
 from fastly_api.state import Item, KvStore, State
 
 MAX_KEY = 1024
-MAX_VALUE = 25 * 1024 * 1024
+MAX_VALUE = 25_000_000
 MAX_METADATA = 2000
 MAX_BATCH = 100 * 1024 * 1024
 PAGE = 1000

@@ -95,7 +95,7 @@ def test_keys(client: httpx.Client, store: str, key: str, status: int) -> None:
 
 def test_values_metadata_and_lives_have_limits(client: httpx.Client, store: str) -> None:
     address = KEYS.format(store, "k")
-    assert client.put(address, content=bytes(25 * 1024 * 1024 + 1)).status_code == 413
+    assert client.put(address, content=bytes(25_000_001)).status_code == 413
     assert client.put(address, headers={"metadata": "m" * 2001}).status_code == 400
     assert client.put(address, headers={"metadata": "m" * 2000}).status_code == 200
     assert client.get(address).headers["metadata"] == "m" * 2000
