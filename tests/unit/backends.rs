@@ -29,7 +29,7 @@ fn origin() -> Value {
         "selection": {
             "region_by": [
                 { "by": "tenant", "regions": { "acme": "eu", "globex": "us" } },
-                { "by": { "claim": ["org", "cell"] }, "regions": { "7": "ch" } },
+                { "by": { "claim": ["org", "cell"] }, "regions": { "7": "ch", "8": "ch", "9007199254740992": "ch", "9007199254740993": "ch" } },
                 { "by": "country", "regions": { "CH": "ch" } },
                 { "by": "continent", "regions": { "EU": "eu", "NA": "us" } }
             ],
@@ -92,6 +92,9 @@ fn the_first_rule_that_knows_a_value_assigns_the_region() {
         (from("/a", "US", "NA").bearer(&other(json!("7"))), "ch"),
         (from("/a", "US", "NA").bearer(&other(json!(7.0))), "ch"),
         (from("/a", "US", "NA").bearer(&other(json!(7.5))), "us"),
+        // From 2^53 on, a number with a fraction may stand for several whole ones.
+        (from("/a", "US", "NA").bearer(&other(json!(9_007_199_254_740_992.0_f64))), "us"),
+        (from("/a", "US", "NA").bearer(&other(json!(9_007_199_254_740_993_u64))), "ch"),
         (from("/a", "US", "NA").bearer(&other(json!(["7"]))), "us"),
         (from("/a", "CH", "EU"), "ch"),
         (from("/a", "DE", "EU"), "eu"),
@@ -148,6 +151,7 @@ fn skipped_backends_are_replaced_by_priority_and_then_by_the_fallbacks_of_the_re
     gate.skipped.replace(["eu_1", "eu_2"].map(str::to_owned).to_vec());
     let outcome = in_eu();
     assert_eq!(sent_to(&outcome), ("eu_spare".to_owned(), json!("eu")));
+    assert!(!outcome.grant().candidates().all_skipped());
     let mut skipped = outcome.trail.skipped;
     skipped.sort();
     assert_eq!(skipped, ["eu_1", "eu_2"]);

@@ -259,6 +259,31 @@ fn a_region_that_a_fact_might_change_is_not_stated() {
 }
 
 #[test]
+fn the_region_its_fallbacks_and_the_version_are_stated() {
+    let said = |backends: Value, regions: Value, selection: Value, header: &[&str]| {
+        let mut policy = policy(&json!({}), &json!({ "access": "public" }));
+        policy["origins"]["app"] =
+            json!({ "audience": "app", "backends": backends, "regions": regions, "selection": selection });
+        let explained = explain(&policy, header);
+        let steps = explained["steps"].as_array().unwrap().iter();
+        let mut found =
+            steps.filter(|step| step["step"] == "select").map(|step| step["found"].as_str().unwrap().to_owned());
+        found.next().unwrap()
+    };
+    let (one, two) = (json!({ "region": "eu", "version": "next" }), json!({ "region": "ch" }));
+    let backends = json!({ "one": one, "old": { "region": "eu" }, "two": two, "three": { "region": "us" } });
+    let selection = json!({ "default_region": "eu", "version_by": { "header": "X-Version" } });
+    let regions = json!({ "eu": { "fallback": "ch" }, "ch": { "fallback": "us" }, "us": {} });
+    assert_eq!(said(backends.clone(), regions, selection.clone(), &[]), "region \"eu\", in its place ch, us");
+    let alone = json!({ "eu": {}, "ch": {}, "us": {} });
+    let next = ["--header", "X-Version: next"];
+    assert_eq!(said(backends, alone, selection, &next), "region \"eu\", version \"next\"");
+    let named = json!({ "one": {}, "two": { "version": "next" } });
+    let by_header = json!({ "version_by": { "header": "X-Version" } });
+    assert_eq!(said(named, json!({}), by_header, &next), "any backend, version \"next\"");
+}
+
+#[test]
 fn the_backends_that_are_skipped_are_stated() {
     let mut policy = policy(&json!({}), &json!({ "access": "public" }));
     policy["origins"]["app"] = json!({ "audience": "app", "backends": { "b1": {}, "b2": {} } });
