@@ -9,6 +9,7 @@ EDGE := target/debug/fastgate-edge
 NATIVE := --locked --features edge
 VENV := .venv/.installed
 IDP := dev/idp/node_modules/.installed
+FASTLY := tests/fastly_api/node_modules/.installed
 CACHE_TESTS := dev/cache-tests/node_modules/.installed
 LOCAL_KEYS := local/signing-keys.json
 CARGO_MUTANTS := target/tools/.cargo-mutants-27.1.0
@@ -20,7 +21,7 @@ CYCLONEDX := target/tools/.cargo-cyclonedx-0.5.9
 # Panics name source files of dependencies: without the folder of this machine the guest has the same bytes everywhere.
 export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo
 
-.PHONY: help demo smoke soak cache-tests isolation outage test bench hashing guest-cost mutants mutants-python lint guest edge unit signatures opinions opinions-short fuzz fuzz-seeds fuzz-python edge-tests origin-tests doctor origin-bench origin-versions policy schema reference deny edge-path compute-build dist reproducible clean
+.PHONY: help demo smoke soak cache-tests isolation outage test bench hashing guest-cost mutants mutants-python lint guest edge unit signatures opinions opinions-short fuzz fuzz-seeds fuzz-python edge-tests origin-tests doctor origin-bench origin-versions policy schema reference deny publish-tests edge-path compute-build dist reproducible clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -47,7 +48,7 @@ isolation: guest ## Two tenants, several callers and roles, one minute on the sa
 outage: guest ## A thousand misses at once; then the origin is down for a minute under load: stale responses, and no stampede afterwards
 	cargo test $(NATIVE) --test edge -- --ignored --nocapture --test-threads 1 caching::load
 
-test: lint unit signatures opinions-short edge-tests origin-tests ## Every test: lints, unit, signatures, opinions, edge, origin
+test: lint unit signatures opinions-short edge-tests origin-tests publish-tests ## Every test: lints, unit, signatures, opinions, edge, origin, publish
 
 unit: $(VENV) ## The native tests of the library and the tool: some seconds once built
 	cargo test $(NATIVE) --lib --bins --test unit --test fuzz --test model
@@ -91,12 +92,16 @@ origin-tests: $(VENV) $(IDP) ## The FastAPI package, with 100,000 generated requ
 	cargo build $(NATIVE) --bins --example decide
 	.venv/bin/python -m pytest -q -n auto origin
 
+publish-tests: guest edge $(VENV) $(FASTLY) ## Fastly's own tool publishes to a stand-in for its API; Viceroy serves what was published (half a minute)
+	FASTGATE_GUEST=$(GUEST) FASTGATE_EDGE=$(EDGE) FASTGATE_TOOL=$(TOOL) .venv/bin/python -m pytest -q -n auto tests/publish
+
 lint: target-wasm edge $(VENV) ## Formats, clippy for both targets, ruff, mypy, the committed schema and reference
 	cargo fmt --check && cargo fmt --check --manifest-path tests/opinions/Cargo.toml && cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy $(NATIVE) --all-targets -- -D warnings
 	cargo clippy --locked --release --target wasm32-wasip1 --lib --bins --example guest_cost --example passthrough --example passthrough_raw --example store -- -D warnings
 	.venv/bin/ruff check origin wheel dev tests fuzz && .venv/bin/ruff format --check origin wheel dev tests fuzz
 	cd origin && ../.venv/bin/mypy
+	cd tests && MYPYPATH=publish:../origin/src ../.venv/bin/mypy --strict fastly_api publish
 	for folder in demo soak mutants reference dist; do (cd dev/$$folder && ../../.venv/bin/mypy --strict .) || exit 1; done
 	$(TOOL) schema | diff - policy.schema.json && $(TOOL) check policy.json
 	node tests/contract/make_vectors.mjs --check
@@ -165,7 +170,7 @@ guest-cost: target-wasm ## What a signature, and finding a route among 10 or 2,0
 compute-build: guest $(LOCAL_KEYS) ## The target that `fastly compute build` and `fastly compute serve` call
 
 clean: ## Remove all that was built or installed
-	rm -rf target .venv dev/idp/node_modules local bin pkg dist wheel/src/fastgate_edge/fastgate.wasm
+	rm -rf target .venv dev/idp/node_modules tests/fastly_api/node_modules local bin pkg dist wheel/src/fastgate_edge/fastgate.wasm
 
 .PHONY: parts target-wasm
 parts: guest edge $(VENV) $(IDP)
@@ -183,6 +188,11 @@ $(VENV): origin/requirements-dev.txt origin/pyproject.toml
 
 $(IDP): dev/idp/package-lock.json
 	npm ci --omit=dev --no-fund --no-audit --prefix dev/idp
+	@touch $@
+
+# Not `npm ci`: it demands an entry for the binary of every platform, and the lock has the one of Linux on x86-64.
+$(FASTLY): tests/fastly_api/package-lock.json
+	npm install --no-save --ignore-scripts --no-fund --no-audit --prefix tests/fastly_api
 	@touch $@
 
 $(CACHE_TESTS): dev/cache-tests/package-lock.json

@@ -104,6 +104,23 @@ def uvicorn_serving(
         listener.close()
 
 
+def sent(
+    address: tuple[str, int],
+    method: str,
+    target: str,
+    headers: list[tuple[str, str]],
+    body: bytes = b"",
+) -> tuple[int, str]:
+    """Send one request with exactly these headers; return status, and headers with body."""
+    lines = [f"{method} {target} HTTP/1.1", "Connection: close", f"Content-Length: {len(body)}"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    with socket.create_connection(address, timeout=30) as connection:
+        connection.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
+        response = b"".join(iter(lambda: connection.recv(65_536), b"")).decode()
+    status_line, _, rest = response.partition("\r\n")
+    return int(status_line.split(" ")[1]), rest
+
+
 def exchange(address: tuple[str, int], target: str, headers: list[tuple[str, str]]) -> str:
     """Send one GET with exactly this target and these headers; return the whole response."""
     lines = [f"GET {target} HTTP/1.1", "Host: testserver", "Connection: close"]

@@ -18,7 +18,7 @@ ORIGIN = Path(__file__).parents[1]
 
 LAYERS = (
     *("errors", "base64url", "edge_only", "problem", "strict_json", "surrogates"),
-    *("path_template", "path_values", "background"),
+    *("path_template", "path_values", "background", "this_machine"),
     *("audience", "requester", "claims", "forwarded", "identity", "content", "local_rules"),
     *("conditions", "vocabulary", "requirement"),
     *("refusal_log", "responses"),
@@ -28,12 +28,12 @@ LAYERS = (
     *("dependencies", "requires", "settings", "gateways"),
     *("compile.cache", "compile.callers", "compile.endpoints", "compile.ineffective", "compile"),
     *("fake_edge", "startup", "middleware", "guard"),
-    *("", "doctor", "testing", "commands", "__main__"),
+    *("", "doctor", "testing", "dev", "commands", "__main__"),
 )
 """From the lowest to the highest: a module imports its own layer and those before it."""
 MAY_COMPILE = {"startup", "guard"}
 """The modules that read an app, once; the rest of production works without the compiler."""
-MAY_SIGN = {"startup", "testing", "commands"}
+MAY_SIGN = {"startup", "testing", "dev", "commands"}
 """The modules that import `fake_edge`; `startup` does so only for local callers."""
 FILES_OF_A_PACKAGE = 15
 LINES_OF_A_MODULE = 300
@@ -166,7 +166,10 @@ asyncio.run(app(scope, receive, send))
 def test_a_guarded_app_starts_in_production_without_code_that_signs() -> None:
     loaded = loaded_by(GUARDED.format(local=""))
     assert "fastgate.startup" in loaded
-    tools = ("fastgate.fake_edge", "fastgate.doctor", "fastgate.testing", "fastgate_pytest")
+    tools = (
+        *("fastgate.fake_edge", "fastgate.doctor", "fastgate.testing", "fastgate.dev"),
+        "fastgate_pytest",
+    )
     assert not {name for name in loaded if name.startswith(tools)}
 
 

@@ -8,13 +8,13 @@ count as elsewhere, too. It signs nothing: `fake_edge.local` does.
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from pydantic import JsonValue
 from starlette.types import Scope
 
 from fastgate.errors import NotLocal
 from fastgate.requester import Confirmation
+from fastgate.this_machine import host_of_field, host_of_url, is_loopback, is_loopback_name
 
 CHOICE_HEADER = b"fastgate-local-caller"
 """The header that names the caller: a key of `Settings.local_callers`, or `anonymous`."""
@@ -157,12 +157,13 @@ class LocalRules:
             if lower.startswith(_PROXY_HEADERS):
                 raise _refusal(f"a proxy is in between: {lower.decode('latin-1')}")
             # A page in the developer's browser may resolve its own name to this machine.
-            if lower == b"host" and not self._is_name(_host(value)):
-                raise _refusal(f"Host {_host(value)!r} is not in Settings.local_hosts")
+            if lower == b"host" and not self._is_name(host_of_field(value)):
+                host = value.decode("latin-1")
+                raise _refusal(f"Host {host!r} is not in Settings.local_hosts")
             # The browser writes the next three headers, and a page cannot change them.
             if lower in (b"origin", b"referer"):
-                if not self._is_name(_host_of_url(value)):
-                    raise _refusal(f"a page of another site sent this: {_host_of_url(value)!r}")
+                if not self._is_name(host_of_url(value)):
+                    raise _refusal(f"a page of another site sent this: {host_of_url(value)!r}")
                 page_is_local = True
             if lower == b"sec-fetch-site":
                 site = value.strip().lower()
@@ -179,20 +180,8 @@ class LocalRules:
         mapped = getattr(found, "ipv4_mapped", None) or found
         return any(mapped in ipaddress.ip_network(network) for network in self.networks)
 
-    def _is_name(self, host: str) -> bool:
-        lower = host.lower()
-        # RFC 6761 §6.3: names below localhost are this machine, in every browser.
-        return is_loopback(lower) or lower.endswith(".localhost") or lower in self.hosts
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    def _is_name(self, host: str | None) -> bool:
+        return host is not None and (is_loopback_name(host) or host.lower() in self.hosts)
 
 
 def _is_unix_socket(scope: Scope) -> bool:
@@ -216,17 +205,3 @@ def _check_private_network(network: str) -> None:
 
 def _refusal(why: str) -> NotLocal:
     return NotLocal(found=why)  # the log prints `found`, within its limits
-
-
-def _host(value: bytes) -> str:
-    text = value.decode("latin-1")
-    return text[1:].partition("]")[0] if text.startswith("[") else text.partition(":")[0]
-
-
-def _host_of_url(value: bytes) -> str:
-    """Return the host of an origin or a URL; for another string (`null`), the string itself."""
-    text = value.decode("latin-1")
-    try:
-        return urlsplit(text).hostname or text
-    except ValueError:
-        return text

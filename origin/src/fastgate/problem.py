@@ -23,11 +23,16 @@ class Problem:
     title: str
     field: tuple[str, str] | None = None
     """The header that the status requires. All others are the same for every problem."""
+    detail: str | None = None
+    """What to change, for a developer; no problem of a guarded app has one."""
 
     def body(self) -> bytes:
-        """Return the JSON document: `type`, `title` and `status` (RFC 9457 §3.1)."""
+        """Return the JSON document: `type`, `title`, `status` and `detail` (RFC 9457 §3.1)."""
         kind = f"urn:fastgate:problem:{self.slug}"
-        return json.dumps({"type": kind, "title": self.title, "status": int(self.status)}).encode()
+        members = {"type": kind, "title": self.title, "status": int(self.status)}
+        return json.dumps(
+            members if self.detail is None else members | {"detail": self.detail}
+        ).encode()
 
     def headers(self) -> dict[str, str]:
         """Return every header but Content-Length."""

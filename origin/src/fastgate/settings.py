@@ -14,8 +14,9 @@ from fastgate.errors import JwksRefused
 from fastgate.keys.key_set import read_key_set
 from fastgate.keys.origin import OriginKeys, read_origin_keys
 from fastgate.keys.source import EdgeKeys, KeySource, StaticKeys, url_fault
-from fastgate.local_rules import LocalCaller, LocalRules, is_loopback
+from fastgate.local_rules import LocalCaller, LocalRules
 from fastgate.request.expiry import EndWithToken, check_choice
+from fastgate.this_machine import is_loopback
 
 JWKS_PATH = "/.well-known/fastgate/jwks.json"
 

@@ -1,0 +1,1 @@
+"""An OIDC provider for development."""
