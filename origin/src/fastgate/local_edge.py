@@ -19,9 +19,7 @@ def trust_local_edge(url: str) -> None:
     _local_edge = url
 
 
-def as_served(
-    settings: Settings, keys: KeySource | None
-) -> tuple[Settings, KeySource | None]:
+def as_served(settings: Settings, keys: KeySource | None) -> tuple[Settings, KeySource | None]:
     """Return what a guard uses: its own, unless `fastgate dev` serves the app.
 
     Args:

@@ -7,7 +7,9 @@ as JSON. Output: a `Compiled` as JSON, and exit code 0; or the reason why there 
 error, such as the app's own traceback, and exit code 1.
 """
 
+import inspect
 import json
+import operator
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,7 +19,7 @@ from pathlib import Path
 from fastgate.commands.guard_settings import settings_of
 from fastgate.compile.policy import CannotCompile, RouteDocument, compile_routes
 from fastgate.dev.local_policy import APP, Addresses, UnusableBase, local_base
-from fastgate.find_app import find_module, import_app
+from fastgate.find_app import FoundModule, find_module, import_app
 from fastgate.wrong_call import Failed, WrongCall
 
 
@@ -44,6 +46,8 @@ class Compiled:
     """`package.module:app`."""
     folder: str
     """The folder from which it is imported."""
+    is_factory: bool
+    """Whether the name refers to a function that returns the app."""
     guarded: bool
     audience: str
     policy: dict[str, object] | None
@@ -92,8 +96,18 @@ def compiled(job: Job) -> Compiled:
             for each in error.faults
         ]
     return Compiled(
-        found.import_string, str(found.folder), settings is not None, audience, policy, faults
+        found.import_string,
+        str(found.folder),
+        _is_factory(found),
+        settings is not None,
+        audience,
+        policy,
+        faults,
     )
+
+
+def _is_factory(found: FoundModule) -> bool:
+    return inspect.isfunction(operator.attrgetter(found.name)(sys.modules[found.module]))
 
 
 def _document(path: Path) -> dict[str, object]:

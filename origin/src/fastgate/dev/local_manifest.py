@@ -58,7 +58,12 @@ def local_manifest(
     )
     section["secret_stores"] = _with_entries(section.get("secret_stores"), own, {*own})
     return toml_document(
-        {"manifest_version": 3, "name": "fastgate-dev", "language": "other", "local_server": section}
+        {
+            "manifest_version": 3,
+            "name": "fastgate-dev",
+            "language": "other",
+            "local_server": section,
+        }
     )
 
 
