@@ -95,6 +95,7 @@ impl Machine {
         let mut command = Command::new(program.ancestors().nth(2).unwrap().join("fastgate-edge"));
         command.current_dir(ROOT).args(["--listen", "127.0.0.1:0", "--config"]).arg(&self.manifest);
         command.arg("--wasm").arg(Path::new(ROOT).join("target").join(guest.file()));
+        command.arg("--compiled").arg(Path::new(ROOT).join("target").join("compiled"));
         if counting {
             command.args(["--hostcalls-listen", "127.0.0.1:0"]);
         }

@@ -99,7 +99,8 @@ data = ${JSON.stringify(signing)}
 `;
   const path = join(folder, `${access}.toml`);
   writeFileSync(path, `manifest_version = 3\nname = "cache-tests"\nlanguage = "rust"\n${manifest}`);
-  const listen = ["--config", path, "--listen", `127.0.0.1:${port}`];
+  const guest = ["--wasm", "target/wasm32-wasip1/release/fastgate.wasm", "--compiled", "target/compiled"];
+  const listen = [...guest, "--config", path, "--listen", `127.0.0.1:${port}`];
   const edge = spawn(join(ROOT, "target/debug/fastgate-edge"), listen, { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
   await new Promise((ready, failed) => {
     edge.on("exit", (code) => failed(new Error(`the edge ended with code ${code}`)));

@@ -53,6 +53,7 @@ SERVICES = (
         command=(
             *("target/debug/fastgate-edge", "--config", "fastly.toml"),
             *("--wasm", "target/wasm32-wasip1/release/fastgate.wasm"),
+            *("--compiled", "target/compiled"),
             *("--listen", f"{HOST}:{EDGE}"),
         ),
         first_request="/.well-known/fastgate/jwks.json",

@@ -16,6 +16,9 @@ mod fields;
 #[cfg(not(target_os = "wasi"))]
 #[path = "../../tests/support/guest.rs"]
 mod guest;
+#[cfg(not(target_os = "wasi"))]
+#[path = "../../src/local_edge/viceroy.rs"]
+mod viceroy;
 #[cfg(target_os = "wasi")]
 mod matching;
 #[cfg(target_os = "wasi")]
@@ -30,8 +33,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     use std::sync::{Arc, Mutex};
     let config = "manifest_version = 3\n".parse()?;
     let wasm = std::path::Path::new(guest::GUEST).with_file_name("examples/guest_cost.wasm");
-    guest::keep_compiled_in(std::path::Path::new(guest::COMPILED))?;
-    let context = guest::viceroy(&wasm, &config, Arc::new(Mutex::new(std::io::stdout())))?;
+    viceroy::keep_compiled_in(std::path::Path::new(guest::COMPILED))?;
+    let context = viceroy::context(&wasm, &config, Arc::new(Mutex::new(std::io::stdout())))?;
     Ok(context.run_main("guest_cost", &[]).await?)
 }
 

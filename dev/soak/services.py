@@ -155,7 +155,8 @@ blocked = "{ROOT / "dev" / "blocked.json"}"
         )
         guests = "target/wasm32-wasip1/release"
         command = ["target/debug/fastgate-edge", "--config", str(manifest)]
-        command += ["--wasm", f"{guests}/fastgate.wasm", "--listen", f"127.0.0.1:{port}"]
+        command += ["--wasm", f"{guests}/fastgate.wasm", "--compiled", "target/compiled"]
+        command += ["--listen", f"127.0.0.1:{port}"]
         command += ["--store-wasm", f"{guests}/examples/store.wasm"]
         command += ["--store-listen", f"127.0.0.1:{self._store}"]
         super().__init__("edge", command, {})

@@ -17,7 +17,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 ORIGIN = Path(__file__).parents[1]
 
 LAYERS = (
-    *("errors", "base64url", "edge_only", "problem", "strict_json", "surrogates"),
+    *("errors", "wrong_call", "base64url", "edge_only", "problem", "strict_json", "surrogates"),
     *("path_template", "path_values", "background", "this_machine"),
     *("audience", "requester", "claims", "forwarded", "identity", "content", "local_rules"),
     *("conditions", "vocabulary", "requirement"),
@@ -27,7 +27,7 @@ LAYERS = (
     *("gateways.gateway", "gateways.evidence"),
     *("dependencies", "requires", "settings", "gateways"),
     *("compile.cache", "compile.callers", "compile.endpoints", "compile.ineffective", "compile"),
-    *("fake_edge", "startup", "middleware", "guard"),
+    *("local_edge", "fake_edge", "startup", "middleware", "guard", "find_app"),
     *("", "doctor", "testing", "dev", "commands", "__main__"),
 )
 """From the lowest to the highest: a module imports its own layer and those before it."""

@@ -943,10 +943,15 @@ def test_an_error_of_this_package_is_one_line(
 
 
 def test_an_error_of_the_app_keeps_its_traceback(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delitem(__import__("sys").modules, "wrong", raising=False)
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "wrong.py").write_text("int('x')\n")
-    with pytest.raises(ValueError, match="invalid literal"):
-        main(["policy", "wrong:app", "--app-dir", str(tmp_path)])
+    assert main(["policy", "wrong:app", "--app-dir", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == (
+        "Traceback (most recent call last):\n"
+        f'  File "{tmp_path}/wrong.py", line 1, in <module>\n'
+        "    int('x')\n"
+        "ValueError: invalid literal for int() with base 10: 'x'\n"
+    )

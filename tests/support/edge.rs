@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use viceroy_lib::config::FastlyConfig;
 use viceroy_lib::{ExecuteCtx, ViceroyService};
 
-use super::guest;
+use super::{guest, viceroy};
 
 pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
@@ -73,14 +73,14 @@ impl Edge {
     /// The same with the guest in another file.
     pub(crate) fn run(wasm: &Path, listener: Listener, stores: &Stores) -> Self {
         assert!(Path::new(guest::GUEST).exists(), "there is no guest to test; run `make guest` or `make test`");
-        guest::keep_compiled_in(Path::new(guest::COMPILED)).unwrap();
+        viceroy::keep_compiled_in(Path::new(guest::COMPILED)).unwrap();
         let log = Log::default();
         let folder = folder();
         let manifest = folder.join("fastly.toml");
         std::fs::write(&manifest, write_manifest(&folder, stores)).unwrap();
         let config = FastlyConfig::from_file(&manifest).unwrap();
         let writer: Arc<Mutex<dyn Write + Send>> = Arc::new(Mutex::new(log.clone()));
-        let viceroy = guest::viceroy(wasm, &config, writer).unwrap();
+        let viceroy = viceroy::context(wasm, &config, writer).unwrap();
         let address = listener.address();
         listener.0.set_nonblocking(true).unwrap();
         let service = ViceroyService::new(Arc::clone(&viceroy));

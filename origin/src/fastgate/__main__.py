@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fastgate.commands.doctor import run_doctor
-from fastgate.commands.load import WrongCall
 from fastgate.commands.origin_key import print_new_key, print_public_key
 from fastgate.commands.policy import print_drift, print_policy
 from fastgate.commands.tool import COMMANDS, run_tool
 from fastgate.compile.policy import CannotCompile
+from fastgate.wrong_call import AppFailed, WrongCall
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,17 +24,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given and given[0] in COMMANDS:
             return run_tool(given)
-        options = _parser().parse_args(given)
+        options = _options(given)
         code: int = options.run(options)
     except CannotCompile as error:
         print(error)
         count = len(error.faults)
         print(f"{options.app}: {count} {'fault' if count == 1 else 'faults'}", file=sys.stderr)
         return 1
+    except AppFailed as error:
+        print(error, file=sys.stderr)
+        return 1
     except WrongCall as error:
         print(error, file=sys.stderr)
         return 2
     return code
+
+
+def _options(given: Sequence[str]) -> argparse.Namespace:
+    parser = _parser()
+    options, left = parser.parse_known_args(given)
+    if options.run is print_drift:
+        # argparse cannot tell of one name whether the other follows after an option.
+        names = [name for name in (options.app, options.policy, *left) if name is not None]
+        if not 1 <= len(names) <= 2 or any(name.startswith("-") for name in names):
+            parser.error("drift takes the path of a policy, and before it the app: [APP] POLICY")
+        options.app, options.policy = (names[0] if len(names) > 1 else None), Path(names[-1])
+    elif left:
+        parser.error(f"unrecognized arguments: {' '.join(left)}")
+    return options
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -135,7 +152,12 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser(name, help=about)
 
     for command in (policy, compare):
-        command.add_argument("app", help='the app, as for uvicorn: "package.module:app"')
+        command.add_argument(
+            "app",
+            nargs="?",
+            help='the app, as for uvicorn: "package.module:app", or the path of its file; '
+            "default: the app that `fastapi dev` would run",
+        )
         command.add_argument("--app-dir", default=".", help="the directory of the package")
         command.add_argument(
             "--factory",
@@ -144,7 +166,7 @@ def _parser() -> argparse.ArgumentParser:
             "(the default if it requires no arguments)",
         )
         command.add_argument("--origin", help='the app\'s name under "origins" of the policy')
-    compare.add_argument("policy", type=Path, help="the edge's policy.json")
+    compare.add_argument("policy", nargs="?", help="the edge's policy.json")
     return parser
 
 

@@ -24,6 +24,7 @@ from fastgate.gateways.gateway import Gateway
 from fastgate.gateways.options import check_gateways, without_edge
 from fastgate.keys.key_set import KeySet
 from fastgate.keys.source import KeySource, NoEdge
+from fastgate.local_edge import as_served
 from fastgate.refusal_log import LOG_KEY, RefusalLog
 from fastgate.request.expiry import run_until
 from fastgate.request.head import HEADER, asks_for, head_of, only, take_headers
@@ -84,6 +85,8 @@ class FastgateMiddleware:
         """Whether the app has settings of an edge, and not only of other gateways."""
         if settings is None:
             settings, keys = without_edge(health_path), keys or NoEdge()
+        else:
+            settings, keys = as_served(settings, keys)
         self.settings = settings
         self._assertions = Assertions(gateways, settings.leeway)
         self.startup = Startup(

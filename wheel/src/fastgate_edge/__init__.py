@@ -9,7 +9,7 @@ import sys
 from importlib.metadata import distribution
 from pathlib import Path
 
-__all__ = ["NotBuilt", "guest", "program"]
+__all__ = ["NotBuilt", "compiled_guests", "guest", "program"]
 
 _CHECKOUT = Path(__file__).parents[3]
 _GUEST = "fastgate.wasm"
@@ -43,6 +43,14 @@ def guest() -> Path:
     if _is_checkout():
         return _existing(_target() / "wasm32-wasip1" / "release" / _GUEST)
     return _existing(Path(__file__).with_name(_GUEST))
+
+
+def compiled_guests() -> Path:
+    """Return the folder in which the local edge keeps compiled guests. It may not exist yet."""
+    if _is_checkout():
+        return _target() / "compiled"
+    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(caches) / "fastgate" / "compiled"
 
 
 def _is_checkout() -> bool:

@@ -9,7 +9,7 @@ import time
 from http.client import HTTPException
 from pathlib import Path
 
-from fastgate.commands.load import WrongCall, document_at
+from fastgate.commands.load import document_at
 from fastgate.doctor.examine import examine, published_keys
 from fastgate.doctor.probe import Target
 from fastgate.doctor.raw_http import split_address
@@ -17,6 +17,7 @@ from fastgate.doctor.report import Finding, as_json, as_line, as_table, exit_cod
 from fastgate.errors import JwksRefused
 from fastgate.fake_edge.signing import EdgeKeys
 from fastgate.keys.jwks import ExchangeKey, read_exchange_key
+from fastgate.wrong_call import WrongCall
 
 
 def run_doctor(options: argparse.Namespace) -> int:

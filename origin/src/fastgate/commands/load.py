@@ -5,12 +5,8 @@ Input: the arguments of the command line. Output: the app, or the JSON document;
 
 import argparse
 import contextlib
-import importlib
-import inspect
 import json
 import sys
-import traceback
-from collections.abc import Callable
 from pathlib import Path
 
 from fastgate.commands.edge_routes import routes_of
@@ -19,9 +15,8 @@ from fastgate.compile.ineffective.unserved import unserved
 from fastgate.compile.policy import RouteDocument
 from fastgate.compile.unused_requirements import unused_requirements
 from fastgate.declare.recorded_calls import recording
-from fastgate.routes.framework import routed_app
-
-_PACKAGE = Path(__file__).parents[1]
+from fastgate.find_app import find_module, import_app
+from fastgate.wrong_call import WrongCall
 
 _SERVE = (
     "    → serve the object that this declaration is about, or declare it on the object that is "
@@ -33,77 +28,27 @@ _DEPEND = (
 )
 
 
-class WrongCall(Exception):
-    """The command cannot be carried out as it was written. The message says why."""
-
-
 def app_of(options: argparse.Namespace) -> object:
-    """Return the app that the arguments name.
+    """Return the app that the arguments name, or the one that `fastapi dev` would run.
+
+    Its name is written to the arguments, as `package.module:app`.
 
     Raises:
+        AppFailed: the app raised an error.
         WrongCall: there is none, or it is not a FastAPI or Starlette app.
 
     """
+    found = find_module(options.app, Path(options.app_dir))
     # The app may print while it is imported or created. That must not end up in policy.json.
     with contextlib.redirect_stdout(sys.stderr), recording() as recorded:
-        app = _imported(options)
+        found, app = import_app(found, factory=options.factory)
+    options.app = options.app or found.import_string
     with caching():
         if declarations := unserved(app, recorded.calls):
             print(*declarations, _SERVE, sep="\n", file=sys.stderr)
         if requirements := unused_requirements(app, recorded.requirements):
             print(*requirements, _DEPEND, sep="\n", file=sys.stderr)
     return app
-
-
-def _imported(options: argparse.Namespace) -> object:
-    module, _, name = options.app.partition(":")
-    sys.path.insert(0, str(Path(options.app_dir).resolve()))
-    try:
-        found: object = importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name is None or not module.startswith(error.name):
-            raise  # the fault is in the app: the traceback says more
-        raise WrongCall(f"{error}; check --app-dir") from error
-    except (AttributeError, TypeError, ValueError) as error:
-        if _is_raised_by_this_package(error):  # its message says all, and the traceback is long
-            raise WrongCall(f"{_line_in(options.app_dir, error)}{error}") from error
-        raise
-    for attribute in (name or "app").split("."):
-        if not hasattr(found, attribute):
-            raise WrongCall(f'there is no "{attribute}" in {module}')
-        found = getattr(found, attribute)
-    if options.factory or (inspect.isfunction(found) and not _needs_arguments(found)):
-        if not callable(found):
-            raise WrongCall(f"{options.app} is not a factory: it cannot be called")
-        found = found()
-    if routed_app(found) is None:
-        raise WrongCall(f"{options.app} is neither a FastAPI nor a Starlette app")
-    return found
-
-
-def _is_raised_by_this_package(error: BaseException) -> bool:
-    *_, last = traceback.extract_tb(error.__traceback__)
-    return Path(last.filename).is_relative_to(_PACKAGE)
-
-
-def _line_in(folder: str, error: BaseException) -> str:
-    """Return `file:line: ` of the last line in a folder that led to an error, if there is one."""
-    inside = Path(folder).resolve()
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [
-        f"{frame.filename}:{frame.lineno}: "
-        for frame in frames
-        if Path(frame.filename).is_relative_to(inside)
-    ]
-    return lines[-1] if lines else ""
-
-
-def _needs_arguments(function: Callable[..., object]) -> bool:
-    try:
-        inspect.signature(function).bind()
-    except TypeError:
-        return True
-    return False
 
 
 def document_at(path: Path) -> dict[str, object]:

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from fastgate import strict_json
-from fastgate.commands.load import WrongCall
 from fastgate.errors import JwksRefused
 from fastgate.keys.origin import PrivateKey, read_origin_keys
+from fastgate.wrong_call import WrongCall
 
 _WHERE_THE_PRIVATE_KEY_GOES = """\
 The private key is on standard output. It is a secret of this origin:

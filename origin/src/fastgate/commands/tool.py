@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from fastgate.commands.load import WrongCall
+from fastgate.wrong_call import WrongCall
 
 COMMANDS = {
     "check": "check whether a policy is valid; if not, say where and what to write instead",

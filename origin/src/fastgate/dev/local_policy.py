@@ -1,0 +1,111 @@
+"""How a policy differs on this machine: other hosts, one provider, and the app as every backend.
+
+Input: the base policy of a service, or nothing, and addresses. Output: the base for the local edge.
+Routes, rules, limits, groups and everything else stay as they are.
+"""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+Document = dict[str, object]
+
+HOSTS = ["127.0.0.1", "localhost"]
+PROVIDER = "fastgate-dev-provider"
+"""The backend of the local manifest that is the development provider."""
+APP = "app"
+"""The backend that is the app, if no base policy names others."""
+ISSUER = "dev"
+"""The issuer, if no base policy names others."""
+AUDIENCE = "fastgate-dev"
+"""The audience of tokens, if no base policy names one."""
+
+_KEPT_OF_ISSUERS = ("algorithms", "deny_list", "leeway", "max_age", "max_lifetime")
+
+
+class UnusableBase(ValueError):
+    """The base policy has another form than a policy. The message names the place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the parts listen, as URLs without a path."""
+
+    edge: str
+    provider: str
+
+
+def local_base(base: Mapping[str, object] | None, addresses: Addresses, audience: str) -> Document:
+    """Return the base policy for the local edge.
+
+    Args:
+        base: the base policy of the service; None if there is none yet.
+        addresses: where the edge and the provider listen.
+        audience: `Settings.audience` of the app, for an origin that no base policy describes.
+
+    Raises:
+        UnusableBase: a section is not an object.
+
+    """
+    local = copy.deepcopy(dict(base or {}))
+    local.pop("$schema", None)
+    local["edge"] = {**_section(local, "edge"), "issuer": addresses.edge, "hosts": HOSTS}
+    origins = _section(local, "origins") or {APP: {"backend": APP, "audience": audience}}
+    local["origins"] = {name: _local_origin(name, origin) for name, origin in origins.items()}
+    issuers = _section(local, "issuers") or {ISSUER: {}}
+    local["issuers"] = {
+        name: _local_issuer(name, issuer, addresses) for name, issuer in issuers.items()
+    }
+    return local
+
+
+def audiences_of(local: Mapping[str, object]) -> dict[str, list[str]]:
+    """Return the audiences of tokens for each issuer of a local policy."""
+    issuers = _section(local, "issuers")
+    return {name: [*_entry("issuers", name, each)["audiences"]] for name, each in issuers.items()}  # type: ignore[misc]
+
+
+def backends_of(local: Mapping[str, object]) -> dict[str, list[str]]:
+    """Return the backends of each origin of a policy."""
+    found = {}
+    for name, document in _section(local, "origins").items():
+        origin = _entry("origins", name, document)
+        several = origin.get("backends")
+        named = [*several] if isinstance(several, Mapping) else [origin.get("backend")]
+        found[name] = [each for each in named if isinstance(each, str)]
+    return found
+
+
+def _local_origin(name: str, document: object) -> Document:
+    # With a key in the policy the edge would send a MAC, for which the app needs the private half.
+    return {
+        member: value
+        for member, value in _entry("origins", name, document).items()
+        if member != "key"
+    }
+
+
+def _local_issuer(name: str, document: object, addresses: Addresses) -> Document:
+    issuer = _entry("issuers", name, document)
+    audiences = issuer.get("audiences")
+    is_list = isinstance(audiences, list) and audiences
+    return {
+        **{member: issuer[member] for member in _KEPT_OF_ISSUERS if member in issuer},
+        "issuer": f"{addresses.provider}/{name}",
+        "backend": PROVIDER,
+        "audiences": audiences if is_list else [AUDIENCE],
+        "claims": {"tenant": "tenant"},
+    }
+
+
+def _section(document: Mapping[str, object], name: str) -> dict[str, object]:
+    section = document.get(name, {})
+    if not isinstance(section, dict):
+        raise UnusableBase(f"$.{name} is not an object")
+    return section
+
+
+def _entry(section: str, name: str, document: object) -> Document:
+    if not isinstance(document, dict):
+        raise UnusableBase(f"$.{section}.{name} is not an object")
+    return document

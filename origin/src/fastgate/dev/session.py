@@ -1,0 +1,170 @@
+"""One session of `fastgate dev`: start everything, and end everything.
+
+Input: the options of the command line. Output: the edge, the app and the provider on this machine,
+until Ctrl-C. The page and the terminal show each request and the faults of the policy.
+"""
+
+import json
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastgate.dev.app_server import Reloader, ServedApp
+from fastgate.dev.compile_app import Job, NotCompiled
+from fastgate.dev.edge_process import LOG, EdgeProcess
+from fastgate.dev.events import Events
+from fastgate.dev.installed import installed_programs
+from fastgate.dev.local_manifest import local_server_of
+from fastgate.dev.local_policy import Addresses, UnusableBase, audiences_of, local_base
+from fastgate.dev.page_app import page_app
+from fastgate.dev.policy_in_force import PolicyInForce
+from fastgate.dev.ports import HOST, address_of, bound, check_free
+from fastgate.dev.provider.app import DevelopmentProvider
+from fastgate.dev.provider.issuer_settings import IssuerSettings
+from fastgate.dev.side_server import PageAndProvider, SideServer
+from fastgate.dev.terminal import Terminal
+from fastgate.find_app import find_module
+from fastgate.wrong_call import Failed, WrongCall
+
+
+@dataclass(frozen=True, slots=True)
+class DevOptions:
+    """What the command line says."""
+
+    target: str | None
+    folder: Path
+    base: Path | None
+    """The base policy; None for `edge/policy.base.json`, if there is one."""
+    origin: str | None
+    port: int
+    app_port: int
+    provider_port: int
+
+
+def run(options: DevOptions) -> int:
+    """Serve until Ctrl-C. Return 0.
+
+    Raises:
+        WrongCall, Failed: something cannot be started. Nothing is left running.
+
+    """
+    programs = installed_programs()
+    find_module(options.target, options.folder)  # a wrong name is found before anything starts
+    base = options.base or _existing(options.folder / "edge" / "policy.base.json")
+    check_free(options.port, "--port")
+    app_socket = bound(options.app_port, "--app-port")
+    side_socket = bound(options.provider_port, "--provider-port")
+    edge_address, side_address = f"{HOST}:{options.port}", address_of(side_socket)
+    addresses = Addresses(f"http://{edge_address}", f"http://{side_address}")
+    provider = _provider(base, addresses)
+    events, terminal = Events(), Terminal(sys.stdout)
+    manifest = None if base is None else _existing(base.with_name("fastly.toml"))
+
+    def log(line: str) -> None:
+        if line.startswith(LOG):
+            request = json.loads(line.removeprefix(LOG))
+            events.publish("request", request=request)
+            terminal.request(request)
+        else:
+            events.publish("edge", text=line)
+            terminal.line(f"edge: {line}")
+
+    with tempfile.TemporaryDirectory(prefix="fastgate-dev-") as made:
+        policy = PolicyInForce(
+            programs,
+            Job(
+                options.target,
+                str(options.folder.resolve()),
+                None if base is None else str(base),
+                addresses.edge,
+                addresses.provider,
+                options.origin,
+            ),
+            Path(made),
+            local_server={} if manifest is None else local_server_of(manifest),
+            app_url=f"http://{address_of(app_socket)}",
+            reload=lambda: edge.reload(),
+        )
+        edge = EdgeProcess(
+            programs,
+            policy.manifest,
+            folder=Path(made) if manifest is None else manifest.parent,
+            listen=edge_address,
+            page=side_address,
+            log=log,
+        )
+
+        def state() -> dict[str, object]:
+            issuers = [
+                {"id": name, "url": each.url, "audience": each.settings.audience}
+                for name, each in provider.issuers.items()
+            ]
+            return {
+                **policy.state.as_json(),
+                "edge": addresses.edge,
+                "provider": addresses.provider,
+                "issuers": issuers,
+            }
+
+        def compile_policy() -> bool:
+            is_good = policy.compile()
+            events.publish("policy", **state())
+            terminal.policy(policy.state)
+            return is_good
+
+        side = SideServer(PageAndProvider(page_app(events, state, provider), provider), side_socket)
+        side.start()
+        try:
+            _start_edge_and_compile(edge, policy)
+            events.publish("policy", **state())
+            app = policy.state.app
+            if app is None:
+                raise Failed("the app was not compiled")
+            terminal.started(addresses, f"http://{address_of(app_socket)}", policy.state)
+            terminal.policy(policy.state)
+            Reloader(
+                ServedApp(app.app, app.folder, app.is_factory),
+                addresses.edge,
+                app_socket,
+                [Path(app.folder), *([] if base is None else [base.parent])],
+                before=compile_policy,
+                after=lambda: events.publish("app", text="the app was started again"),
+            ).run()
+        finally:
+            edge.stop()
+            side.stop()
+    return 0
+
+
+def _start_edge_and_compile(edge: EdgeProcess, policy: PolicyInForce) -> None:
+    """Start the edge while the app is imported: both take time."""
+    with ThreadPoolExecutor(1) as executor:
+        started = executor.submit(edge.start)
+        try:
+            policy.compile()
+        except NotCompiled as error:
+            raise Failed(str(error)) from error
+        started.result()
+
+
+def _provider(base: Path | None, addresses: Addresses) -> DevelopmentProvider:
+    document = None
+    if base is not None:
+        try:
+            document = json.loads(base.read_bytes())
+        except (OSError, ValueError) as error:
+            raise WrongCall(f"{base}: {error}") from error
+        if not isinstance(document, dict):
+            raise WrongCall(f"{base}: is not a JSON object")
+    try:
+        audiences = audiences_of(local_base(document, addresses, ""))
+    except UnusableBase as error:
+        raise WrongCall(f"{base}: {error}") from error
+    issuers = {name: IssuerSettings(audience=each[0]) for name, each in audiences.items()}
+    return DevelopmentProvider(addresses.provider, issuers)
+
+
+def _existing(path: Path) -> Path | None:
+    return path if path.is_file() else None

@@ -1,0 +1,93 @@
+"""What `fastgate dev` writes to the terminal: what was started, each request, and faults.
+
+Input: a stream, log lines of the edge and the state of the policy. Output: text for people.
+"""
+
+from collections.abc import Mapping
+from threading import Lock
+from typing import TextIO
+
+from fastgate.dev.local_policy import Addresses
+from fastgate.dev.policy_in_force import State
+from fastgate.surrogates import escaped
+
+_NO_GUARD = (
+    "hint: this app has no guard, so it also accepts requests that bypass the edge: call "
+    "guard(app, Settings(edge=…, audience=…)) before you publish"
+)
+
+
+class Terminal:
+    """Writes whole lines, from any thread."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._lock = stream, Lock()
+
+    def line(self, text: str) -> None:
+        """Write a line. Control characters are escaped."""
+        shown = "".join(each if each.isprintable() or each == "\n" else "�" for each in text)
+        with self._lock:
+            print(escaped(shown), file=self._stream, flush=True)
+
+    def started(self, addresses: Addresses, app: str, state: State) -> None:
+        """Say what listens where, and how to send a first request."""
+        self.line(f"edge      {addresses.edge}")
+        self.line(f"page      {addresses.edge}/__fastgate/")
+        self.line(f"app       {app}")
+        self.line(f"provider  {addresses.provider}")
+        if state.app is not None and not state.app.guarded:
+            self.line(_NO_GUARD)
+        for line in _first_requests(addresses, state):
+            self.line(line)
+
+    def request(self, request: Mapping[str, object]) -> None:
+        """Write a line about a request, from a line of the edge's log."""
+        recorded = request.get("recorded")
+        path = recorded.get("path") if isinstance(recorded, Mapping) else None
+        shown = [
+            *(request.get("status"), request.get("method"), path or "(no canonical path)"),
+            *(request.get("verdict"), request.get("subject"), request.get("cause")),
+        ]
+        self.line("  ".join(str(each) for each in shown if each is not None))
+
+    def policy(self, state: State) -> None:
+        """Say what is wrong with the policy, or that it is in force."""
+        if state.is_good:
+            self.line(f"policy    {len(state.routes)} routes are in force")
+            return
+        for fault in state.faults:
+            self.line(f"{fault['where']}\n    {fault['what']}\n    → {fault['remedy']}")
+        if state.error is not None:
+            self.line(state.error)
+        former = "the former policy stays in force" if state.routes else "the edge responds 503"
+        self.line(f"policy    is not in force: {former}; waiting for a change")
+
+
+def _first_requests(addresses: Addresses, state: State) -> list[str]:
+    """Return curl lines for the first route that needs a caller, without parameters if possible."""
+    routes = [
+        route
+        for route in state.routes
+        if route.get("access", "authenticated") == "authenticated"
+        and "GET" in _texts(route.get("methods"))
+        and not route.get("websocket")
+    ]
+    routes.sort(key=lambda route: "{" in str(route.get("path")))
+    if not routes or state.app is None or state.app.policy is None:
+        return []
+    route = routes[0]
+    issuers = state.app.policy.get("issuers")
+    issuer = next(iter(issuers)) if isinstance(issuers, dict) and issuers else "dev"
+    scopes = ", ".join(f'"{scope}"' for scope in _texts(route.get("scopes")))
+    body = f'{{"subject": "ada", "scopes": [{scopes}]}}'
+    return [
+        "",
+        f"TOKEN=$(curl -s {addresses.provider}/{issuer}/tokens -H 'Content-Type: application/json' "
+        f'-d \'{body}\' | sed \'s/.*"access_token": *"\\([^"]*\\)".*/\\1/\')',
+        f'curl -i {addresses.edge}{route["path"]} -H "Authorization: Bearer $TOKEN"',
+        "",
+    ]
+
+
+def _texts(value: object) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, list) else []

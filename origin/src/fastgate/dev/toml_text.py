@@ -1,0 +1,37 @@
+"""Write TOML: the standard library only reads it.
+
+Input: tables of text, numbers, truth values, lists and tables. Output: a document.
+"""
+
+import json
+from collections.abc import Mapping
+
+
+def toml_document(table: Mapping[str, object]) -> str:
+    """Return the document of a table. Values are in one line; strings are as in JSON."""
+    return "".join(f"{_key(name)} = {_value(value)}\n" for name, value in table.items())
+
+
+def _value(value: object) -> str:
+    match value:
+        case Mapping():
+            members = (f"{_key(str(name))} = {_value(each)}" for name, each in value.items())
+            return f"{{ {', '.join(members)} }}" if value else "{}"
+        case list() | tuple():
+            return f"[{', '.join(map(_value, value))}]"
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return repr(value)
+        case str():
+            return _text(value)
+    raise TypeError(f"TOML has no {type(value).__name__}")
+
+
+def _key(name: str) -> str:
+    return _text(name)
+
+
+def _text(text: str) -> str:
+    # A basic string has the escapes of JSON; DEL must be escaped as well.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
