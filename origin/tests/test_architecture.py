@@ -27,7 +27,8 @@ LAYERS = (
     *("gateways.gateway", "gateways.evidence"),
     *("dependencies", "requires", "settings", "gateways"),
     *("compile.cache", "compile.callers", "compile.endpoints", "compile.ineffective", "compile"),
-    *("local_edge", "fake_edge", "startup", "middleware", "guard", "find_app"),
+    *("local_edge", "fake_edge", "startup", "middleware", "guard", "guard_settings"),
+    "find_app",
     *("", "doctor", "testing", "dev", "commands", "__main__"),
 )
 """From the lowest to the highest: a module imports its own layer and those before it."""
@@ -131,7 +132,7 @@ def importers(package: str) -> set[str]:
 
 
 def test_only_the_examination_of_an_app_compiles_it() -> None:
-    tools = {"doctor", "testing", "fake_edge", "commands", "__main__"}
+    tools = {"doctor", "testing", "fake_edge", "guard_settings", "dev", "commands", "__main__"}
     assert importers("compile") - tools == MAY_COMPILE
 
 

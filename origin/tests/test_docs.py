@@ -26,9 +26,9 @@ from fastgate import (
     requires,
 )
 from fastgate.__main__ import _parser
-from fastgate.commands.guard_settings import settings_of
 from fastgate.compile.drift import drift
 from fastgate.compile.policy import compile_routes
+from fastgate.guard_settings import settings_of
 from fastgate.testing import AsCaller
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from fastgate import FastgateMiddleware, Settings
 from fastgate.__main__ import main
-from fastgate.commands.guard_settings import audience_differences, edge_hints, settings_of
+from fastgate.guard_settings import audience_differences, edge_hints, settings_of
 
 EDGE = "https://api.example.com"
 SETTINGS = Settings(edge=EDGE, audience="shop")

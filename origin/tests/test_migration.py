@@ -34,8 +34,8 @@ from fastgate import (
     scope,
 )
 from fastgate.claims import SCOPE_KEY
-from fastgate.commands.guard_settings import settings_of
 from fastgate.gateways.evidence import GatewayCheck
+from fastgate.guard_settings import settings_of
 from fastgate.routes.check import CHECK_KEY
 from fastgate.testing import AsCaller
 from tests.edge import HEADER, Edge

@@ -47,14 +47,12 @@ impl LocalEdge {
 ///
 /// # Errors
 /// The listener cannot be used.
-pub(crate) async fn serve(listener: TcpListener, edge: Arc<LocalEdge>) -> Result<(), Box<dyn std::error::Error>> {
-    listener.set_nonblocking(true)?;
+pub(crate) async fn serve(listener: TcpListener, edge: Arc<LocalEdge>) -> Result<(), hyper::Error> {
     let connections = make_service_fn(move |stream: &AddrStream| {
         let (edge, local, remote) = (Arc::clone(&edge), stream.local_addr(), stream.remote_addr());
         async move { Ok::<_, Infallible>(service_fn(move |request| Arc::clone(&edge).respond(request, local, remote))) }
     });
     // Head and content of a response are written apart: without this the second part of a short one waits for the
     // client's delayed acknowledgement.
-    Server::from_tcp(listener)?.tcp_nodelay(true).serve(connections).await?;
-    Ok(())
+    Server::from_tcp(listener)?.tcp_nodelay(true).serve(connections).await
 }

@@ -10,12 +10,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from fastgate.commands.dev import run_dev
 from fastgate.commands.doctor import run_doctor
 from fastgate.commands.origin_key import print_new_key, print_public_key
 from fastgate.commands.policy import print_drift, print_policy
 from fastgate.commands.tool import COMMANDS, run_tool
 from fastgate.compile.policy import CannotCompile
-from fastgate.wrong_call import AppFailed, WrongCall
+from fastgate.wrong_call import Failed, WrongCall
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         count = len(error.faults)
         print(f"{options.app}: {count} {'fault' if count == 1 else 'faults'}", file=sys.stderr)
         return 1
-    except AppFailed as error:
+    except Failed as error:
         print(error, file=sys.stderr)
         return 1
     except WrongCall as error:
@@ -60,6 +61,28 @@ def _parser() -> argparse.ArgumentParser:
         description="Fastgate: an identity-aware gate for FastAPI on Fastly Compute.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    dev = commands.add_parser(
+        "dev", help="run an app on this machine, with the edge in front of it and a provider"
+    )
+    dev.add_argument(
+        "app",
+        nargs="?",
+        help='the app: "package.module:app" or the path of its file; by default as for fastapi dev',
+    )
+    dev.add_argument(
+        "--app-dir", type=Path, default=Path(), dest="folder", help="the folder of the app"
+    )
+    dev.add_argument(
+        "--base",
+        type=Path,
+        help="the policy without routes; by default edge/policy.base.json, if there is one",
+    )
+    dev.add_argument("--origin", help='the app\'s name under "origins" of the policy')
+    dev.add_argument("--port", type=int, default=7676, help="the port of the edge and its page")
+    dev.add_argument("--app-port", type=int, default=8000, help="the port of the app itself")
+    dev.add_argument("--provider-port", type=int, default=9080, help="the port of the provider")
+    dev.set_defaults(run=run_dev)
 
     policy = commands.add_parser("policy", help="print the edge's route table of an app")
     policy.add_argument(

@@ -15,7 +15,7 @@ _local_edge: str | None = None
 
 def trust_local_edge(url: str) -> None:
     """Let every guard of this process trust the edge at this loopback URL instead of its own."""
-    global _local_edge  # noqa: PLW0603 one process serves one app
+    global _local_edge
     _local_edge = url
 
 

@@ -7,13 +7,22 @@ trusts the local edge. The socket stays open between two processes, so no reques
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from socket import socket
+from typing import TYPE_CHECKING
 
 import uvicorn
-from uvicorn.supervisors import ChangeReload
+
+if TYPE_CHECKING:
+    from uvicorn.supervisors.basereload import BaseReload as ChangeReload
+else:
+    from uvicorn.supervisors import ChangeReload
 
 from fastgate.local_edge import trust_local_edge
+
+_WATCHES_ALL_FILES = find_spec("watchfiles") is not None
+"""Without watchfiles, uvicorn notices changes of Python files only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +80,7 @@ class Reloader(ChangeReload):
             factory=app.is_factory,
             reload=True,
             reload_dirs=[str(each) for each in watched],
-            reload_includes=["*.py", "policy.base.json"],
+            reload_includes=["*.py", "policy.base.json"] if _WATCHES_ALL_FILES else None,
             log_level="warning",
             access_log=False,
             proxy_headers=False,

@@ -12,7 +12,7 @@ HOST = "127.0.0.1"
 
 
 def bound(port: int, option: str) -> socket.socket:
-    """Return a socket that is bound to a port; 0 chooses one.
+    """Return a socket that listens on a port; 0 chooses one. Connections wait for a server.
 
     Args:
         port: the port.
@@ -26,6 +26,7 @@ def bound(port: int, option: str) -> socket.socket:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((HOST, port))
+        made.listen()
     except OSError as error:
         made.close()
         if error.errno == errno.EADDRINUSE:

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastgate.dev.app_server import Reloader, ServedApp
-from fastgate.dev.compile_app import Job, NotCompiled
-from fastgate.dev.edge_process import LOG, EdgeProcess
-from fastgate.dev.events import Events
-from fastgate.dev.installed import installed_programs
-from fastgate.dev.local_manifest import local_server_of
-from fastgate.dev.local_policy import Addresses, UnusableBase, audiences_of, local_base
-from fastgate.dev.page_app import page_app
-from fastgate.dev.policy_in_force import PolicyInForce
+from fastgate.dev.edge.installed import installed_programs
+from fastgate.dev.edge.manifest import local_server_of
+from fastgate.dev.edge.process import LOG, EdgeProcess
+from fastgate.dev.page.app import page_app
+from fastgate.dev.page.events import Events
+from fastgate.dev.policy.compile_app import Job, NotCompiled
+from fastgate.dev.policy.in_force import PolicyInForce
+from fastgate.dev.policy.local import Addresses, UnusableBase, audiences_of, local_base
 from fastgate.dev.ports import HOST, address_of, bound, check_free
 from fastgate.dev.provider.app import DevelopmentProvider
 from fastgate.dev.provider.issuer_settings import IssuerSettings

@@ -11,7 +11,7 @@ from socket import socket
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from fastgate.dev.page_app import PATH
+from fastgate.dev.page.app import PATH
 from fastgate.wrong_call import Failed
 
 _DEADLINE = 10

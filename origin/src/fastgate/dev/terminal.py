@@ -3,18 +3,23 @@
 Input: a stream, log lines of the edge and the state of the policy. Output: text for people.
 """
 
+import re
 from collections.abc import Mapping
 from threading import Lock
 from typing import TextIO
 
-from fastgate.dev.local_policy import Addresses
-from fastgate.dev.policy_in_force import State
+from fastgate.dev.policy.in_force import State
+from fastgate.dev.policy.local import Addresses
 from fastgate.surrogates import escaped
 
 _NO_GUARD = (
     "hint: this app has no guard, so it also accepts requests that bypass the edge: call "
     "guard(app, Settings(edge=…, audience=…)) before you publish"
 )
+
+
+_VALUES = {"int": "1", "float": "1.5", "uuid": "00000000-0000-4000-8000-000000000000"}
+"""Examples of path parameters, by their type."""
 
 
 class Terminal:
@@ -84,9 +89,16 @@ def _first_requests(addresses: Addresses, state: State) -> list[str]:
         "",
         f"TOKEN=$(curl -s {addresses.provider}/{issuer}/tokens -H 'Content-Type: application/json' "
         f'-d \'{body}\' | sed \'s/.*"access_token": *"\\([^"]*\\)".*/\\1/\')',
-        f'curl -i {addresses.edge}{route["path"]} -H "Authorization: Bearer $TOKEN"',
+        f'curl -i {addresses.edge}{_example(str(route["path"]))} -H "Authorization: Bearer $TOKEN"',
         "",
     ]
+
+
+def _example(template: str) -> str:
+    """Return a path of a template."""
+    return re.sub(
+        r"\{(\w+)(?::(\w+))?\}", lambda each: _VALUES.get(each[2] or "", each[1]), template
+    )
 
 
 def _texts(value: object) -> list[str]:

@@ -1,4 +1,7 @@
-"""The programs of the wheel `fastgate-edge`, for `fastgate dev`."""
+"""The programs of the wheel `fastgate-edge`, for `fastgate dev`.
+
+Input: nothing. Output: where they are, or an error that says what to install.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,6 +1,6 @@
 """Compile the policy of an app for the local edge, in a process of its own.
 
-    python -m fastgate.dev.compile_app < JOB > RESULT
+    python -m fastgate.dev.policy.compile_app < JOB > RESULT
 
 A process of its own imports the app as it is now: at a reload the app has changed. Input: a `Job`
 as JSON. Output: a `Compiled` as JSON, and exit code 0; or the reason why there is none on standard
@@ -16,10 +16,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from fastgate.commands.guard_settings import settings_of
 from fastgate.compile.policy import CannotCompile, RouteDocument, compile_routes
-from fastgate.dev.local_policy import APP, Addresses, UnusableBase, local_base
+from fastgate.dev.policy.local import APP, Addresses, UnusableBase, local_base
 from fastgate.find_app import FoundModule, find_module, import_app
+from fastgate.guard_settings import settings_of
 from fastgate.wrong_call import Failed, WrongCall
 
 
@@ -61,7 +61,7 @@ class NotCompiled(Exception):
 
 def compile_in_a_process(job: Job) -> Compiled:
     """Compile; raise `NotCompiled` if the app cannot be imported."""
-    command = [sys.executable, "-m", "fastgate.dev.compile_app"]
+    command = [sys.executable, "-m", "fastgate.dev.policy.compile_app"]
     ran = subprocess.run(  # noqa: S603 this module
         command, input=json.dumps(asdict(job)), capture_output=True, text=True, check=False
     )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
-from fastgate.dev.installed import Programs
+from fastgate.dev.edge.installed import Programs
 from fastgate.wrong_call import Failed
 
 LOG = "fastgate :: "

@@ -64,14 +64,20 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     if let (Some(wasm), Some(listen)) = (&arguments.store_wasm, arguments.store_listen) {
         // Both contexts have the same KV store: a clone of `config.object_stores()` is another handle on it.
         let store = LocalEdge::new(viceroy::context(wasm, &config, Arc::new(Mutex::new(std::io::stderr())))?, None);
-        tokio::spawn(server::serve(TcpListener::bind(listen)?, store));
+        tokio::spawn(server::serve(bound(listen)?, store));
     }
     let context = viceroy::context(&guest.wasm, &config, Arc::new(Mutex::new(std::io::stdout())))?;
     let edge = LocalEdge::new(context, arguments.page.map(Page::new));
-    let listener = TcpListener::bind(arguments.listen)?;
+    let listener = bound(arguments.listen)?;
     println!("listening on {}", listener.local_addr()?);
     if arguments.commands {
         commands::obey(guest, Arc::clone(&edge));
     }
-    server::serve(listener, edge).await
+    Ok(server::serve(listener, edge).await?)
+}
+
+fn bound(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
 }

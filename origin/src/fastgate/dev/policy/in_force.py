@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fastgate.dev.compile_app import Compiled, Job, NotCompiled, compile_in_a_process
-from fastgate.dev.installed import Programs
-from fastgate.dev.local_manifest import local_manifest
-from fastgate.dev.local_policy import PROVIDER, backends_of
+from fastgate.dev.edge.installed import Programs
+from fastgate.dev.edge.manifest import local_manifest
+from fastgate.dev.policy.compile_app import Compiled, Job, NotCompiled, compile_in_a_process
+from fastgate.dev.policy.local import PROVIDER, backends_of
 
 _UNREACHABLE = "http://127.0.0.1:9"
 """The backends of other apps, which nobody serves here (RFC 863)."""

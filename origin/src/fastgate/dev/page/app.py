@@ -15,8 +15,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from fastgate.dev.events import Events
 from fastgate.dev.loopback import LoopbackOnly
+from fastgate.dev.page.events import Events
 from fastgate.dev.provider.app import DevelopmentProvider
 from fastgate.dev.provider.caller_request import RequestRefused
 
@@ -30,7 +30,7 @@ _FIELDS = {
     "form-action 'none'",
 }
 _ALIVE_EVERY = 15
-"""Seconds between two comments in a stream without events, so that a closed connection is noticed."""
+"""Seconds between two comments in a stream without events: a closed connection is noticed."""
 
 
 def page_app(
@@ -47,7 +47,7 @@ def page_app(
 
     async def page(request: Request) -> Response:
         name = request.path_params.get("name", "index.html")
-        file = files("fastgate.dev") / "page" / name
+        file = files("fastgate.dev.page") / "static" / name
         kind = _TYPES.get(name.rpartition(".")[2])
         if kind is None or not file.is_file():
             return Response("there is no such page\n", 404, _FIELDS, "text/plain")
