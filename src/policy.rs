@@ -46,7 +46,8 @@ pub use forward::Forward;
 pub use ids::{Audience, IssuerId, RouteId};
 use issuer::index::Issuers;
 pub use issuer::{
-    Introspection, Issuer, KeyLife, NamesClaim, NamesForm, PresetName, Templates, TokenKind, TokenRules, TokenShape,
+    Introspection, Issuer, KeyLife, NamesClaim, NamesForm, PresetFault, PresetName, Templates, TokenKind, TokenRules,
+    TokenShape,
 };
 pub(crate) use names::is_scope;
 pub use origin::{

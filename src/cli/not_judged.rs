@@ -125,7 +125,7 @@ fn stricter(old: &Issuer, new: &Issuer) -> impl Iterator<Item = &'static str> {
         != (&is.scopes, &is.roles, &is.groups, &is.client, &is.audience, &is.tenant);
     let mut required = required_now.required.iter();
     let required =
-        required.any(|(claim, now)| required_before.required.get(claim).is_none_or(|before| lost(before, now)));
+        required.any(|(claim, now)| required_before.required.get(claim).is_none_or(|before| narrower(before, now)));
     [
         // Without `jwks_uri`, the discovery document under `issuer` gives the URL of the keys.
         ("issuer", lost(&spellings(old), &spellings(new)) || (new.jwks_uri.is_none() && old.issuer != new.issuer)),

@@ -77,9 +77,7 @@ fn completed(issuer: &Issuer, claims: &Map<String, Value>, now: UnixTime) -> Map
         completed.entry(name).or_insert(value);
     }
     for (claim, values) in &rules.required {
-        if let Some(value) = values.first() {
-            completed.entry(claim).or_insert_with(|| value.clone());
-        }
+        completed.entry(claim).or_insert_with(|| values.first().cloned().unwrap_or_else(|| json!("sample")));
     }
     let any_client = rules.require_client.then_some("sample-client");
     let client = rules.clients.first().map(String::as_str).or(any_client);

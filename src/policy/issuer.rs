@@ -1,6 +1,7 @@
 //! `issuers`: the OpenID providers. Input: an `IssuerDocument` and its preset. Output: an [`Issuer`].
 
 pub(super) mod document;
+pub(super) mod fault;
 pub(super) mod index;
 mod introspection;
 mod keys;
@@ -22,6 +23,7 @@ use super::claim_path::ClaimPath;
 use super::forward::Forward;
 use super::ids::{Audience, IssuerId};
 use crate::json_form::{objects, strings};
+pub use fault::PresetFault;
 pub use introspection::Introspection;
 pub use names_claim::{NamesClaim, NamesForm};
 pub use preset::PresetName;
@@ -162,7 +164,8 @@ pub struct TokenRules {
     pub max_age: Option<Seconds>,
     /// The longest lifetime, in seconds from `iat` to `exp`.
     pub max_lifetime: Option<Seconds>,
-    /// Claims at the top level, each with its accepted values.
+    /// Claims at the top level, each with its accepted values: any value if there are none. `null` among them stands for
+    /// an absent claim.
     pub required: BTreeMap<String, Vec<Value>>,
     /// Claims at the top level that must be absent.
     pub refused: Vec<String>,
@@ -187,9 +190,20 @@ pub enum TokenKind {
     /// ID tokens (OpenID Connect Core §2), which tell a client who has signed in and have no scopes.
     Id,
     /// Other JWTs: session tokens (Clerk, Supabase) and tokens of workloads (GitHub Actions, Kubernetes). No
-    /// claim is refused by default, so every token that the same keys sign for the same audience is accepted, of
-    /// whatever kind: `required_claims` and `refused_claims` tell them apart.
+    /// claim is refused by default without a preset, so every token that the same keys sign for the same audience is
+    /// accepted, of whatever kind: `required_claims` and `refused_claims` tell them apart.
     Other,
+}
+
+impl TokenKind {
+    /// Its name in policies.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Access => "access",
+            Self::Id => "id",
+            Self::Other => "other",
+        }
+    }
 }
 
 /// How long the keys of an issuer are used, in seconds. A POP uses a key set without a request to the issuer while it

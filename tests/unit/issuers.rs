@@ -6,6 +6,7 @@ mod faults;
 mod key_life;
 mod kinds;
 mod presets;
+mod products;
 mod requirements;
 mod tenants;
 mod unusual;

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fastgate::policy::pattern::{PathTemplate, TemplateError};
 use fastgate::policy::{
-    AlgorithmName, BackendsFault, CacheFault, Fault, OriginKey, Policy, PolicyDocument, ResourceFault, RespondFault,
+    AlgorithmName, BackendsFault, CacheFault, Fault, OriginKey, Policy, PolicyDocument, PresetFault, ResourceFault,
+    RespondFault,
 };
 use proptest::prelude::{Just, Strategy, prop};
 use proptest::prop_oneof;
@@ -183,7 +184,15 @@ fn table() -> Vec<(&'static str, Value, &'static str, Fault)> {
             "$.issuers.beta.issuer",
             Fault::TakenIssuer { other: "alpha".to_owned() },
         ),
-        ("/issuers/alpha/preset", json!("google"), "$.issuers.alpha.tokens", Fault::NoAccessTokens),
+        (
+            "/issuers/alpha/audiences",
+            json!("none"),
+            "$.issuers.alpha.audiences",
+            PresetFault::ForAnyAudience {
+                remedy: "list \"clients\"; or write \"keys_of_one_client\": true if the key set belongs to your client alone",
+            }
+            .into(),
+        ),
         ("/issuers/alpha/preset", json!("entra"), "$.issuers.alpha.issuer", Fault::NoTenant),
         ("/issuers/alpha/tenants", json!(["a"]), "$.issuers.alpha.tenants", Fault::NoTenantClaim),
         (
@@ -282,20 +291,17 @@ fn an_unreadable_policy_is_a_fault_with_its_location() {
 /// `opaque` cause, of tenants
 /// and unusual tokens, which those in `issuers` cause, and of forwarded
 /// claims, which those in `mint` cause.
-const IN_TESTS_RULES: [&str; 46] = [
-    "AlwaysForAudience",
+const IN_TESTS_RULES: [&str; 43] = [
     "AnyTenant",
     "CircularRule",
     "CostUnbounded",
     "CoveredIssuer",
     "CredentialsForAll",
-    "ForAnyAudience",
     "MixedTemplates",
     "NeedsCaller",
     "NegatedText",
     "NoKeysOfTenants",
     "NoKeysOfText",
-    "NoOtherTokens",
     "NoScopes",
     "NoTenants",
     "NotAClaimName",

@@ -3,6 +3,7 @@
 use fastgate::identity::sample_token::accepted;
 use fastgate::policy::conditions::Condition;
 use fastgate::policy::{ClaimPath, Issuer, Requirement};
+use serde_json::Value;
 
 /// The claims of one issuer's tokens that conditions read.
 #[derive(Clone, Copy)]
@@ -51,7 +52,10 @@ impl<'policy> Reader<'policy> {
     pub(super) fn requires(self, claim: &ClaimPath) -> bool {
         let mut steps = claim.steps();
         match (steps.next(), steps.next()) {
-            (Some(name), None) => self.0.introspection.is_none() && self.0.rules.required.contains_key(name),
+            (Some(name), None) => {
+                let is_required = |values: &Vec<Value>| !values.contains(&Value::Null);
+                self.0.introspection.is_none() && self.0.rules.required.get(name).is_some_and(is_required)
+            }
             _ => false,
         }
     }

@@ -1,6 +1,7 @@
 //! Every kind of fault that a policy can have. `remedies.rs` has the remedies.
 
 use crate::policy::cache::fault::CacheFault;
+use crate::policy::issuer::fault::PresetFault;
 use crate::policy::origin::backends::fault::BackendsFault;
 use crate::policy::origin::resource::fault::ResourceFault;
 use crate::policy::pattern::TemplateError;
@@ -70,6 +71,9 @@ pub enum Fault {
     /// A fault of `resource` at an origin.
     #[error(transparent)]
     Resource(#[from] ResourceFault),
+    /// A fault of an issuer that depends on its preset.
+    #[error(transparent)]
+    Preset(#[from] PresetFault),
     /// A fault of several backends.
     #[error(transparent)]
     Backends(#[from] BackendsFault),
@@ -91,18 +95,6 @@ pub enum Fault {
         /// The name of the earlier one.
         other: String,
     },
-    /// The access tokens of the provider are not JWTs.
-    #[error("is \"access\", and this provider's access tokens are not JWTs")]
-    NoAccessTokens,
-    /// The preset has no tokens that are neither access tokens nor ID tokens.
-    #[error("is \"other\", and this preset has only access tokens and ID tokens")]
-    NoOtherTokens,
-    /// `audiences` is `"none"`, and tokens of other applications would be accepted.
-    #[error("is \"none\", and a token for another application would be accepted")]
-    ForAnyAudience,
-    /// `audiences` is `"none"`, and all such tokens name an audience.
-    #[error("is \"none\", and all tokens of this kind name an audience")]
-    AlwaysForAudience,
     /// The provider has an issuer for each tenant, and this URL names no tenant.
     #[error("names no tenant")]
     NoTenant,

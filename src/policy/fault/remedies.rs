@@ -39,18 +39,13 @@ impl Fault {
                 "give each application an audience of its own, or make the two one origin with one backend"
             }
             Self::Resource(fault) => fault.remedy(),
+            Self::Preset(fault) => fault.remedy(),
             Self::Backends(fault) => fault.remedy(),
             Self::PrivateKey => NEW_ORIGIN_KEY,
             Self::NotAnOriginKey => PUBLIC_ORIGIN_KEY,
             Self::LowOrder => "make a new key with `fastgate origin-key new`",
             Self::NotTheThumbprint => "leave \"kid\" out, or write the RFC 7638 thumbprint",
             Self::TakenKey { .. } => "make a key for each application with `fastgate origin-key new`",
-            Self::NoAccessTokens => "write \"tokens\": \"id\", and client ids as \"audiences\"",
-            Self::NoOtherTokens => "leave \"preset\" out, and name the claims in \"claims\"",
-            Self::ForAnyAudience => {
-                "list \"clients\"; or write \"keys_of_one_client\": true if the key set belongs to your client alone"
-            }
-            Self::AlwaysForAudience => "list the audiences: client ids for ID tokens and with the preset \"cognito\"",
             Self::NoTenant => {
                 "write \"https://login.microsoftonline.com/<tenant id>/v2.0\"; for several tenants \
                  \"https://login.microsoftonline.com/{tenant}/v2.0\" and \"tenants\""

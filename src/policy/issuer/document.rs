@@ -35,9 +35,9 @@ pub struct IssuerDocument {
     /// documents; without a preset, those of RFC 9068.
     #[serde(default)]
     pub preset: Option<PresetName>,
-    /// The kind of tokens that is accepted.
+    /// The kind of tokens that is accepted. Default: the usual one of the preset; without one, `access`.
     #[serde(default)]
-    pub tokens: TokenKind,
+    pub tokens: Option<TokenKind>,
     /// The name of the Fastly backend from which its discovery document and its keys are fetched.
     pub backend: String,
     /// The accepted audiences, at least one. An access token must name at least one of them. For ID tokens they are
@@ -49,9 +49,10 @@ pub struct IssuerDocument {
     /// false.
     #[serde(default)]
     pub keys_of_one_client: bool,
-    /// The accepted signature algorithms, at least one. Default: `RS256` and `ES256`.
-    #[serde(default = "default_algorithms")]
-    pub algorithms: Vec<AlgorithmName>,
+    /// The accepted signature algorithms, at least one. Default: `RS256` and `ES256`; with the preset `logto`, `ES384`
+    /// and `RS256`.
+    #[serde(default)]
+    pub algorithms: Option<Vec<AlgorithmName>>,
     /// The accepted token types (`typ`), with or without `application/`. `at+jwt` is an access token of RFC 9068; many
     /// providers write `JWT`. Default: those of the preset; without one, `at+jwt` for access tokens and `JWT` for others.
     #[serde(default)]
@@ -208,10 +209,6 @@ pub enum RequiredValue {
     One(Scalar),
     /// Exactly one of these values.
     OneOf(Vec<Scalar>),
-}
-
-fn default_algorithms() -> Vec<AlgorithmName> {
-    vec![AlgorithmName::RS256, AlgorithmName::ES256]
 }
 
 const fn default_leeway() -> Seconds {

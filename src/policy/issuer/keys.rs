@@ -2,6 +2,7 @@
 
 use super::KeyLife;
 use super::document::IssuerDocument;
+use super::fault::PresetFault;
 use super::preset::Preset;
 use super::rules::tenant_of;
 use super::template::{OWNING_TENANT, Templates};
@@ -30,7 +31,12 @@ pub(super) fn jwks_uri(
         let is_known = |form: &&str| same_host(form, &document.issuer);
         let of_all = preset.keys_of_tenants.filter(|_| preset.key_issuers.iter().any(is_known));
         faults.add_if(has_tenants && of_all.is_none(), format_args!("{at}.jwks_uri"), Fault::NoKeysOfTenants);
-        return if has_tenants { of_all } else { preset.jwks_uri }.map(str::to_owned);
+        if let Some(remedy) = preset.needs_jwks_uri {
+            faults.add(format!("{at}.jwks_uri"), PresetFault::NoKeysOfClient { remedy }.into());
+        }
+        let issuer = document.issuer.trim_end_matches('/');
+        let own = if issuer.contains("://") { preset.jwks_uri } else { preset.jwks_uri_of_text };
+        return if has_tenants { of_all } else { own }.map(|uri| uri.replace("{issuer}", issuer));
     };
     let is_url = is_https_url(uri) && !uri.contains(['{', '}']);
     faults.add_if(!is_url, format_args!("{at}.jwks_uri"), Fault::NotHttps);

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::document::{AudiencesDocument, IssuerDocument};
+use super::fault::PresetFault;
 use super::index::Issuers;
 use super::keys::{jwks_uri, key_issuers, key_life};
-use super::preset::{OTHER, PLAIN, Preset, PresetName};
+use super::preset::{KindShape, OTHER, PLAIN, Preset, PresetName};
 use super::rules::rules;
 use super::shape::shape;
 use super::template::{Template, Templates};
@@ -43,30 +44,20 @@ fn check_only_one(issuers: &Issuers, faults: &mut Faults) {
 }
 
 fn issuer(id: String, document: IssuerDocument, at: &str, faults: &mut Faults) -> Issuer {
-    check_iss(&document, at, faults);
+    let preset = document.preset.map_or(&PLAIN, PresetName::preset);
+    let (tokens, kind) = kind(&document, preset, at, faults);
+    check_iss(&document, preset, at, faults);
     faults.add_if(document.backend.is_empty(), format_args!("{at}.backend"), Fault::Empty);
-    faults.add_if(document.algorithms.is_empty(), format_args!("{at}.algorithms"), Fault::Empty);
+    let no_algorithm = document.algorithms.as_ref().is_some_and(Vec::is_empty);
+    faults.add_if(no_algorithm, format_args!("{at}.algorithms"), Fault::Empty);
     faults.range(document.verdict_window, 0, 300, format_args!("{at}.verdict_window"));
     faults.range(document.leeway, 0, 300, format_args!("{at}.leeway"));
-    check_audiences(&document, at, faults);
+    check_audiences(&document, preset, tokens, at, faults);
 
     if let Some(introspection) = &document.introspection {
         introspection.check(&format!("{at}.introspection"), faults);
     }
-    let preset = document.preset.map_or(&PLAIN, PresetName::preset);
-    let kind = match (document.tokens, &preset.access) {
-        (TokenKind::Access, Some(access)) => access,
-        (TokenKind::Access, None) => {
-            faults.add(format!("{at}.tokens"), Fault::NoAccessTokens);
-            &preset.id
-        }
-        (TokenKind::Id, _) => &preset.id,
-        (TokenKind::Other, _) => {
-            faults.add_if(document.preset.is_some(), format_args!("{at}.tokens"), Fault::NoOtherTokens);
-            &OTHER
-        }
-    };
-    let shape = shape(&document, preset, kind, at, faults);
+    let shape = shape(&document, preset, (tokens, kind), at, faults);
     let aliases = aliases(&document, preset, at, faults);
     let templates = templates(&document, &aliases, preset, at, faults);
     let rules = rules(&document, preset, kind, (&shape, templates.as_ref()), at, faults);
@@ -82,7 +73,7 @@ fn issuer(id: String, document: IssuerDocument, at: &str, faults: &mut Faults) -
         issuer: document.issuer,
         backend: document.backend,
         audiences: document.audiences.listed().iter().map(|audience| audience.as_str().into()).collect(),
-        algorithms: document.algorithms,
+        algorithms: document.algorithms.unwrap_or_else(|| preset.algorithms.to_vec()),
         shape,
         rules,
         forward: Forward::read(document.forward, format_args!("{at}.forward"), faults),
@@ -94,14 +85,32 @@ fn issuer(id: String, document: IssuerDocument, at: &str, faults: &mut Faults) -
     }
 }
 
+/// The kind of tokens: that of the policy, or else of the preset; and its shape.
+fn kind<'preset>(
+    document: &IssuerDocument,
+    preset: &'preset Preset,
+    at: &str,
+    faults: &mut Faults,
+) -> (TokenKind, &'preset KindShape) {
+    let Preset { access, id, other, .. } = preset;
+    let kinds = [(TokenKind::Access, access), (TokenKind::Other, other), (TokenKind::Id, id)];
+    let mut known = kinds.into_iter().filter_map(|(kind, shape)| Some((kind, shape.as_ref()?)));
+    let usual = known.clone().next().unwrap_or((TokenKind::Access, &OTHER));
+    let Some(tokens) = document.tokens else { return usual };
+    known.find(|(kind, _)| *kind == tokens).unwrap_or_else(|| {
+        faults.add(format!("{at}.tokens"), PresetFault::NoSuchTokens { kind: tokens.as_str() }.into());
+        (tokens, usual.1)
+    })
+}
+
 /// `issuer` is an https URL; or, if `jwks_uri` says where the keys are, any other text that is no URL.
-fn check_iss(document: &IssuerDocument, at: &str, faults: &mut Faults) {
+fn check_iss(document: &IssuerDocument, preset: &Preset, at: &str, faults: &mut Faults) {
     let (iss, at) = (&document.issuer, format_args!("{at}.issuer"));
     if is_https_url(iss) {
         return;
     }
     let is_text = !iss.is_empty() && !iss.contains("://") && iss.bytes().all(|byte| byte.is_ascii_graphic());
-    match &document.jwks_uri {
+    match document.jwks_uri.as_deref().or(preset.jwks_uri_of_text) {
         _ if !is_text => faults.add(at.to_string(), Fault::NotHttps),
         None => faults.add(at.to_string(), Fault::NoKeysOfText),
         Some(_) => {}
@@ -109,7 +118,7 @@ fn check_iss(document: &IssuerDocument, at: &str, faults: &mut Faults) {
 }
 
 /// Tokens without an audience are accepted only if something else says that they are not for another application.
-fn check_audiences(document: &IssuerDocument, at: &str, faults: &mut Faults) {
+fn check_audiences(document: &IssuerDocument, preset: &Preset, tokens: TokenKind, at: &str, faults: &mut Faults) {
     let at = format_args!("{at}.audiences");
     match &document.audiences {
         AudiencesDocument::Listed(audiences) => {
@@ -117,10 +126,14 @@ fn check_audiences(document: &IssuerDocument, at: &str, faults: &mut Faults) {
             faults.add_if(is_empty, at, Fault::Empty);
         }
         AudiencesDocument::None(_) => {
-            let always = document.tokens == TokenKind::Id || document.preset == Some(PresetName::Cognito);
-            faults.add_if(always, at, Fault::AlwaysForAudience);
+            let always = tokens == TokenKind::Id || preset.always_for_audience;
+            faults.add_if(always, at, PresetFault::AlwaysForAudience.into());
             let is_safe = document.clients.is_some() || document.keys_of_one_client;
-            faults.add_if(!is_safe && !always, at, Fault::ForAnyAudience);
+            faults.add_if(
+                !is_safe && !always,
+                at,
+                PresetFault::ForAnyAudience { remedy: preset.without_audience }.into(),
+            );
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::document::{IssuerDocument, RequiredValue, TenantsDocument};
+use super::fault::PresetFault;
 use super::preset::{KindShape, Preset};
 use super::template::{Templates, is_guid};
 use super::{TokenRules, TokenShape};
@@ -25,17 +28,23 @@ pub(super) fn rules(
 ) -> TokenRules {
     let no_client = document.clients.as_ref().is_some_and(|list| is_empty(list));
     faults.add_if(no_client, format_args!("{at}.clients"), Fault::Empty);
+    let restricts_clients = document.clients.is_some() || document.require_client == Some(true);
+    let is_unknown = restricts_clients && shape.client.is_empty();
+    faults.add_if(is_unknown, format_args!("{at}.clients"), PresetFault::NoClientClaim.into());
     for (name, seconds) in [("max_age", document.max_age), ("max_lifetime", document.max_lifetime)] {
         if let Some(seconds) = seconds {
             faults.range(seconds, 1, MAX_SECONDS, format_args!("{at}.{name}"));
         }
     }
     let tenants = tenants(document, preset, (shape, templates), at, faults);
-    let mut required: BTreeMap<String, Vec<_>> = kind
-        .required
-        .iter()
-        .map(|(claim, values)| ((*claim).to_owned(), values.iter().copied().map(Into::into).collect()))
-        .collect();
+    check_open_to_all(document, preset, at, faults);
+    let claim = |(claim, values): &(&str, &[&str]), absent: Option<Value>| {
+        let values = values.iter().copied().map(Value::from).chain(absent);
+        ((*claim).to_owned(), values.collect::<Vec<_>>())
+    };
+    let required = kind.required.iter().map(|required| claim(required, None));
+    let optional = kind.optional.iter().map(|optional| claim(optional, Some(Value::Null)));
+    let mut required: BTreeMap<_, _> = required.chain(optional).collect();
     for (claim, value) in &document.required_claims {
         let values = match value {
             RequiredValue::One(value) => vec![value.to_json()],
@@ -52,9 +61,8 @@ pub(super) fn rules(
         Some(claims) => claims.clone(),
         None => kind.refused.iter().map(|claim| (*claim).to_owned()).collect(),
     };
-    for claim in
-        refused.iter().filter(|claim| ALWAYS_PRESENT.contains(&claim.as_str()) || required.contains_key(*claim))
-    {
+    let is_required = |claim: &&String| required.get(*claim).is_some_and(|values| !values.contains(&Value::Null));
+    for claim in refused.iter().filter(|claim| ALWAYS_PRESENT.contains(&claim.as_str()) || is_required(claim)) {
         let place = match &document.refused_claims {
             Some(_) => format!("{at}.refused_claims"),
             None => format!("{at}.required_claims.{claim}"),
@@ -70,6 +78,15 @@ pub(super) fn rules(
         required,
         refused,
     }
+}
+
+/// If everybody can obtain tokens of the provider, the policy must say whose it accepts.
+fn check_open_to_all(document: &IssuerDocument, preset: &Preset, at: &str, faults: &mut Faults) {
+    let Some(open) = &preset.open_to_all else { return };
+    let is_restricted =
+        document.tenants.is_some() || open.claims.iter().any(|claim| document.required_claims.contains_key(*claim));
+    let fault = PresetFault::OpenToAll { remedy: open.remedy };
+    faults.add_if(!is_restricted, format_args!("{at}.required_claims"), fault.into());
 }
 
 /// The accepted tenants; all if empty. An issuer with `{tenant}` accepts all only if the policy says so.

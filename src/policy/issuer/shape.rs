@@ -1,16 +1,16 @@
 //! The form of an issuer's tokens: types, and the paths of claims, from the document or from the preset.
 
-use super::TokenShape;
 use super::document::{ClaimsDocument, IssuerDocument};
 use super::names_claim::{NamesClaim, NamesDocument};
 use super::preset::{KindShape, Path, Preset};
+use super::{TokenKind, TokenShape};
 use crate::policy::claim_path::{ClaimName, ClaimPath};
 use crate::policy::fault::{Fault, Faults};
 
 pub(super) fn shape(
     document: &IssuerDocument,
     preset: &Preset,
-    kind: &KindShape,
+    (tokens, kind): (TokenKind, &KindShape),
     at: &str,
     faults: &mut Faults,
 ) -> TokenShape {
@@ -34,9 +34,14 @@ pub(super) fn shape(
         }
         None => along(preset).into_iter().map(Into::into).collect(),
     };
-    let scopes = names(scopes, preset.scopes, "scopes");
-    let roles = names(roles, preset.roles, "roles");
+    let scopes: Vec<NamesClaim> = names(scopes, preset.scopes, "scopes");
+    let mut roles = names(roles, preset.roles, "roles");
     let groups = names(groups, preset.groups, "groups");
+    if document.claims.roles.is_none() {
+        for (path, form) in preset.formed_roles {
+            roles.extend(along(&[path]).into_iter().map(|path| NamesClaim { path, form: Some(*form) }));
+        }
+    }
     let mut paths = |given: &Option<Vec<ClaimName>>, preset: &[Path], name: &str| match given {
         Some(names) => {
             let at = |index| format!("{at}.claims.{name}[{index}]");
@@ -46,7 +51,7 @@ pub(super) fn shape(
         None => along(preset),
     };
     TokenShape {
-        tokens: document.tokens,
+        tokens,
         types,
         untyped,
         scopes,

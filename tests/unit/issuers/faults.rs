@@ -45,7 +45,22 @@ fn every_fault_has_its_place() {
         (json!({ "claims": { "scopes": [""] } }), "claims.scopes[0]", empty),
         (json!({ "claims": { "tenant": ["a", ""] } }), "claims.tenant", empty),
         (json!({ "claims": { "audience": [] } }), "claims.audience", empty),
-        (json!({ "preset": "google" }), "tokens", "is \"access\", and this provider's access tokens are not JWTs"),
+        (
+            json!({ "preset": "google", "tokens": "access" }),
+            "tokens",
+            "is \"access\", and this preset has no such tokens",
+        ),
+        (json!({ "preset": "clerk", "tokens": "id" }), "tokens", "is \"id\", and this preset has no such tokens"),
+        (
+            json!({ "preset": "firebase", "clients": ["a"] }),
+            "clients",
+            "restricts clients, and tokens of this preset name none",
+        ),
+        (
+            json!({ "preset": "kubernetes", "require_client": true }),
+            "clients",
+            "restricts clients, and tokens of this preset name none",
+        ),
         (json!({ "preset": "entra" }), "issuer", "names no tenant"),
         (
             json!({ "preset": "entra", "issuer": "https://login.microsoftonline.com/common/v2.0" }),

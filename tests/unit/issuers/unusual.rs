@@ -118,9 +118,9 @@ fn other_tokens_are_neither_access_tokens_nor_id_tokens() {
 }
 
 #[test]
-fn no_preset_has_other_tokens() {
-    for preset in ["auth0", "okta", "cognito", "google", "keycloak", "hydra"] {
-        let expected = "$.issuers.idp.tokens: is \"other\", and this preset has only access tokens and ID tokens";
+fn a_preset_with_access_or_id_tokens_has_no_other_tokens() {
+    for preset in ["auth0", "okta", "cognito", "google", "keycloak", "hydra", "firebase", "zitadel", "logto"] {
+        let expected = "$.issuers.idp.tokens: is \"other\", and this preset has no such tokens";
         assert_eq!(faults(&json!({ "preset": preset, "tokens": "other" })), [expected], "{preset}");
     }
 }
