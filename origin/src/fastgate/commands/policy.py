@@ -9,7 +9,12 @@ import sys
 from collections.abc import Sequence
 
 from fastgate.commands.edge_routes import has_origin
-from fastgate.commands.guard_settings import audience_differences, edge_hints, settings_of
+from fastgate.commands.guard_settings import (
+    audience_differences,
+    edge_hints,
+    settings_of,
+    token_hints,
+)
 from fastgate.commands.load import app_of, document_at, policy_routes, rules_of
 from fastgate.compile.drift import drift, no_longer_needed, requests_in
 from fastgate.compile.former_routes import overlap_of
@@ -26,7 +31,7 @@ def print_policy(options: argparse.Namespace) -> int:
     app = app_of(options)
     routes = compile_routes(app, options.origin, rules=rules_of(base))
     settings = settings_of(app)
-    _print_hints(edge_hints(settings, base))
+    _print_hints((*edge_hints(settings, base), *token_hints(routes, options.origin)))
     if faults := audience_differences(settings, base, options.origin):
         print(*faults, sep="\n")
         print(f"{options.app}: 1 fault", file=sys.stderr)
