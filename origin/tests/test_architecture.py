@@ -28,7 +28,7 @@ LAYERS = (
     *("dependencies", "requires", "settings", "gateways"),
     *("compile.cache", "compile.callers", "compile.endpoints", "compile.ineffective", "compile"),
     *("fake_edge", "startup", "middleware", "guard", "find_app"),
-    *("", "doctor", "testing", "commands", "__main__"),
+    *("", "doctor", "testing", "init", "commands", "__main__"),
 )
 """From the lowest to the highest: a module imports its own layer and those before it."""
 MAY_COMPILE = {"startup", "guard"}

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fastgate.commands.doctor import run_doctor
+from fastgate.commands.init import copy_guest, run_init
 from fastgate.commands.origin_key import print_new_key, print_public_key
 from fastgate.commands.policy import print_drift, print_policy
 from fastgate.commands.tool import COMMANDS, run_tool
 from fastgate.compile.policy import CannotCompile
-from fastgate.wrong_call import AppFailed, WrongCall
+from fastgate.wrong_call import Failed, WrongCall
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         count = len(error.faults)
         print(f"{options.app}: {count} {'fault' if count == 1 else 'faults'}", file=sys.stderr)
         return 1
-    except AppFailed as error:
+    except Failed as error:
         print(error, file=sys.stderr)
         return 1
     except WrongCall as error:
@@ -148,10 +149,30 @@ def _parser() -> argparse.ArgumentParser:
         "public", help="read a private key on standard input and print its public key"
     ).set_defaults(run=print_public_key)
 
+    start = commands.add_parser(
+        "init", help="write what the service in front of an app needs: edge/ and a CI workflow"
+    )
+    start.set_defaults(run=run_init)
+    start.add_argument("--issuer", metavar="URL", help="the issuer, as `iss` of tokens has it")
+    start.add_argument("--preset", metavar="NAME", help="the product at --issuer; see issuers.md")
+    start.add_argument("--auth0", metavar="DOMAIN", help="an Auth0 account: example.eu.auth0.com")
+    start.add_argument(
+        "--okta", metavar="DOMAIN", help="an Okta account: example.okta.com[/oauth2/SERVER]"
+    )
+    start.add_argument("--entra", metavar="TENANT", help="the id of a tenant of Entra ID")
+    start.add_argument("--audience", metavar="TEXT", help="the audience of tokens for this API")
+    start.add_argument("--host", help="the host that clients name: api.example.com")
+    start.add_argument("--origin-host", metavar="HOST", help="the host on which the app runs")
+    start.add_argument("--dry-run", action="store_true", help="show the files, and write none")
+
+    copy = commands.add_parser("guest", help="copy the guest, the program for Fastly Compute")
+    copy.add_argument("path", type=Path, help="the path of the copy: bin/main.wasm")
+    copy.set_defaults(run=copy_guest)
+
     for name, about in COMMANDS.items():
         commands.add_parser(name, help=about)
 
-    for command in (policy, compare):
+    for command in (policy, compare, start):
         command.add_argument(
             "app",
             nargs="?",
@@ -165,6 +186,7 @@ def _parser() -> argparse.ArgumentParser:
             help="the name refers to a function that returns the app "
             "(the default if it requires no arguments)",
         )
+    for command in (policy, compare):
         command.add_argument("--origin", help='the app\'s name under "origins" of the policy')
     compare.add_argument("policy", nargs="?", help="the edge's policy.json")
     return parser
