@@ -45,6 +45,17 @@ def test_packages_around_a_file_are_part_of_the_name(tmp_path: Path) -> None:
     assert package == FoundModule("shop.app", tmp_path / "src")
 
 
+def test_a_package_may_hold_the_app_itself(tmp_path: Path) -> None:
+    write(tmp_path, shop____init__="", plain__main="")
+    (tmp_path / "shop/__init__.py").write_text("")
+    assert find_module("shop:app", tmp_path) == FoundModule("shop", tmp_path, "app")
+    assert find_module("shop", tmp_path) == FoundModule("shop", tmp_path)
+    assert find_module("plain", tmp_path) == FoundModule("main", tmp_path / "plain")
+    assert find_module("./plain:own", tmp_path).import_string == "main:own"
+    assert find_module("plain:own", tmp_path) == FoundModule("plain", tmp_path, "own")
+    assert find_module(".", tmp_path / "plain") == FoundModule("main", tmp_path / "plain")
+
+
 def test_the_entrypoint_of_the_project_counts_first(tmp_path: Path) -> None:
     write(tmp_path, main="", backend__web="")
     project = tmp_path / "pyproject.toml"

@@ -12,7 +12,9 @@ from subprocess import CompletedProcess
 import fastgate_edge
 import pytest
 
-from fastgate.init.provider import MAX_LENGTH, Chosen, chosen_issuer, discovered
+from fastgate.commands.init import with_kind_of_tokens
+from fastgate.init.documents import Project
+from fastgate.init.provider import MAX_LENGTH, Chosen, Provider, chosen_issuer, discovered
 from fastgate.init.writing import write_new
 from fastgate.wrong_call import Failed, WrongCall
 from tests.projects import fastgate_in
@@ -36,6 +38,10 @@ app = FastAPI(openapi_url=None)
 async def me(caller: Caller): ...
 guard(app, Settings(edge="https://gate.example.com", audience="orders"))
 """
+ENTRA = "https://login.microsoftonline.com"
+TENANT = "aaaabbbb-0000-cccc-1111-dddd2222eeee"
+COGNITO = "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_a"
+GOOGLE_KEYS = "https://www.googleapis.com/oauth2/v3/certs"
 FILES = [
     ".github/workflows/fastgate.yml",
     "edge/.gitignore",
@@ -365,10 +371,31 @@ def test_redirects_of_the_same_host_are_followed(provider: Discovery) -> None:
     assert provider.paths == ["/tenant/.well-known/openid-configuration", "/moved?to=here"]
 
 
-def test_google_issues_id_tokens(shop: Path, provider: Discovery) -> None:
-    ran = init(shop, provider, "--preset", "google")
-    assert ran.returncode == 1  # its keys are on another host than those of this test
-    assert "has faults, so nothing was written" in ran.stderr
+@pytest.mark.parametrize(
+    ("preset", "issuer", "jwks_uri", "tokens"),
+    [
+        (None, "https://id.example.com", "https://id.example.com/jwks", None),
+        ("auth0", "https://a.auth0.com/", "https://a.auth0.com/jwks", None),
+        ("okta", "https://a.okta.com/oauth2/default", "https://a.okta.com/jwks", None),
+        ("entra", f"{ENTRA}/{TENANT}/v2.0", f"{ENTRA}/{TENANT}/discovery/v2.0/keys", None),
+        ("cognito", COGNITO, f"{COGNITO}/.well-known/jwks.json", None),
+        ("keycloak", "https://a.example.com/realms/a", "https://a.example.com/certs", None),
+        ("hydra", "https://a.example.com/", "https://a.example.com/jwks.json", None),
+        ("google", "https://accounts.google.com", GOOGLE_KEYS, "id"),
+    ],
+)
+def test_each_preset_gets_a_valid_policy_with_the_kind_of_its_tokens(
+    preset: str | None, issuer: str, jwks_uri: str, tokens: str | None
+) -> None:
+    found = Provider(issuer, preset, jwks_uri)
+    project = Project("a", "a", "api.example.com", "app.example.com", "https://api", found)
+    assert with_kind_of_tokens(project).tokens == tokens
+
+
+def test_a_policy_with_faults_is_not_written(shop: Path, provider: Discovery) -> None:
+    ran = init(shop, provider, "--preset", "google")  # its keys are on a host of Google's
+    assert ran.returncode == 1
+    assert "the policy has faults, so nothing was written" in ran.stderr
     assert files_in(shop) == []
 
 

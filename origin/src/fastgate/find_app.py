@@ -95,7 +95,8 @@ def import_app(found: FoundModule, *, factory: bool = False) -> tuple[FoundModul
 def _named(target: str, folder: Path) -> FoundModule:
     place, _, name = target.partition(":")
     path = folder / place
-    if path.is_dir() and "." not in place.strip("./"):
+    is_package = place.isidentifier() and (name or (path / "__init__.py").is_file())
+    if path.is_dir() and not is_package:
         return replace(_module_at(_first_file_in(path)), name=name)
     if path.is_file():
         return replace(_module_at(path), name=name)

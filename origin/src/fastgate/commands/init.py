@@ -210,11 +210,16 @@ def _project(
         token_audience=options.audience,
         provider=discovered(chosen),
     )
-    return _with_tokens(project)
+    return with_kind_of_tokens(project)
 
 
-def _with_tokens(project: documents.Project) -> documents.Project:
-    """Choose the kind of tokens: the first one that the preset's provider issues as JWTs."""
+def with_kind_of_tokens(project: documents.Project) -> documents.Project:
+    """Choose the kind of tokens: the first one that the preset's provider issues as JWTs.
+
+    Raises:
+        Failed: `fastgate check` refuses them all.
+
+    """
     for tokens in _TOKENS:
         tried = documents.with_tokens(project, tokens)
         policy = json.loads(documents.base_policy(tried))
