@@ -16,9 +16,6 @@ mod fields;
 #[cfg(not(target_os = "wasi"))]
 #[path = "../../tests/support/guest.rs"]
 mod guest;
-#[cfg(not(target_os = "wasi"))]
-#[path = "../../src/local_edge/viceroy.rs"]
-mod viceroy;
 #[cfg(target_os = "wasi")]
 mod matching;
 #[cfg(target_os = "wasi")]
@@ -26,6 +23,9 @@ mod matching;
 mod policy;
 #[cfg(target_os = "wasi")]
 mod signatures;
+#[cfg(not(target_os = "wasi"))]
+#[path = "../../src/local_edge/viceroy.rs"]
+mod viceroy;
 
 #[cfg(not(target_os = "wasi"))]
 #[tokio::main]
@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let config = "manifest_version = 3\n".parse()?;
     let wasm = std::path::Path::new(guest::GUEST).with_file_name("examples/guest_cost.wasm");
     viceroy::keep_compiled_in(std::path::Path::new(guest::COMPILED))?;
-    let context = viceroy::context(&wasm, &config, Arc::new(Mutex::new(std::io::stdout())))?;
+    let context = viceroy::start(&wasm, &config, Arc::new(Mutex::new(std::io::stdout())))?;
     Ok(context.run_main("guest_cost", &[]).await?)
 }
 

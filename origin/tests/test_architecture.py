@@ -29,7 +29,7 @@ LAYERS = (
     *("compile.cache", "compile.callers", "compile.endpoints", "compile.ineffective", "compile"),
     *("local_edge", "fake_edge", "startup", "middleware", "guard", "guard_settings"),
     "find_app",
-    *("", "doctor", "testing", "dev", "commands", "__main__"),
+    *("", "doctor", "testing", "init", "dev", "commands", "__main__"),
 )
 """From the lowest to the highest: a module imports its own layer and those before it."""
 MAY_COMPILE = {"startup", "guard"}
@@ -132,7 +132,16 @@ def importers(package: str) -> set[str]:
 
 
 def test_only_the_examination_of_an_app_compiles_it() -> None:
-    tools = {"doctor", "testing", "fake_edge", "guard_settings", "dev", "commands", "__main__"}
+    tools = {
+        "doctor",
+        "testing",
+        "fake_edge",
+        "guard_settings",
+        "init",
+        "dev",
+        "commands",
+        "__main__",
+    }
     assert importers("compile") - tools == MAY_COMPILE
 
 
@@ -183,8 +192,9 @@ def roots(source: Path) -> set[str]:
     return {name.partition(".")[0] for name in names_imported(ast.parse(source.read_text()))}
 
 
-def test_only_the_key_source_uses_http() -> None:
-    assert [source.name for source in SOURCES if "httpx" in roots(source)] == ["source.py"]
+def test_only_the_key_source_and_the_set_up_use_http() -> None:
+    using = [module for module, source in MODULES.items() if "httpx" in roots(source)]
+    assert using == ["init.provider", "keys.source"]
 
 
 def test_the_verifier_has_no_clock_no_network_and_no_framework() -> None:

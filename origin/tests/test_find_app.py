@@ -1,14 +1,14 @@
 """An app is found as `fastapi dev` finds it, and each way not to find it is a clear error."""
 
-import subprocess
-import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
 from fastgate.__main__ import main
 from fastgate.find_app import FILES, FoundModule, find_module
 from fastgate.wrong_call import WrongCall
+from tests.projects import fastgate_in
 
 APP = "from fastapi import FastAPI\n{} = FastAPI(openapi_url=None)\n"
 
@@ -21,9 +21,8 @@ def write(folder: Path, **files: str) -> None:
         file.write_text(text)
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "fastgate", "policy", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603
+def run(folder: Path, *arguments: str, command: str = "policy") -> CompletedProcess[str]:
+    return fastgate_in(folder, command, *arguments)
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -44,6 +43,17 @@ def test_packages_around_a_file_are_part_of_the_name(tmp_path: Path) -> None:
     assert find_module("src/shop", tmp_path) == expected
     package = find_module("src/shop/app/__init__.py", tmp_path)
     assert package == FoundModule("shop.app", tmp_path / "src")
+
+
+def test_a_package_may_hold_the_app_itself(tmp_path: Path) -> None:
+    write(tmp_path, shop____init__="", plain__main="")
+    (tmp_path / "shop/__init__.py").write_text("")
+    assert find_module("shop:app", tmp_path) == FoundModule("shop", tmp_path, "app")
+    assert find_module("shop", tmp_path) == FoundModule("shop", tmp_path)
+    assert find_module("plain", tmp_path) == FoundModule("main", tmp_path / "plain")
+    assert find_module("./plain:own", tmp_path).import_string == "main:own"
+    assert find_module("plain:own", tmp_path) == FoundModule("plain", tmp_path, "own")
+    assert find_module(".", tmp_path / "plain") == FoundModule("main", tmp_path / "plain")
 
 
 def test_the_entrypoint_of_the_project_counts_first(tmp_path: Path) -> None:
@@ -125,18 +135,22 @@ def test_an_app_that_fails_shows_its_own_traceback(text: str, last: str, tmp_pat
     assert "importlib" not in ran.stderr
 
 
+def test_a_file_with_the_name_of_another_module_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, site=APP.format("app"))
+    ran = run(tmp_path, "site.py")
+    assert ran.returncode == 2
+    assert f"in place of {tmp_path}/site.py: rename the file" in ran.stderr
+
+
 def test_policy_and_drift_find_the_app_themselves(tmp_path: Path) -> None:
     write(tmp_path, main=APP.format("app") + "@app.get('/x')\ndef x(): ...\n")
     ran = run(tmp_path)
     assert ran.returncode == 1
     assert ran.stderr == "main:app: 1 fault\n"
     (tmp_path / "policy.json").write_text('{"routes": []}')
-    command = [sys.executable, "-m", "fastgate", "drift", "policy.json"]
     write(tmp_path, main=APP.format("app"))
     for options in ([], ["--strict"], ["--app-dir", "."]):
-        drift = subprocess.run(  # noqa: S603
-            [*command, *options], cwd=tmp_path, capture_output=True, text=True, check=False
-        )
+        drift = run(tmp_path, "policy.json", *options, command="drift")
         assert drift.stdout == "main:app and policy.json: no difference\n"
 
 

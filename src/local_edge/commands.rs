@@ -22,7 +22,7 @@ pub(crate) fn obey(guest: Guest, edge: Arc<LocalEdge>) {
 }
 
 fn reload(guest: &Guest, edge: &LocalEdge) {
-    match guest.context(Arc::new(Mutex::new(std::io::stdout()))) {
+    match guest.start(Arc::new(Mutex::new(std::io::stdout()))) {
         Ok(context) => {
             edge.replace(context);
             println!("reloaded");

@@ -63,10 +63,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let config = guest.config()?;
     if let (Some(wasm), Some(listen)) = (&arguments.store_wasm, arguments.store_listen) {
         // Both contexts have the same KV store: a clone of `config.object_stores()` is another handle on it.
-        let store = LocalEdge::new(viceroy::context(wasm, &config, Arc::new(Mutex::new(std::io::stderr())))?, None);
+        let store = LocalEdge::new(viceroy::start(wasm, &config, Arc::new(Mutex::new(std::io::stderr())))?, None);
         tokio::spawn(server::serve(bound(listen)?, store));
     }
-    let context = viceroy::context(&guest.wasm, &config, Arc::new(Mutex::new(std::io::stdout())))?;
+    let context = viceroy::start(&guest.wasm, &config, Arc::new(Mutex::new(std::io::stdout())))?;
     let edge = LocalEdge::new(context, arguments.page.map(Page::new));
     let listener = bound(arguments.listen)?;
     println!("listening on {}", listener.local_addr()?);

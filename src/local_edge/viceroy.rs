@@ -42,9 +42,9 @@ impl Guest {
     /// Reads everything and starts the guest.
     ///
     /// # Errors
-    /// As for [`config`](Self::config) and [`context`].
-    pub(crate) fn context(&self, log: Log) -> Result<Arc<ExecuteCtx>, Error> {
-        context(&self.wasm, &self.config()?, log)
+    /// As for [`config`](Self::config) and [`start`].
+    pub(crate) fn start(&self, log: Log) -> Result<Arc<ExecuteCtx>, Error> {
+        start(&self.wasm, &self.config()?, log)
     }
 }
 
@@ -52,7 +52,7 @@ impl Guest {
 ///
 /// # Errors
 /// The file is missing or is not a guest.
-pub(crate) fn context(wasm: &Path, config: &FastlyConfig, log: Log) -> Result<Arc<ExecuteCtx>, Error> {
+pub(crate) fn start(wasm: &Path, config: &FastlyConfig, log: Log) -> Result<Arc<ExecuteCtx>, Error> {
     let _one = COMPILING.lock().unwrap_or_else(PoisonError::into_inner);
     ExecuteCtx::build(
         wasm,

@@ -80,7 +80,7 @@ impl Edge {
         std::fs::write(&manifest, write_manifest(&folder, stores)).unwrap();
         let config = FastlyConfig::from_file(&manifest).unwrap();
         let writer: Arc<Mutex<dyn Write + Send>> = Arc::new(Mutex::new(log.clone()));
-        let viceroy = viceroy::context(wasm, &config, writer).unwrap();
+        let viceroy = viceroy::start(wasm, &config, writer).unwrap();
         let address = listener.address();
         listener.0.set_nonblocking(true).unwrap();
         let service = ViceroyService::new(Arc::clone(&viceroy));

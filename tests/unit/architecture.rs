@@ -86,7 +86,7 @@ const CONFINED: [(&str, &[&str]); 8] = [
     ("fastly_sys", &["compute"]),
     ("clap", &["cli", "local_edge"]),
     ("jwt_simple", &["identity/sample_token"]), // only on the host
-    ("StatusCode", &["compute"]),
+    ("StatusCode", &["compute", "local_edge"]),
     ("SystemTime", &["compute", "cli", "conditional/http_date"]),
     ("Instant", &["compute"]),
     ("getrandom", &["compute", "mint/okp"]), // for new keys

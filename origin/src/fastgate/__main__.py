@@ -12,6 +12,7 @@ from pathlib import Path
 
 from fastgate.commands.dev import run_dev
 from fastgate.commands.doctor import run_doctor
+from fastgate.commands.init import copy_guest, run_init
 from fastgate.commands.origin_key import print_new_key, print_public_key
 from fastgate.commands.policy import print_drift, print_policy
 from fastgate.commands.tool import COMMANDS, run_tool
@@ -171,10 +172,30 @@ def _parser() -> argparse.ArgumentParser:
         "public", help="read a private key on standard input and print its public key"
     ).set_defaults(run=print_public_key)
 
+    start = commands.add_parser(
+        "init", help="write what the service in front of an app needs: edge/ and a CI workflow"
+    )
+    start.set_defaults(run=run_init)
+    start.add_argument("--issuer", metavar="URL", help="the issuer, as `iss` of tokens has it")
+    start.add_argument("--preset", metavar="NAME", help="the product at --issuer; see issuers.md")
+    start.add_argument("--auth0", metavar="DOMAIN", help="an Auth0 account: example.eu.auth0.com")
+    start.add_argument(
+        "--okta", metavar="DOMAIN", help="an Okta account: example.okta.com[/oauth2/SERVER]"
+    )
+    start.add_argument("--entra", metavar="TENANT", help="the id of a tenant of Entra ID")
+    start.add_argument("--audience", metavar="TEXT", help="the audience of tokens for this API")
+    start.add_argument("--host", help="the host that clients name: api.example.com")
+    start.add_argument("--origin-host", metavar="HOST", help="the host on which the app runs")
+    start.add_argument("--dry-run", action="store_true", help="show the files, and write none")
+
+    copy = commands.add_parser("guest", help="copy the guest, the program for Fastly Compute")
+    copy.add_argument("path", type=Path, help="the path of the copy: bin/main.wasm")
+    copy.set_defaults(run=copy_guest)
+
     for name, about in COMMANDS.items():
         commands.add_parser(name, help=about)
 
-    for command in (policy, compare):
+    for command in (policy, compare, start):
         command.add_argument(
             "app",
             nargs="?",
@@ -188,6 +209,7 @@ def _parser() -> argparse.ArgumentParser:
             help="the name refers to a function that returns the app "
             "(the default if it requires no arguments)",
         )
+    for command in (policy, compare):
         command.add_argument("--origin", help='the app\'s name under "origins" of the policy')
     compare.add_argument("policy", nargs="?", help="the edge's policy.json")
     return parser

@@ -11,7 +11,7 @@ import sys
 import tomllib
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType, TracebackType
 
@@ -39,6 +39,8 @@ class FoundModule:
     """The folder from which it is imported: the first entry of `sys.path`."""
     name: str = ""
     """The name of the app in it, which may have dots; empty if it is still to be found."""
+    path: Path | None = field(default=None, compare=False)
+    """Its file, if it was found by that."""
 
     @property
     def import_string(self) -> str:
@@ -93,7 +95,8 @@ def import_app(found: FoundModule, *, factory: bool = False) -> tuple[FoundModul
 def _named(target: str, folder: Path) -> FoundModule:
     place, _, name = target.partition(":")
     path = folder / place
-    if path.is_dir() and "." not in place.strip("./"):
+    is_package = place.isidentifier() and (name or (path / "__init__.py").is_file())
+    if path.is_dir() and not is_package:
         return replace(_module_at(_first_file_in(path)), name=name)
     if path.is_file():
         return replace(_module_at(path), name=name)
@@ -136,7 +139,7 @@ def _module_at(path: Path) -> FoundModule:
     while (folder / "__init__.py").is_file():
         parts.insert(0, folder.name)
         folder = folder.parent
-    return FoundModule(".".join(parts), folder)
+    return FoundModule(".".join(parts), folder, path=path)
 
 
 def _imported(found: FoundModule) -> ModuleType:
@@ -145,9 +148,15 @@ def _imported(found: FoundModule) -> ModuleType:
     importlib.invalidate_caches()
     try:
         with _failures_of_the_app(found.folder):
-            return importlib.import_module(found.module)
+            module = importlib.import_module(found.module)
     except ModuleNotFoundError as error:
         raise WrongCall(f"{error} in {found.folder}: correct the app, or --app-dir") from error
+    if found.path is not None and found.path != Path(str(module.__file__)).resolve():
+        raise WrongCall(
+            f"{found.module} is also the name of another module, {module.__file__}, which Python "
+            f"imports in place of {found.path}: rename the file"
+        )
+    return module
 
 
 @contextlib.contextmanager

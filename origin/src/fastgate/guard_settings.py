@@ -4,7 +4,7 @@ Input: an app, and the policy document. Output: lines for people. The app's rout
 its audience, and with a wrong one it refuses every request of its edge.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from fastgate.compile.drift import REFUSED
 from fastgate.middleware import FastgateMiddleware
@@ -69,4 +69,22 @@ def edge_hints(settings: Settings | None, policy: Mapping[str, object]) -> list[
     return [
         f'hint: Settings.edge is "{settings.edge}" here and edge.issuer is "{issuer}": the app '
         "accepts requests of its edge only if both are equal where it is deployed"
+    ]
+
+
+def token_hints(routes: Sequence[Mapping[str, object]], origin: str | None) -> list[str]:
+    """Return a hint if the edge passes the client's token on to the app.
+
+    An app with security schemes of FastAPI verifies tokens itself, so its routes say
+    `forward_token`.
+    """
+    reading = [route for route in routes if route.get("forward_token") is True]
+    if not reading:
+        return []
+    count = f"{len(reading)} of {len(routes)} routes"
+    where = "" if origin is None else f' of the origin "{origin}"'
+    return [
+        f"hint: {count}{where} pass the client's token on to the app, which reads it itself "
+        '("forward_token"); an endpoint with `caller: Caller` in place of its security scheme '
+        "needs none"
     ]

@@ -13,7 +13,12 @@ from fastgate.commands.load import app_of, document_at, policy_routes, rules_of
 from fastgate.compile.drift import drift, no_longer_needed, requests_in
 from fastgate.compile.former_routes import overlap_of
 from fastgate.compile.policy import RouteDocument, compile_routes
-from fastgate.guard_settings import audience_differences, edge_hints, settings_of
+from fastgate.guard_settings import (
+    audience_differences,
+    edge_hints,
+    settings_of,
+    token_hints,
+)
 from fastgate.routes.framework import root_path_of, routed_app
 
 
@@ -26,24 +31,27 @@ def print_policy(options: argparse.Namespace) -> int:
     app = app_of(options)
     routes = compile_routes(app, options.origin, rules=rules_of(base))
     settings = settings_of(app)
-    _print_hints(edge_hints(settings, base))
+    print_hints((*edge_hints(settings, base), *token_hints(routes, options.origin)))
     if faults := audience_differences(settings, base, options.origin):
         print(*faults, sep="\n")
         print(f"{options.app}: 1 fault", file=sys.stderr)
         return 1
     if options.base is not None and "routes" in base:
-        kept = _kept(policy_routes(base, options.base, None), routes)
+        kept = kept_routes(policy_routes(base, options.base, None), routes)
         routes = [*kept, *routes]
-    print(_written(base, routes))
+    print(written(base, routes))
     return 0
 
 
-def _print_hints(hints: Sequence[str]) -> None:
+def print_hints(hints: Sequence[str]) -> None:
+    """Print hints where they are no part of the output."""
     for hint in hints:
         print(hint, file=sys.stderr)
 
 
-def _kept(based: Sequence[RouteDocument], compiled: Sequence[RouteDocument]) -> list[RouteDocument]:
+def kept_routes(
+    based: Sequence[RouteDocument], compiled: Sequence[RouteDocument]
+) -> list[RouteDocument]:
     """Return the routes of a base policy without those that were compiled now.
 
     A compiled route replaces one of the same origin with the same id or the same requests. It
@@ -82,7 +90,7 @@ def print_drift(options: argparse.Namespace) -> int:
         rules=rules_of(policy),
     )
     lines = [*audience_differences(settings, policy, options.origin), *lines]
-    _print_hints(edge_hints(settings, policy))
+    print_hints(edge_hints(settings, policy))
     for line in (*lines, *no_longer_needed(ours, edge, former, root_path)):
         print(line)
     count = f"{len(lines)} {'difference' if len(lines) == 1 else 'differences'}"
@@ -90,7 +98,7 @@ def print_drift(options: argparse.Namespace) -> int:
     return 1 if lines else 0
 
 
-def _written(base: dict[str, object], routes: Sequence[RouteDocument]) -> str:
+def written(base: dict[str, object], routes: Sequence[RouteDocument]) -> str:
     """Write a policy with one line for each route, so that a change is a change of one line."""
     members = {name: value for name, value in base.items() if name != "routes"}
     head = json.dumps(members, indent=2, ensure_ascii=False)[1:-1].rstrip()

@@ -8,8 +8,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from fastgate.wrong_call import WrongCall
+from fastgate.wrong_call import Failed, WrongCall
 
 COMMANDS = {
     "check": "check whether a policy is valid; if not, say where and what to write instead",
@@ -21,6 +22,10 @@ COMMANDS = {
     "revoke": "print the deny-list entry that refuses a token, a session or a subject",
 }
 """The commands, and what each one does."""
+_NOT_INSTALLED = (
+    "`fastgate {}` is a program of the wheel fastgate-edge, which is not installed: install it "
+    "beside this package, in the same version"
+)
 
 
 def run_tool(arguments: Sequence[str]) -> int:
@@ -30,19 +35,47 @@ def run_tool(arguments: Sequence[str]) -> int:
         WrongCall: the program is not installed.
 
     """
-    try:
-        from fastgate_edge import NotBuilt, program
-    except ModuleNotFoundError as error:
-        raise WrongCall(
-            f"`fastgate {arguments[0]}` is a program of the wheel fastgate-edge, which is not "
-            "installed: install it beside this package, in the same version"
-        ) from error
-    try:
-        path = program("fastgate-tool")
-    except NotBuilt as error:
-        raise WrongCall(str(error)) from error
+    path = _program(arguments[0])
     command = [str(path), *arguments]
     if os.name == "posix":
         sys.stdout.flush()
         os.execv(path, command)  # noqa: S606 the program of the wheel
     return subprocess.run(command, check=False).returncode  # noqa: S603
+
+
+def tool_output(arguments: Sequence[str]) -> str:
+    """Run the program with these arguments; return its standard output.
+
+    Raises:
+        Failed: its exit code is not 0. The message is its output.
+        WrongCall: the program is not installed.
+
+    """
+    command = [str(_program(arguments[0])), *arguments]
+    ran = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
+    if ran.returncode != 0:
+        raise Failed(f"{ran.stdout}{ran.stderr}".rstrip())
+    return ran.stdout
+
+
+def guest_path() -> Path:
+    """Return the path of the guest. Raises `WrongCall` if the wheel is not installed."""
+    try:
+        from fastgate_edge import NotBuilt, guest
+    except ModuleNotFoundError as error:
+        raise WrongCall(_NOT_INSTALLED.format("guest")) from error
+    try:
+        return guest()
+    except NotBuilt as error:
+        raise WrongCall(str(error)) from error
+
+
+def _program(word: str) -> Path:
+    try:
+        from fastgate_edge import NotBuilt, program
+    except ModuleNotFoundError as error:
+        raise WrongCall(_NOT_INSTALLED.format(word)) from error
+    try:
+        return program("fastgate-tool")
+    except NotBuilt as error:
+        raise WrongCall(str(error)) from error

@@ -29,6 +29,7 @@ from fastgate.compile.endpoints.route_ids import (
 )
 from fastgate.compile.ineffective.comparison import members_free_to_differ, name_of
 from fastgate.declare.merge import OPEN
+from fastgate.declare.schemes import undecided
 from fastgate.declare.static_access import attribute, is_a
 from fastgate.dependencies import FastgateScheme
 from fastgate.requires import Requires
@@ -63,7 +64,8 @@ def caller_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
     """Yield what is missing or has no effect in one endpoint's requirements on callers."""
     callers, declared = endpoint.callers, endpoint.declared
     if _is_undeclared(endpoint):
-        yield CallerFault(_UNDECLARED, _remedy_for_callers(endpoint))
+        what, remedy = undecided(callers.schemes) or ("", _remedy_for_callers(endpoint))
+        yield CallerFault(_UNDECLARED + what, remedy)
     else:
         yield from _faults_of_what_is_not_run(endpoint)
     for each in endpoint.uncallable:
@@ -115,7 +117,7 @@ def caller_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
             "from a mount around it",
             f"declare {name} once, or on the endpoint itself: at_edge({name}=…)",
         )
-    if callers.known and (declared.get("access") in OPEN or "scopes" in declared):
+    if callers.own and (declared.get("access") in OPEN or "scopes" in declared):
         yield CallerFault(
             "requires a known caller by its dependencies, but declares something else for the edge",
             'leave access and scopes out of at_edge; Security(fastgate, scopes=["…"]) sets both',

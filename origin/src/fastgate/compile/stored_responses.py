@@ -46,13 +46,21 @@ def stored_response_faults(endpoint: Endpoint) -> Iterator[StoredResponseFault]:
         return
     for name, why in _EXCLUDED.items():
         if members.get(name):
+            is_declared = name in endpoint.declared or name in endpoint.inherited
             yield StoredResponseFault(
                 f"declares cache and {name}: {why}",
-                "remove one of the two from at_edge; cache=None if the cache is inherited",
+                "remove one of the two from at_edge; cache=None if the cache is inherited"
+                if is_declared
+                else f"take `caller: Caller` in place of {_schemes_of(endpoint)}, or remove cache",
             )
     inherits = "" if CACHE in endpoint.declared else "; or at_edge(cache=None) to inherit none"
     found = (*_audience_faults(endpoint, cache), *_requirement_faults(endpoint, audience_of(cache)))
     yield from (each._replace(remedy=each.remedy + inherits) for each in found)
+
+
+def _schemes_of(endpoint: Endpoint) -> str:
+    """Return the schemes of FastAPI for which the edge forwards the token."""
+    return " and ".join(each.shown for each in endpoint.callers.schemes if each.reads_token)
 
 
 _EXCLUDED = {

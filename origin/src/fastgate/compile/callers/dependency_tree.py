@@ -1,4 +1,4 @@
-"""Read what dependencies require of callers: `Caller`, `Security(fastgate, …)`, `requires(…)`.
+"""Read what dependencies require of callers: `Caller`, `requires(…)`, schemes of FastAPI.
 
 Input: FastAPI's tree of dependencies, or the list of a router. Output: `Callers`. This module
 checks nothing and runs no code of the app.
@@ -18,6 +18,7 @@ from fastgate.compile.cache import cached
 from fastgate.compile.callers.requirements import Callers
 from fastgate.declare.lookup import layers
 from fastgate.declare.router_marks import RouterMark
+from fastgate.declare.schemes import Scheme, scheme_of
 from fastgate.declare.static_access import attribute, is_a
 from fastgate.dependencies import FastgateScheme, any_caller
 from fastgate.edge_only import reads_who_is_calling
@@ -52,9 +53,16 @@ def callers_of(dependant: Dependant, listed: Iterable[Depends] = ()) -> Callers:
     return replace(found, claimed=claimed, dropped=dropped, called=called, texts=texts)
 
 
-def callers_required_by(dependencies: Iterable[Dependant]) -> Callers:
-    """Return what dependencies require of callers, without what is below them in the tree."""
-    known = anybody = False
+def callers_required_by(dependencies: Iterable[Dependant], *, with_schemes: bool = True) -> Callers:
+    """Return what dependencies require of callers, without what is below them in the tree.
+
+    Args:
+        dependencies: the dependencies.
+        with_schemes: whether the security schemes of FastAPI count, and not only Fastgate's.
+
+    """
+    own = anybody = False
+    schemes: dict[Scheme, None] = {}
     scopes: dict[str, None] = {}
     unchecked: dict[str, None] = {}
     required_by_app = Callers()
@@ -68,12 +76,23 @@ def callers_required_by(dependencies: Iterable[Dependant]) -> Callers:
             anybody = True
             unchecked |= dict.fromkeys(required)
         if any(_requires_caller(each, required) for each in called):
-            known = True
+            own = True
+            scopes |= dict.fromkeys(required)
+        elif with_schemes and (scheme := cached(scheme_of, dependency.call)) is not None:
+            schemes[scheme] = None
             scopes |= dict.fromkeys(required)
         for each in called:
             if is_a(each, Requires):
                 required_by_app |= Callers.of_requirement(attribute(each, "requirement"))  # type: ignore[arg-type]
-    return Callers(known, anybody, tuple(scopes), tuple(unchecked)) | required_by_app
+    found = Callers(
+        known=own or any(each.requires_token for each in schemes),
+        anybody=anybody,
+        scopes=tuple(scopes),
+        unchecked=tuple(unchecked),
+        own=own,
+        schemes=tuple(schemes),
+    )
+    return found | required_by_app
 
 
 def _requires_caller(called: object, scopes: Iterable[str]) -> bool:
@@ -141,7 +160,8 @@ def _called_as_functions(dependency: Dependant) -> Iterator[str]:
     if get_origin(dependency.call) is not Annotated:
         return
     listed = [each for each in dependencies_in(dependency.call) if each.dependency is not None]
-    required = callers_required_by(flatten(dependant_of_listed(listed, "/")))
+    tree = flatten(dependant_of_listed(listed, "/"))
+    required = callers_required_by(tree, with_schemes=False)
     if required.are_any:
         name = "Caller" if required.known else "AnyCaller"
         scopes = list(dependency.own_oauth_scopes or ())

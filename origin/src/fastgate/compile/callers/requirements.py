@@ -7,7 +7,7 @@ are compared as sets: all of them have to hold, and each is known by its JSON.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from fastgate.compile.callers import regions as places
@@ -15,10 +15,10 @@ from fastgate.compile.callers.regions import REGIONS, Regions
 from fastgate.conditions import canonical, name_in_app
 from fastgate.declare.edge_cache import CACHE, same_cache
 from fastgate.declare.merge import OPEN
+from fastgate.declare.schemes import Scheme
 from fastgate.requirement import Requirement
 
 A_KNOWN_CALLER = "a known caller"
-
 Members = Mapping[str, object]
 
 
@@ -27,7 +27,7 @@ class Callers:
     """The requirements of dependencies on callers."""
 
     known: bool = False
-    """`Caller`, `Security(fastgate)` or `requires(…)` is among them."""
+    """Whether one of them refuses anonymous callers."""
     anybody: bool = False
     """`AnyCaller` or `Depends(any_caller)` is among them."""
     scopes: tuple[str, ...] = ()
@@ -52,24 +52,23 @@ class Callers:
     """The greatest time since the sign-in, in seconds."""
     regions: Regions = None
     """The regions in which the endpoint runs; None if in all."""
+    own: bool = False
+    """Whether Fastgate's own refuse them, whose requirements no declaration replaces."""
+    schemes: tuple[Scheme, ...] = ()
+    """The security schemes of FastAPI among them."""
 
     def __or__(self, other: "Callers") -> "Callers":
         """Return the combined requirements."""
         ages = [each for each in (self.max_age, other.max_age) if each is not None]
+        pairs = {name: (*getattr(self, name), *getattr(other, name)) for name in _TUPLES}
         return Callers(
-            self.known or other.known,
-            self.anybody or other.anybody,
-            tuple(dict.fromkeys((*self.scopes, *other.scopes))),
-            tuple(dict.fromkeys((*self.unchecked, *other.unchecked))),
-            tuple(dict.fromkeys((*self.claimed, *other.claimed))),
-            tuple(dict.fromkeys((*self.dropped, *other.dropped))),
-            tuple(dict.fromkeys((*self.called, *other.called))),
-            tuple(dict.fromkeys((*self.texts, *other.texts))),
-            tuple(dict.fromkeys((*self.conditions, *other.conditions))),
-            self.bound or other.bound,
-            tuple(dict.fromkeys((*self.acr, *other.acr))),
-            min(ages, default=None),
-            places.in_common(self.regions, other.regions),
+            known=self.known or other.known,
+            anybody=self.anybody or other.anybody,
+            bound=self.bound or other.bound,
+            max_age=min(ages, default=None),
+            regions=places.in_common(self.regions, other.regions),
+            own=self.own or other.own,
+            **{name: tuple(dict.fromkeys(pair)) for name, pair in pairs.items()},
         )
 
     @classmethod
@@ -77,6 +76,7 @@ class Callers:
         """Return what one `requires(…)` requires."""
         return cls(
             known=requirement.is_of_callers,
+            own=requirement.is_of_callers,
             scopes=requirement.scopes,
             conditions=tuple(canonical(each.document()) for each in requirement.conditions),
             bound=requirement.bound,
@@ -179,8 +179,9 @@ class Callers:
         return found
 
 
+_TUPLES = tuple(each.name for each in fields(Callers) if each.default == ())
 _FIELDS: Mapping[str, Mapping[str, object]] = {
-    "access": {"known": False},
+    "access": {"known": False, "own": False},
     "scopes": {"scopes": ()},
     "require": {"conditions": ()},
     "require_bound": {"bound": False},

@@ -259,6 +259,8 @@ def _callers_of(required: list[Depends]) -> Callers:
     if not required:
         return Callers()
     try:
-        return callers_required_by(flatten(dependant_of_listed(required, "/")))
+        tree = flatten(dependant_of_listed(required, "/"))
+        # An app calls functions with schemes of FastAPI by itself, and passes them the token.
+        return callers_required_by(tree, with_schemes=False)
     except Exception:  # FastAPI would fail as well
         return Callers()

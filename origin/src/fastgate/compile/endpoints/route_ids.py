@@ -15,13 +15,14 @@ from fastgate.compile.endpoints.endpoint import Endpoint, Kind
 from fastgate.declare.edge_cache import CACHE
 from fastgate.declare.formerly import FORMERLY
 from fastgate.declare.members import ACCESS, METHODS, OPAQUE, TIMEOUT
-from fastgate.declare.merge import CALLER_REQUIREMENTS, merge_inherited, requires_known_caller
+from fastgate.declare.merge import CALLER_REQUIREMENTS, OPEN, merge_inherited, requires_known_caller
 from fastgate.declare.static_access import attribute
 from fastgate.path_template import comparable
 from fastgate.routes.framework import WEBSOCKET
 from fastgate.routes.route_names import UNNAMED
 
 _MAX_ID_LENGTH = 64
+_KNOWS_TOKENS = ("optional", "authenticated")
 
 
 def access_of(endpoint: Endpoint) -> object:
@@ -63,12 +64,16 @@ def members_of(endpoint: Endpoint) -> dict[str, object]:
         dropped = (*dropped, TIMEOUT)  # the edge hands the connection over and does not wait
     inherited = {key: value for key, value in endpoint.inherited.items() if key not in dropped}
     listed = inherited.pop("scopes", ())
-    required = (*(listed if isinstance(listed, (list, tuple)) else ()), *endpoint.callers.scopes)
+    # A declaration may open an endpoint whose scheme the app checks itself; then no scope counts.
+    own = endpoint.callers.scopes if access not in OPEN or endpoint.callers.own else ()
+    required = (*(listed if isinstance(listed, (list, tuple)) else ()), *own)
     scopes = {"scopes": list(dict.fromkeys(required))} if required else {}
     members = {**scopes, **inherited, **endpoint.declared, "access": access}
     if access == "authenticated":
         members = endpoint.callers.added_to(members)
     members = narrowed(members, endpoint.callers.regions)
+    if access in _KNOWS_TOKENS and any(each.reads_token for each in endpoint.callers.schemes):
+        members.setdefault("forward_token", True)  # the app reads the token itself
     if members.get(CACHE, ...) is None:  # an endpoint does not store what its router does
         del members[CACHE]
     # These members are for the app only: the edge has one name for a route, and no mounts.

@@ -199,7 +199,7 @@ def remedy_for(endpoint: Endpoint, names: Iterable[str]) -> str:
 
     `at_edge` cannot declare scopes if dependencies already require a known caller.
     """
-    others = [name for name in names if name != "scopes" or not endpoint.callers.known]
+    others = [name for name in names if name != "scopes" or not endpoint.callers.own]
     if len(others) == len([*names]):
         return remedy_to_declare(names)
     remedy = (

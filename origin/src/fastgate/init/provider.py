@@ -1,0 +1,242 @@
+"""Find the provider of tokens: its issuer from the options, and its discovery document.
+
+Input: options of the command line, and the document that the provider publishes. Output: a
+`Provider`; or an error that says what to do. Nothing else is fetched.
+"""
+
+import ipaddress
+import json
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+import httpx
+
+from fastgate.wrong_call import Failed, WrongCall
+
+TIMEOUT = 5.0
+"""The longest time for the discovery document, in seconds."""
+MAX_LENGTH = 256 * 1024
+"""The length of the longest discovery document, in bytes."""
+_MAX_REDIRECTS = 3
+_WELL_KNOWN = "/.well-known/openid-configuration"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The issuer that the options name."""
+
+    issuer: str
+    preset: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A provider whose discovery document was read."""
+
+    issuer: str
+    preset: str | None
+    jwks_uri: str
+
+    @property
+    def address(self) -> str:
+        """The host from which the edge fetches keys."""
+        return urlsplit(self.jwks_uri).hostname or ""
+
+    @property
+    def port(self) -> int:
+        """The port of that host."""
+        parts = urlsplit(self.jwks_uri)
+        return parts.port or (443 if parts.scheme == "https" else 80)
+
+    @property
+    def origin(self) -> str:
+        """The scheme, the host and the port of the key set."""
+        parts = urlsplit(self.jwks_uri)
+        return f"{parts.scheme}://{parts.netloc}"
+
+
+def chosen_issuer(
+    *,
+    issuer: str | None,
+    preset: str | None,
+    auth0: str | None,
+    okta: str | None,
+    entra: str | None,
+    presets: Collection[str],
+) -> Chosen | None:
+    """Return the issuer that the options name; None if they name none.
+
+    Raises:
+        WrongCall: they name several, a preset that does not exist, or something that is no issuer.
+
+    """
+    given = {
+        "--issuer": issuer and Chosen(issuer, preset),
+        "--auth0": auth0 and Chosen(f"https://{_host(auth0, '--auth0')}/", "auth0"),
+        "--okta": okta and Chosen(f"https://{_okta(okta)}", "okta"),
+        "--entra": entra
+        and Chosen(f"https://login.microsoftonline.com/{_segment(entra)}/v2.0", "entra"),
+    }
+    named = {name: chosen for name, chosen in given.items() if chosen}
+    if len(named) > 1:
+        raise WrongCall(f"{' and '.join(named)} name several providers: write one of them")
+    if preset is not None and preset not in presets:
+        known = ", ".join(sorted(presets))
+        raise WrongCall(f'there is no preset "{preset}"; the presets are {known}; or write none')
+    if preset is not None and issuer is None:
+        raise WrongCall(f"--preset {preset} needs the issuer of your account: --issuer URL")
+    if not named:
+        return None
+    (chosen,) = named.values()
+    _check_issuer(chosen.issuer)
+    return chosen
+
+
+def discovered(chosen: Chosen, *, timeout: float = TIMEOUT) -> Provider:
+    """Read the provider's discovery document.
+
+    Args:
+        chosen: the issuer.
+        timeout: the longest time for all of it, in seconds.
+
+    Raises:
+        Failed: it cannot be read, or does not belong to this issuer.
+
+    """
+    url = chosen.issuer.removesuffix("/") + _WELL_KNOWN
+    document = _fetched(url, timeout)
+    found = document.get("issuer")
+    if found != chosen.issuer:
+        raise Failed(
+            f"{url}: its issuer is {json.dumps(found)}, which must equal "
+            f"{json.dumps(chosen.issuer)} byte for byte: write the issuer as the "
+            "provider writes it, also a slash at the end"
+        )
+    jwks_uri = document.get("jwks_uri")
+    if not isinstance(jwks_uri, str) or not _is_fetchable(urlsplit(jwks_uri), chosen.issuer):
+        raise Failed(
+            f"{url}: its jwks_uri is {json.dumps(jwks_uri)}, and the edge fetches keys by https "
+            "only: correct it at the provider"
+        )
+    provider = Provider(chosen.issuer, chosen.preset, jwks_uri)
+    if provider.address != urlsplit(chosen.issuer).hostname and chosen.preset is None:
+        raise Failed(
+            f"{url}: its keys are on another host, {provider.address}; the edge accepts that only "
+            "for products that it knows: write --preset NAME, if it is one of them"
+        )
+    return provider
+
+
+def _check_issuer(issuer: str) -> None:
+    try:
+        parts = urlsplit(issuer)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise WrongCall(f"--issuer {issuer}: {error}") from error
+    if parts.scheme not in ("http", "https") or not host:
+        raise WrongCall(f"--issuer {issuer}: write a URL, https://…, as `iss` of the tokens has it")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise WrongCall(
+            f"--issuer {issuer}: tokens of an issuer without TLS can be forged: write https://…; "
+            "http is for a provider on this machine"
+        )
+    if parts.username is not None or parts.query or parts.fragment or not issuer.isascii():
+        raise WrongCall(
+            f"--issuer {issuer}: an issuer has a host and a path, and no user, query or fragment"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _is_fetchable(parts: SplitResult, issuer: str) -> bool:
+    host = parts.hostname or ""
+    is_local = parts.scheme == "http" and is_loopback(host) and issuer.startswith("http:")
+    return bool(host) and (parts.scheme == "https" or is_local) and parts.username is None
+
+
+def _fetched(url: str, timeout: float) -> dict[str, object]:
+    deadline = time.monotonic() + timeout
+    place = url
+    try:
+        with httpx.Client(timeout=timeout, follow_redirects=False) as client:
+            for _ in range(_MAX_REDIRECTS + 1):
+                with client.stream("GET", place, headers={"Accept": "application/json"}) as got:
+                    if not got.has_redirect_location:
+                        return _read(got, url, deadline)
+                    place = _next(place, got.headers["Location"], url)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise Failed(
+            f"{url} cannot be read: {str(error) or type(error).__name__}; check the spelling of "
+            "the issuer and the connection of this machine, and try again"
+        ) from error
+    raise Failed(f"{url} redirects more than {_MAX_REDIRECTS} times: correct the issuer")
+
+
+def _next(place: str, location: str, url: str) -> str:
+    following = urljoin(place, location)
+    old, new = urlsplit(place), urlsplit(following)
+    if (old.scheme, old.netloc) != (new.scheme, new.netloc):
+        raise Failed(
+            f"{url} redirects to {new.scheme}://{new.netloc}, another host: the edge follows no "
+            "redirect; write the issuer that the provider itself uses"
+        )
+    return following
+
+
+def _read(got: httpx.Response, url: str, deadline: float) -> dict[str, object]:
+    if got.status_code != httpx.codes.OK:
+        raise Failed(
+            f"{url} has the status {got.status_code}: check the spelling of the issuer; it must "
+            "have a discovery document"
+        )
+    text = bytearray()
+    for part in got.iter_bytes():
+        text += part
+        if len(text) > MAX_LENGTH:
+            raise Failed(f"{url} has more than {MAX_LENGTH} bytes: this is no discovery document")
+        if time.monotonic() > deadline:
+            raise Failed(f"{url} takes longer than {TIMEOUT:.0f} s: try again")
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Failed(
+            f"{url} is not JSON: check the spelling of the issuer, which must have a discovery "
+            "document"
+        ) from error
+    if not isinstance(document, dict):
+        raise Failed(f"{url} is not a JSON object: this is no discovery document")
+    return document
+
+
+def _host(text: str, option: str) -> str:
+    host = text.removeprefix("https://").rstrip("/")
+    if "/" in host or "." not in host or ":" in host:
+        raise WrongCall(
+            f"{option} {text}: write the domain of your account, such as {_EXAMPLES[option]}"
+        )
+    return host.lower()
+
+
+def _okta(text: str) -> str:
+    host, _, path = text.removeprefix("https://").rstrip("/").partition("/")
+    return f"{_host(host, '--okta')}/{path or 'oauth2/default'}"
+
+
+def _segment(text: str) -> str:
+    if not text or not all(each.isalnum() or each in "-." for each in text):
+        raise WrongCall(f"--entra {text}: write the id of your tenant, a GUID")
+    return text
+
+
+_EXAMPLES = {
+    "--auth0": "example.eu.auth0.com",
+    "--okta": "example.okta.com or example.okta.com/oauth2/SERVER",
+}
