@@ -179,8 +179,9 @@ def roots(source: Path) -> set[str]:
     return {name.partition(".")[0] for name in names_imported(ast.parse(source.read_text()))}
 
 
-def test_only_the_key_source_uses_http() -> None:
-    assert [source.name for source in SOURCES if "httpx" in roots(source)] == ["source.py"]
+def test_only_the_key_source_uses_http_and_init_reads_the_provider() -> None:
+    users = {module for module, source in MODULES.items() if "httpx" in roots(source)}
+    assert users == {"keys.source", "init.provider"}
 
 
 def test_the_verifier_has_no_clock_no_network_and_no_framework() -> None:
