@@ -37,7 +37,7 @@ def test_the_command_knows_every_command_of_the_program() -> None:
 def test_the_help_lists_the_commands_of_both() -> None:
     ran = run("--help")
     assert ran.returncode == 0
-    for word in ("policy", "drift", "doctor", *COMMANDS):
+    for word in ("policy", "drift", "doctor", "init", "guest", *COMMANDS):
         assert f"\n    {word} " in ran.stdout, word
 
 
