@@ -4,8 +4,8 @@
 use std::io::BufRead;
 use std::sync::{Arc, Mutex};
 
+use crate::guest::Guest;
 use crate::server::LocalEdge;
-use crate::viceroy::Guest;
 
 /// Carries out the commands on standard input, in a thread of its own. Each is followed by one line on standard output:
 /// `reloaded`, or `not reloaded: ` and the cause.

@@ -2,7 +2,6 @@
 //! each, and says by an event how much memory a sandbox had at its end.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -32,23 +31,6 @@ pub(crate) fn take() -> BTreeMap<String, u64> {
 /// Returns the linear memory of the sandbox that ended last, in bytes, as Viceroy rounds it (to tenths of a mebibyte).
 pub(crate) fn memory() -> Option<u64> {
     Some(MEMORY.load(Ordering::Relaxed)).filter(|bytes| *bytes > 0)
-}
-
-/// Begins to count, and sends what was counted to each client that connects.
-///
-/// # Errors
-/// As for [`count`].
-pub(crate) fn report(listener: TcpListener) -> Result<(), Box<dyn std::error::Error>> {
-    count()?;
-    println!("counting hostcalls on {}", listener.local_addr()?);
-    std::thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            // A client that does not read its answer loses it.
-            let counts = serde_json::json!({ "hostcalls": take(), "memory": memory() });
-            let _ = serde_json::to_writer(&mut stream, &counts);
-        }
-    });
-    Ok(())
 }
 
 struct Counter;

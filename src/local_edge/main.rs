@@ -2,6 +2,8 @@
 //! it.
 
 mod commands;
+mod counts;
+mod guest;
 mod hostcalls;
 mod page;
 mod server;
@@ -13,6 +15,7 @@ use std::sync::{Arc, Mutex};
 
 use clap::Parser;
 
+use crate::guest::Guest;
 use crate::page::Page;
 use crate::server::LocalEdge;
 
@@ -57,9 +60,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         viceroy::keep_compiled_in(folder)?;
     }
     if let Some(listen) = arguments.hostcalls_listen {
-        hostcalls::report(TcpListener::bind(listen)?)?;
+        counts::report(TcpListener::bind(listen)?)?;
     }
-    let guest = viceroy::Guest { wasm: arguments.wasm, manifest: arguments.config };
+    let guest = Guest { wasm: arguments.wasm, manifest: arguments.config };
     let config = guest.config()?;
     if let (Some(wasm), Some(listen)) = (&arguments.store_wasm, arguments.store_listen) {
         // Both contexts have the same KV store: a clone of `config.object_stores()` is another handle on it.

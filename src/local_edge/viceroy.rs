@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use viceroy_lib::config::{FastlyConfig, UnknownImportBehavior};
@@ -20,32 +20,6 @@ pub(crate) type Log = Arc<Mutex<dyn Write + Send>>;
 /// The folder cannot be created.
 pub(crate) fn keep_compiled_in(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
     Ok(wasmtime::keep_compiled_in(&std::path::absolute(folder)?)?)
-}
-
-/// A guest and the manifest of its service.
-pub(crate) struct Guest {
-    /// The guest's file.
-    pub(crate) wasm: PathBuf,
-    /// The manifest's file.
-    pub(crate) manifest: PathBuf,
-}
-
-impl Guest {
-    /// Reads the manifest and the files that it names.
-    ///
-    /// # Errors
-    /// One of them is missing or malformed.
-    pub(crate) fn config(&self) -> Result<FastlyConfig, Error> {
-        Ok(FastlyConfig::from_file(&self.manifest)?)
-    }
-
-    /// Reads everything and starts the guest.
-    ///
-    /// # Errors
-    /// As for [`config`](Self::config) and [`start`].
-    pub(crate) fn start(&self, log: Log) -> Result<Arc<ExecuteCtx>, Error> {
-        start(&self.wasm, &self.config()?, log)
-    }
 }
 
 /// Viceroy with the backends and stores of `config`, running the guest at `wasm`; what it logs goes to `log`.
