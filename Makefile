@@ -21,7 +21,7 @@ CYCLONEDX := target/tools/.cargo-cyclonedx-0.5.9
 # Panics name source files of dependencies: without the folder of this machine the guest has the same bytes everywhere.
 export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo
 
-.PHONY: help demo smoke soak cache-tests isolation outage test bench hashing guest-cost mutants mutants-python lint guest edge unit signatures opinions opinions-short fuzz fuzz-seeds fuzz-python edge-tests origin-tests doctor origin-bench origin-versions policy schema reference deny publish-tests edge-path compute-build dist reproducible clean
+.PHONY: help demo smoke soak cache-tests isolation outage test bench hashing guest-cost mutants mutants-python lint guest edge unit signatures opinions opinions-short fuzz fuzz-seeds fuzz-python edge-tests origin-tests doctor origin-bench origin-versions policy schema reference deny publish-tests quickstart-test wheel-tests compute-build dist reproducible clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -154,8 +154,11 @@ guest: target-wasm ## Build the guest and print its size
 edge: ## Build the command-line tool and the local edge (Viceroy as a library; the first time takes minutes)
 	cargo build $(NATIVE) --bins
 
-edge-path: ## Print the path of the local edge
-	@echo $(EDGE)
+quickstart-test: guest edge $(VENV) ## Follow the quickstart with the programs of this checkout
+	.venv/bin/python -m pytest -q -s tests/quickstart
+
+wheel-tests: ## The same in an empty environment with the wheels in dist/ (make dist first), without cargo and node
+	FASTGATE_WHEELS=1 .venv/bin/python -m pytest -q -s tests/quickstart
 
 dist: guest $(DIST_TOOLS) $(CYCLONEDX) ## What a release consists of, in dist/: wheels, sdist, the package for Compute, SBOM, checksums (a quarter of an hour the first time)
 	@$(PYTHON) dev/dist

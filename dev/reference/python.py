@@ -11,7 +11,7 @@ from typing import Any, TypeGuard
 
 import fastgate
 from fastgate.__main__ import _parser
-from fastgate.commands.tool import COMMANDS
+from fastgate.commands.tool import COMMANDS, LOCAL_EDGE
 from markdown import first_sentence_ends, table
 
 SECTION = re.compile(r"^(Args|Raises|Returns|Yields):$")
@@ -138,7 +138,7 @@ def _commands(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
     for group in _groups(parser):
         helps = {each.dest: each.help or "" for each in group._choices_actions}
         for word, each in group.choices.items():
-            if word in COMMANDS:
+            if word in COMMANDS or word == LOCAL_EDGE:
                 continue  # a command of the program in Rust
             yield _command(f"{name} {word}", each, helps[word])
             yield from _commands(f"{name} {word}", each)

@@ -194,7 +194,7 @@ def roots(source: Path) -> set[str]:
 
 def test_only_the_key_source_and_the_set_up_use_http() -> None:
     using = [module for module, source in MODULES.items() if "httpx" in roots(source)]
-    assert using == ["init.provider", "keys.source"]
+    assert using == ["commands.token", "init.provider", "keys.source"]
 
 
 def test_the_verifier_has_no_clock_no_network_and_no_framework() -> None:

@@ -105,21 +105,6 @@ def test_the_first_policy_is_that_of_the_first_app() -> None:
     assert drift(compile_routes(names["app"]), policy["routes"]) == []
 
 
-def test_the_app_on_the_local_edge_compiles_to_the_policy_of_its_guide() -> None:
-    text = (GUIDES / "run-your-app-locally.md").read_text()
-    code = re.search(r"^ {3}```python\n(.*?)^ {3}```", text, re.DOTALL | re.MULTILINE)
-    base = re.search(r"^ {3}```json\n(.*?)^ {3}```", text, re.DOTALL | re.MULTILINE)
-    assert code
-    assert base
-    names: dict[str, object] = {}
-    exec(re.sub(r"^ {3}", "", code[1], flags=re.MULTILINE), names)  # noqa: S102
-    assert [route["path"] for route in compile_routes(names["app"])] == [
-        "/",
-        "/orders/{order_id:int}",
-    ]
-    assert json.loads(base[1])["issuers"]["dev"]["issuer"] == "http://127.0.0.1:9080"
-
-
 def test_the_local_caller_of_the_guide_has_every_member_and_meets_the_requirements() -> None:
     names: dict[str, object] = {
         "time": time,

@@ -15,7 +15,8 @@ from fastgate.commands.doctor import run_doctor
 from fastgate.commands.init import copy_guest, run_init
 from fastgate.commands.origin_key import print_new_key, print_public_key
 from fastgate.commands.policy import print_drift, print_policy
-from fastgate.commands.tool import COMMANDS, run_tool
+from fastgate.commands.token import print_token
+from fastgate.commands.tool import COMMANDS, LOCAL_EDGE, run_local_edge, run_tool
 from fastgate.compile.policy import CannotCompile
 from fastgate.wrong_call import Failed, WrongCall
 
@@ -26,6 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given and given[0] in COMMANDS:
             return run_tool(given)
+        if given and given[0] == LOCAL_EDGE:
+            return run_local_edge(given[1:])
         options = _options(given)
         code: int = options.run(options)
     except CannotCompile as error:
@@ -84,6 +87,22 @@ def _parser() -> argparse.ArgumentParser:
     dev.add_argument("--app-port", type=int, default=8000, help="the port of the app itself")
     dev.add_argument("--provider-port", type=int, default=9080, help="the port of the provider")
     dev.set_defaults(run=run_dev)
+
+    token = commands.add_parser(
+        "token", help="print an access token of the provider that `fastgate dev` runs"
+    )
+    token.add_argument("subject", help="the caller: any name")
+    token.add_argument("scopes", nargs="*", help="the scopes of the token")
+    token.add_argument("--role", action="append", help="a role; may be repeated")
+    token.add_argument("--group", action="append", help="a group; may be repeated")
+    token.add_argument("--tenant", help="the caller's tenant")
+    token.add_argument("--claims", help='further claims, as JSON: {"plan": "team"}')
+    token.add_argument("--expires-in", type=int, metavar="SECONDS", help="how long it is valid")
+    token.add_argument("--issuer", help="the issuer's id in the policy; by default the first one")
+    token.add_argument(
+        "--provider", default="http://127.0.0.1:9080", help="the address of the provider"
+    )
+    token.set_defaults(run=print_token)
 
     policy = commands.add_parser("policy", help="print the edge's route table of an app")
     policy.add_argument(
@@ -192,6 +211,9 @@ def _parser() -> argparse.ArgumentParser:
     copy.add_argument("path", type=Path, help="the path of the copy: bin/main.wasm")
     copy.set_defaults(run=copy_guest)
 
+    commands.add_parser(
+        LOCAL_EDGE, help="run the local edge with a manifest of your own: --config fastly.toml"
+    )
     for name, about in COMMANDS.items():
         commands.add_parser(name, help=about)
 

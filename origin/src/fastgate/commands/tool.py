@@ -22,6 +22,8 @@ COMMANDS = {
     "revoke": "print the deny-list entry that refuses a token, a session or a subject",
 }
 """The commands, and what each one does."""
+LOCAL_EDGE = "edge"
+"""The command that runs the local edge."""
 _NOT_INSTALLED = (
     "`fastgate {}` is a program of the wheel fastgate-edge, which is not installed: install it "
     "beside this package, in the same version"
@@ -36,11 +38,21 @@ def run_tool(arguments: Sequence[str]) -> int:
 
     """
     path = _program(arguments[0])
-    command = [str(path), *arguments]
-    if os.name == "posix":
-        sys.stdout.flush()
-        os.execv(path, command)  # noqa: S606 the program of the wheel
-    return subprocess.run(command, check=False).returncode  # noqa: S603
+    return _replaced_by([str(path), *arguments])
+
+
+def run_local_edge(arguments: Sequence[str]) -> int:
+    """Run the local edge with the guest of the wheel and these arguments; return its exit code.
+
+    Raises:
+        WrongCall: the program is not installed.
+
+    """
+    path = _program("edge", "fastgate-edge")
+    from fastgate_edge import compiled_guests
+
+    guest = ["--wasm", str(guest_path()), "--compiled", str(compiled_guests())]
+    return _replaced_by([str(path), *guest, *arguments])
 
 
 def tool_output(arguments: Sequence[str]) -> str:
@@ -70,12 +82,19 @@ def guest_path() -> Path:
         raise WrongCall(str(error)) from error
 
 
-def _program(word: str) -> Path:
+def _replaced_by(command: Sequence[str]) -> int:
+    if os.name == "posix":
+        sys.stdout.flush()
+        os.execv(command[0], command)  # noqa: S606 the program of the wheel
+    return subprocess.run(command, check=False).returncode  # noqa: S603
+
+
+def _program(word: str, name: str = "fastgate-tool") -> Path:
     try:
         from fastgate_edge import NotBuilt, program
     except ModuleNotFoundError as error:
         raise WrongCall(_NOT_INSTALLED.format(word)) from error
     try:
-        return program("fastgate-tool")
+        return program(name)
     except NotBuilt as error:
         raise WrongCall(str(error)) from error

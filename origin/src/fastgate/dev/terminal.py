@@ -4,6 +4,7 @@ Input: a stream, log lines of the edge and the state of the policy. Output: text
 """
 
 import re
+import shlex
 from collections.abc import Mapping
 from threading import Lock
 from typing import TextIO
@@ -20,6 +21,10 @@ _NO_GUARD = (
 
 _VALUES = {"int": "1", "float": "1.5", "uuid": "00000000-0000-4000-8000-000000000000"}
 """Examples of path parameters, by their type."""
+
+
+PROVIDER = "http://127.0.0.1:9080"
+"""The provider that `fastgate token` asks unless it is told otherwise."""
 
 
 class Terminal:
@@ -78,20 +83,13 @@ def _first_requests(addresses: Addresses, state: State) -> list[str]:
         and not route.get("websocket")
     ]
     routes.sort(key=lambda route: "{" in str(route.get("path")))
-    if not routes or state.app is None or state.app.policy is None:
+    if not routes:
         return []
     route = routes[0]
-    issuers = state.app.policy.get("issuers")
-    issuer = next(iter(issuers)) if isinstance(issuers, dict) and issuers else "dev"
-    scopes = ", ".join(f'"{scope}"' for scope in _texts(route.get("scopes")))
-    body = f'{{"subject": "ada", "scopes": [{scopes}]}}'
-    return [
-        "",
-        f"TOKEN=$(curl -s {addresses.provider}/{issuer}/tokens -H 'Content-Type: application/json' "
-        f'-d \'{body}\' | sed \'s/.*"access_token": *"\\([^"]*\\)".*/\\1/\')',
-        f'curl -i {addresses.edge}{_example(str(route["path"]))} -H "Authorization: Bearer $TOKEN"',
-        "",
-    ]
+    scopes = "".join(f" {shlex.quote(scope)}" for scope in _texts(route.get("scopes")))
+    provider = "" if addresses.provider == PROVIDER else f" --provider {addresses.provider}"
+    token = f'-H "Authorization: Bearer $(fastgate token ada{scopes}{provider})"'
+    return ["", f"curl -i {addresses.edge}{_example(str(route['path']))} {token}", ""]
 
 
 def _example(template: str) -> str:
