@@ -48,7 +48,7 @@ isolation: guest ## Two tenants, several callers and roles, one minute on the sa
 outage: guest ## A thousand misses at once; then the origin is down for a minute under load: stale responses, and no stampede afterwards
 	cargo test $(NATIVE) --test edge -- --ignored --nocapture --test-threads 1 caching::load
 
-test: lint unit signatures opinions-short edge-tests origin-tests publish-tests ## Every test: lints, unit, signatures, opinions, edge, origin, publish
+test: lint unit signatures opinions-short edge-tests origin-tests publish-tests quickstart-test ## Every test: lints, unit, signatures, opinions, edge, origin, publish
 
 unit: $(VENV) ## The native tests of the library and the tool: some seconds once built
 	cargo test $(NATIVE) --lib --bins --test unit --test fuzz --test model
@@ -101,7 +101,7 @@ lint: target-wasm edge $(VENV) ## Formats, clippy for both targets, ruff, mypy, 
 	cargo clippy --locked --release --target wasm32-wasip1 --lib --bins --example guest_cost --example passthrough --example passthrough_raw --example store -- -D warnings
 	.venv/bin/ruff check origin wheel dev tests fuzz && .venv/bin/ruff format --check origin wheel dev tests fuzz
 	cd origin && ../.venv/bin/mypy
-	cd tests && MYPYPATH=publish:../origin/src ../.venv/bin/mypy --strict fastly_api publish
+	cd tests && MYPYPATH=publish:../origin/src ../.venv/bin/mypy --strict fastly_api publish quickstart
 	for folder in demo soak mutants reference dist; do (cd dev/$$folder && ../../.venv/bin/mypy --strict .) || exit 1; done
 	$(TOOL) schema | diff - policy.schema.json && $(TOOL) check policy.json
 	node tests/contract/make_vectors.mjs --check

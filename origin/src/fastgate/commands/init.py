@@ -41,8 +41,6 @@ _ANY_ROUTE: RouteDocument = {
     "methods": ["GET"],
     "access": "authenticated",
 }
-_TOKENS = (None, "id", "other")
-"""The kinds of tokens, the default first."""
 
 
 def copy_guest(options: argparse.Namespace) -> int:
@@ -210,25 +208,20 @@ def _project(
         token_audience=options.audience,
         provider=discovered(chosen),
     )
-    return with_kind_of_tokens(project)
+    return checked(project)
 
 
-def with_kind_of_tokens(project: documents.Project) -> documents.Project:
-    """Choose the kind of tokens: the first one that the preset's provider issues as JWTs.
+def checked(project: documents.Project) -> documents.Project:
+    """Return a project whose base policy the edge accepts.
 
     Raises:
-        Failed: `fastgate check` refuses them all.
+        Failed: `fastgate check` refuses it. The message has its faults.
 
     """
-    for tokens in _TOKENS:
-        tried = documents.with_tokens(project, tokens)
-        policy = json.loads(documents.base_policy(tried))
-        text = written(policy, [_ANY_ROUTE])
-        if tokens is None:
-            faults = _faults_of(text, documents.manifest(tried))
-        if not (faults if tokens is None else _faults_of(text, documents.manifest(tried))):
-            return tried
-    raise Failed(f"the policy has faults, so nothing was written:\n{faults}")
+    text = written(json.loads(documents.base_policy(project)), [_ANY_ROUTE])
+    if faults := _faults_of(text, documents.manifest(project)):
+        raise Failed(f"the policy has faults, so nothing was written:\n{faults}")
+    return project
 
 
 def _public_host_of(settings: Settings | None) -> str | None:

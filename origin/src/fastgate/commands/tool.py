@@ -82,7 +82,7 @@ def guest_path() -> Path:
         raise WrongCall(str(error)) from error
 
 
-def _replaced_by(command: Sequence[str]) -> int:
+def _replaced_by(command: list[str]) -> int:
     if os.name == "posix":
         sys.stdout.flush()
         os.execv(command[0], command)  # noqa: S606 the program of the wheel

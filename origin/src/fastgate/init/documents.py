@@ -5,7 +5,7 @@ file. Nothing is read or written here.
 """
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from fastgate.init.provider import Provider
@@ -31,13 +31,6 @@ class Project:
     token_audience: str
     """`aud` of the tokens."""
     provider: Provider
-    tokens: str | None = None
-    """The kind of tokens, if it is not the default."""
-
-
-def with_tokens(project: Project, tokens: str | None) -> Project:
-    """Return the same project with another kind of tokens."""
-    return replace(project, tokens=tokens)
 
 
 def base_policy(project: Project) -> str:
@@ -46,7 +39,6 @@ def base_policy(project: Project) -> str:
     issuer: dict[str, object] = {
         **({} if provider.preset is None else {"preset": provider.preset}),
         "issuer": provider.issuer,
-        **({} if project.tokens is None else {"tokens": project.tokens}),
         "backend": PROVIDER_BACKEND,
         "audiences": [project.token_audience],
     }
