@@ -1,7 +1,7 @@
 //! Programs that run beside the edge: uvicorn with the demo application, and the OpenID provider.
 
 use std::io::{BufRead as _, BufReader};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -45,17 +45,20 @@ impl Uvicorn {
     /// The same with a private key of its own, a JWK on X25519: it then trusts headers under MAC keys that it derives with
     /// the edge's published keys, too. An empty text means that it has none.
     pub(crate) fn with_origin_key(parser: &str, edge: SocketAddr, origin_key: &str) -> Self {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let port = address.port().to_string();
         let mut command = Command::new(Path::new(ROOT).join(".venv/bin/python"));
         command
-            .args(["-m", "uvicorn", "witness:app", "--app-dir", "tests/support", "--port", &port])
-            .args(["--http", parser, "--log-level", "warning", "--no-access-log"])
+            .args(["tests/support/serve_witness.py", parser])
             .env("PYTHONPATH", "origin")
             .env("FASTGATE_EDGE", format!("http://{edge}"))
             .env("FASTGATE_AUDIENCE", "demo-api")
             .env("FASTGATE_ORIGIN_KEY", origin_key);
-        let (child, output) = start(&mut command);
+        let (child, mut output) = start(&mut command);
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        let ready: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("uvicorn did not start: {line:?}"));
+        let address = SocketAddr::from(([127, 0, 0, 1], u16::try_from(ready["port"].as_u64().unwrap()).unwrap()));
+        // The socket listens already, so this waits until the application is imported.
+        super::http::exchange(address, b"GET / HTTP/1.1\r\nhost: ready\r\nconnection: close\r\n\r\n").unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let lines = Arc::clone(&seen);
         thread::spawn(move || {
@@ -63,11 +66,6 @@ impl Uvicorn {
                 lines.lock().unwrap().push(serde_json::from_str(&line).unwrap());
             }
         });
-        let patience = Instant::now();
-        while TcpStream::connect(address).is_err() {
-            assert!(patience.elapsed() < Duration::from_secs(30), "uvicorn does not respond");
-            thread::sleep(Duration::from_millis(20));
-        }
         Self { address, seen, _child: child }
     }
 
