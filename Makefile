@@ -92,8 +92,9 @@ origin-tests: $(VENV) $(IDP) ## The FastAPI package, with 100,000 generated requ
 	cargo build $(NATIVE) --bins --example decide
 	.venv/bin/python -m pytest -q -n auto origin
 
-publish-tests: guest edge $(VENV) $(FASTLY) ## Fastly's own tool publishes to a stand-in for its API; Viceroy serves what was published (half a minute)
+publish-tests: guest edge $(VENV) $(FASTLY) ## Fastly's own tool publishes to a stand-in for its API; Viceroy serves what was published; the Terraform example (half a minute)
 	FASTGATE_GUEST=$(GUEST) FASTGATE_EDGE=$(EDGE) FASTGATE_TOOL=$(TOOL) .venv/bin/python -m pytest -q -n auto tests/publish
+	.venv/bin/python -m pytest -q -rs tests/terraform
 
 lint: target-wasm edge $(VENV) ## Formats, clippy for both targets, ruff, mypy, the committed schema and reference
 	cargo fmt --check && cargo fmt --check --manifest-path tests/opinions/Cargo.toml && cargo fmt --check --manifest-path fuzz/Cargo.toml
@@ -102,6 +103,7 @@ lint: target-wasm edge $(VENV) ## Formats, clippy for both targets, ruff, mypy, 
 	.venv/bin/ruff check origin wheel dev tests fuzz && .venv/bin/ruff format --check origin wheel dev tests fuzz
 	cd origin && ../.venv/bin/mypy
 	cd tests && MYPYPATH=publish:../origin/src ../.venv/bin/mypy --strict fastly_api publish quickstart
+	cd tests && MYPYPATH=terraform ../.venv/bin/mypy --strict terraform
 	for folder in demo soak mutants reference dist; do (cd dev/$$folder && ../../.venv/bin/mypy --strict .) || exit 1; done
 	$(TOOL) schema | diff - policy.schema.json && $(TOOL) check policy.json
 	node tests/contract/make_vectors.mjs --check

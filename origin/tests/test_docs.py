@@ -37,6 +37,7 @@ GUIDES = ROOT / "docs" / "guides"
 COSTS = ROOT / "docs" / "reference" / "costs.md"
 PAGES = sorted((ROOT / "docs").glob("**/*.md"))
 DOCUMENTS = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")), PACKAGE]
+DOCUMENTS += sorted((ROOT / "examples").glob("**/*.md"))
 DOCUMENTS += PAGES
 TOOL = ROOT / "target" / "debug" / "fastgate-tool"  # `make origin-tests` builds it
 
