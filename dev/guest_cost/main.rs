@@ -16,9 +16,6 @@ mod fields;
 #[cfg(not(target_os = "wasi"))]
 #[path = "../../tests/support/guest.rs"]
 mod guest;
-#[cfg(not(target_os = "wasi"))]
-#[path = "../../src/local_edge/viceroy.rs"]
-mod viceroy;
 #[cfg(target_os = "wasi")]
 mod matching;
 #[cfg(target_os = "wasi")]
@@ -26,6 +23,9 @@ mod matching;
 mod policy;
 #[cfg(target_os = "wasi")]
 mod signatures;
+#[cfg(not(target_os = "wasi"))]
+#[path = "../../src/local_edge/viceroy.rs"]
+mod viceroy;
 
 #[cfg(not(target_os = "wasi"))]
 #[tokio::main]

@@ -48,7 +48,8 @@ impl Page {
 }
 
 fn unreachable(error: &hyper::Error) -> Response<Body> {
-    let mut response = Response::new(Body::from(format!("the page of `fastgate dev` cannot be reached: {error}\n").into_bytes()));
+    let mut response =
+        Response::new(Body::from(format!("the page of `fastgate dev` cannot be reached: {error}\n").into_bytes()));
     *response.status_mut() = StatusCode::BAD_GATEWAY;
     response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("text/plain; charset=utf-8"));
     response
