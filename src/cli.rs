@@ -6,17 +6,20 @@
 mod check;
 mod diff;
 mod explain;
+mod fastly;
 mod keys;
 mod lint;
 mod not_judged;
 mod offline;
 mod printer;
 mod purge;
+mod push;
 mod recorded;
 mod reference;
 mod revoke;
+mod rollback;
+mod stage;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -32,18 +35,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Check whether a policy is valid; if not, print every fault, where it is and what to write instead.
-    Check {
-        /// The policy.
-        #[arg(default_value = "policy.json")]
-        policy: PathBuf,
-        /// Routes to add to it, as `fastgate policy` prints them for an app.
-        #[arg(long)]
-        routes: Vec<PathBuf>,
-        /// The manifest of the service, which must declare the backends that the policy names. Default: `fastly.toml` beside the
-        /// policy, if there is one; a backend that it does not declare is then a hint.
-        #[arg(long)]
-        manifest: Option<PathBuf>,
-    },
+    Check(check::Check),
     /// Print the JSON Schema of policies.
     Schema,
     /// Run a request through a policy with the edge's own code, and print what each step found and which one decided.
@@ -53,15 +45,21 @@ enum Command {
     /// Make keys of the edge.
     #[command(subcommand)]
     Keys(Keys),
-    /// Print the record that purges all stored responses of an origin, and the command that stores it. The command sends
-    /// nothing.
+    /// Purge all stored responses of an origin. With an API token (`FASTLY_API_TOKEN`) the new record is written to the KV
+    /// store; without one, or with `--record`, it is printed with the command that stores it.
     Purge(purge::Purge),
+    /// Check a policy, print the difference to the one that is live, and write it to the KV store of the service, unless somebody
+    /// else wrote in between. Needs an API token (`FASTLY_API_TOKEN`).
+    Push(push::Push),
     /// Print the reference tables of this version as JSON: the pages in `docs/reference/` are made from them.
     #[command(hide = true)]
     Reference,
     /// Print the deny-list entry that refuses a token, a session or a subject, and the command that stores it. The
     /// command sends nothing.
     Revoke(revoke::Revocation),
+    /// Put an earlier policy into force again; without REVISION, list what was pushed. Needs an API token
+    /// (`FASTLY_API_TOKEN`).
+    Rollback(rollback::Rollback),
 }
 
 #[derive(Subcommand)]
@@ -83,13 +81,15 @@ pub(crate) fn run() -> ExitCode {
         Err(help) => help.exit(),
     };
     match arguments.command {
-        Command::Check { policy, routes, manifest } => check::check(&policy, &routes, manifest.as_deref()),
+        Command::Check(arguments) => check::check(&arguments),
         Command::Schema => check::schema(),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Diff(arguments) => diff::diff(&arguments),
         Command::Keys(Keys::New) => keys::new(),
         Command::Reference => reference::reference(&Arguments::command()),
         Command::Purge(request) => purge::purge(&request),
+        Command::Push(arguments) => push::push(&arguments),
+        Command::Rollback(arguments) => rollback::rollback(&arguments),
         Command::Revoke(revocation) => revoke::revoke(&revocation),
     }
 }

@@ -31,6 +31,12 @@ const OK: u16 = 200;
 const NO_CONTENT: u16 = 204;
 const PRECONDITION_FAILED: u16 = 412;
 
+/// The media type of a file without metadata, by the extension of its name.
+#[must_use]
+pub fn media_type(name: &str) -> &'static str {
+    media_type::of(name)
+}
+
 /// The files that the edge responds with.
 pub trait Files {
     /// Opens the first of the files under these keys that exists; `None` if none of them does. All lookups are sent before

@@ -24,7 +24,7 @@ use crate::store_keys::{POLICY_KEY, PURGE_KEY, SHADOW_KEY, SIGNING_KEYS, STORE, 
 use crate::trail::{Step, Trail};
 
 /// The longest policy that is read, in bytes.
-const MAX_POLICY_BYTES: usize = 8 * 1024 * 1024;
+pub const MAX_POLICY_BYTES: usize = 8 * 1024 * 1024;
 /// The longest kill switch, and the longest record of purge generations, that are read, in bytes.
 const MAX_RECORD_BYTES: usize = 64 * 1024;
 
@@ -209,7 +209,8 @@ fn decide(
 fn live_texts(platform: &Platform<'_>) -> Result<Result<Texts, ClosedError>, ClosedError> {
     let policy = platform.kv.lookup(POLICY_KEY, MAX_POLICY_BYTES);
     let Some(policy) = policy.map_err(|error| ClosedError::Policy(error.to_string()))? else {
-        let missing = format!("the KV store \"{STORE}\" holds no key \"{POLICY_KEY}\"; store policy.json under it");
+        let missing =
+            format!("the KV store \"{STORE}\" holds no key \"{POLICY_KEY}\"; write a policy with `fastgate push`");
         return Ok(Err(ClosedError::Policy(missing)));
     };
     let keys = platform.secrets.secret(SIGNING_KEYS);

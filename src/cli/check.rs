@@ -4,83 +4,147 @@
 mod finding;
 mod manifest;
 mod parts;
+mod publish;
 mod ranges;
 mod shape;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::Args;
 use fastgate::policy::Policy;
 use serde_json::Value;
 
 use super::lint::{jurisdictions, lints, resembling};
 use super::printer;
-use finding::Finding;
-use manifest::Declared;
+use super::stage::Stage;
+pub(super) use finding::Finding;
+use manifest::{Declared, SETUP};
 use parts::Parts;
 use shape::shape_findings;
 
 /// What is not checked if the manifest beside the policy cannot be read.
 const NOT_COMPARED: &str = "cannot be read, so the backends of the policy are not compared with it";
 
-/// Checks the policy at `path`, with the routes of `additions` after its own, and prints the findings. The
-/// backends are compared with `manifest`, or with `fastly.toml` beside the policy. Only `manifest` must be readable.
-pub(super) fn check(path: &Path, additions: &[PathBuf], manifest: Option<&Path>) -> ExitCode {
-    let parts = match Parts::read(path, additions) {
-        Ok(parts) => parts,
+/// A policy to check.
+#[derive(Args)]
+pub(super) struct Check {
+    /// The policy.
+    #[arg(default_value = "policy.json")]
+    policy: PathBuf,
+    /// Routes to add to it, as `fastgate policy` prints them for an app.
+    #[arg(long)]
+    routes: Vec<PathBuf>,
+    /// The manifest of the service, which must declare the backends that the policy names. Default: `fastly.toml` beside the
+    /// policy, if there is one; a backend that it does not declare is then a hint.
+    #[arg(long)]
+    manifest: Option<PathBuf>,
+    /// The values of a stage, a JSON object: `${NAME}` in a text of the policy becomes its member NAME, or the environment
+    /// variable `FASTGATE_STAGE_NAME`.
+    #[arg(long, value_name = "FILE")]
+    stage: Option<PathBuf>,
+    /// Also find what cannot work on Fastly: local hosts, plain http, and backends that `[setup.backends]` of the manifest does
+    /// not define.
+    #[arg(long)]
+    publish: bool,
+}
+
+/// Checks a policy, with its additional routes after its own, and prints the findings. Only a manifest that was named must be
+/// readable.
+pub(super) fn check(check: &Check) -> ExitCode {
+    match examined(check) {
+        Ok(0) => {
+            printer::line(format_args!("{}: valid", check.policy.display()));
+            ExitCode::SUCCESS
+        }
+        Ok(count) => {
+            let faults = if count == 1 { "fault" } else { "faults" };
+            printer::line(format_args!("{}: {count} {faults}", check.policy.display()));
+            ExitCode::FAILURE
+        }
         Err(error) => {
             printer::error(error);
-            return ExitCode::from(2);
+            ExitCode::from(2)
         }
+    }
+}
+
+/// Prints the findings and returns how many faults there are.
+fn examined(check: &Check) -> Result<usize, String> {
+    let stage = Stage::read(check.stage.as_deref())?;
+    let parts = Parts::read(&check.policy, &check.routes)?;
+    let (text, mut findings) = match stage.applied(parts.text.clone()) {
+        Ok(text) => (text, Vec::new()),
+        Err(findings) => (parts.text.clone(), findings),
     };
-    let mut findings = findings(&parts.text);
-    let (declared, unread) = match Declared::read(path, manifest) {
+    if findings.is_empty() {
+        findings = self::findings(&text);
+    }
+    let (declared, unread) = match Declared::read(&check.policy, check.manifest.as_deref()) {
         Ok(declared) => (declared, None),
         Err(error) => (Declared::default(), Some(error)),
     };
-    let document: Value = serde_json::from_slice(&parts.text).unwrap_or_default();
-    let undeclared = declared.undeclared(&document);
-    if manifest.is_some() {
-        findings.extend(undeclared.iter().cloned());
+    let document: Value = serde_json::from_slice(&text).unwrap_or_default();
+    let is_fault = |section: &str| check.manifest.is_some() || (check.publish && section == SETUP);
+    let (faults, undeclared): (Vec<_>, Vec<_>) =
+        declared.undeclared(&document).into_iter().partition(|(section, _)| is_fault(section));
+    let is_valid = findings.is_empty();
+    findings.extend(faults.into_iter().map(|(_, finding)| finding));
+    if check.publish && is_valid {
+        findings.extend(publish::findings(&document));
     }
-    let print = |at: &str, what: &str, remedy: &str| {
-        printer::line(format_args!("{}{}", parts.place(at), named_route(&document, at)));
-        printer::line(format_args!("    {what}"));
-        printer::line(format_args!("    → {remedy}"));
+    let print = |Finding { at, what, remedy }: &Finding| {
+        let at = format!("{}{}", parts.place(at), named_route(&document, at));
+        print(&Finding { at, what: what.clone(), remedy: remedy.clone() });
     };
-    for Finding { at, what, remedy } in &findings {
-        print(at, what, remedy);
-    }
-    let hint = |what: &str| format!("{what} (a hint, not a fault)");
-    if let (true, Ok(policy)) = (findings.is_empty(), Policy::parse(&parts.text)) {
-        for Finding { at, what, remedy } in &undeclared {
-            print(at, &hint(what), remedy);
-        }
+    findings.iter().for_each(print);
+    if let (true, Ok(policy)) = (findings.is_empty(), Policy::parse(&text)) {
+        let mut hints: Vec<Finding> = undeclared.into_iter().map(|(_, finding)| finding).collect();
         for lint in lints(&policy).into_iter().chain(resembling(&document)).chain(jurisdictions(&document)) {
-            print(&lint.at, &hint(&lint.what), lint.remedy);
+            hints.push(Finding { at: lint.at, what: lint.what, remedy: lint.remedy.to_owned() });
         }
+        if check.publish {
+            hints.extend(publish::hints(&document));
+        }
+        hints.iter().map(Finding::as_hint).for_each(|hint| print(&hint));
     }
     match unread {
-        Some(error) if manifest.is_some() => {
-            printer::error(error);
-            return ExitCode::from(2);
-        }
-        Some(error) => {
-            print(&error, &hint(NOT_COMPARED), "correct it, or name the manifest of the service: --manifest FILE");
+        Some(error) if check.manifest.is_some() => return Err(error),
+        Some(at) => {
+            let remedy = "correct it, or name the manifest of the service: --manifest FILE".to_owned();
+            print(&Finding { at, what: NOT_COMPARED.to_owned(), remedy }.as_hint());
         }
         None => {}
     }
-    match findings.len() {
-        0 => {
-            printer::line(format_args!("{}: valid", path.display()));
-            ExitCode::SUCCESS
-        }
-        count => {
-            let faults = if count == 1 { "fault" } else { "faults" };
-            printer::line(format_args!("{}: {count} {faults}", path.display()));
-            ExitCode::FAILURE
-        }
+    Ok(findings.len())
+}
+
+/// The faults of a policy that is to be published, and hints. The backends are compared with `manifest`, or with `fastly.toml`
+/// beside the policy at `path`.
+///
+/// # Errors
+/// A message if the manifest cannot be read.
+pub(super) fn publishable(
+    text: &[u8],
+    path: &Path,
+    manifest: Option<&Path>,
+) -> Result<(Vec<Finding>, Vec<Finding>), String> {
+    let faults = findings(text);
+    if !faults.is_empty() {
+        return Ok((faults, Vec::new()));
     }
+    let document: Value = serde_json::from_slice(text).unwrap_or_default();
+    let undeclared = Declared::read(path, manifest)?.undeclared(&document).into_iter();
+    let undeclared = undeclared.filter(|(section, _)| *section == SETUP).map(|(_, finding)| finding);
+    let hints = publish::hints(&document).iter().map(Finding::as_hint).collect();
+    Ok((publish::findings(&document).into_iter().chain(undeclared).collect(), hints))
+}
+
+/// Prints a finding.
+pub(super) fn print(Finding { at, what, remedy }: &Finding) {
+    printer::line(at);
+    printer::line(format_args!("    {what}"));
+    printer::line(format_args!("    → {remedy}"));
 }
 
 /// The id of the route that `at` is in, as an addition to it: in a compiled policy, `routes[6]` says little.

@@ -1,6 +1,6 @@
-//! `fastgate purge`: raises the purge generation of an origin.
+//! `fastgate purge`: raises the purge generation of an origin, in the KV store if there is an API token.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -8,7 +8,9 @@ use fastgate::caching::Generations;
 use fastgate::store_keys::PURGE_KEY;
 use serde_json::json;
 
+use super::fastly::{Api, ApiError, Place};
 use super::printer;
+use super::push::{self, Failure};
 
 /// The origin whose stored responses are purged.
 #[derive(Args)]
@@ -19,10 +21,15 @@ pub(super) struct Purge {
     /// The record that is in the KV store at present; without it, the store must not have one.
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
 }
 
-/// Prints the new record, and to standard error the command that stores it.
+/// Writes the new record; without a token, prints it, and to standard error the command that stores it.
 pub(super) fn purge(purge: &Purge) -> ExitCode {
+    if purge.record.is_none() && !purge.audience.is_empty() && Api::has_token() {
+        return push::exit_code(write(purge));
+    }
     match record(purge) {
         Ok(record) => {
             let record = record.raised(&purge.audience).to_json();
@@ -36,6 +43,36 @@ pub(super) fn purge(purge: &Purge) -> ExitCode {
         Err(fault) => {
             printer::error(fault);
             ExitCode::from(2)
+        }
+    }
+}
+
+/// Writes the record that follows the one in the store. A write that lost a race is repeated: each purge counts.
+fn write(purge: &Purge) -> Result<(), Failure> {
+    let store = push::store(&purge.place, Path::new("policy.json"))?;
+    let mut attempts = 3;
+    loop {
+        let item = store.get(PURGE_KEY)?;
+        let former = match &item {
+            None => Generations::default(),
+            Some(item) => Generations::parse(&item.value).ok_or_else(|| {
+                Failure::Refused(format!("key \"{PURGE_KEY}\": is not a record of purges; delete it, or correct it"))
+            })?,
+        };
+        let record = former.raised(&purge.audience).to_json();
+        let written = match &item {
+            None => store.add(PURGE_KEY, record.as_bytes(), ""),
+            Some(read) => store.replace(PURGE_KEY, read, record.as_bytes(), &read.metadata),
+        };
+        attempts -= 1;
+        match written {
+            Err(ApiError::Lost) if attempts > 0 => {}
+            written => {
+                written?;
+                printer::line(format_args!("{PURGE_KEY}: {record}"));
+                printer::line("every POP follows within ten seconds after it sees the record");
+                return Ok(());
+            }
         }
     }
 }

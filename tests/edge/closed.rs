@@ -63,7 +63,7 @@ fn without_a_policy_the_gate_is_closed() {
     let (edge, origin) = self::edge(|stores, _| {
         stores.kv = Some(vec![("policy".to_owned(), "absent".to_owned()), ("x".to_owned(), "y".to_owned())]);
     });
-    assert_closed(&edge, &origin, "policy-unusable", &["holds no key \"policy\""]);
+    assert_closed(&edge, &origin, "policy-unusable", &["holds no key \"policy\"", "`fastgate push`"]);
 }
 
 #[test]

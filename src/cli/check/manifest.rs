@@ -8,7 +8,9 @@ use serde_json::Value;
 use super::finding::Finding;
 
 /// The manifest's sections with backends: what `publish` creates, and what runs locally.
-const SECTIONS: [&str; 2] = ["setup", "local_server"];
+const SECTIONS: [&str; 2] = [SETUP, "local_server"];
+/// The section of what `publish` creates.
+pub(super) const SETUP: &str = "setup";
 
 /// The backends that a manifest declares, by section. A section without backends is left out: the service may have been
 /// made in another way.
@@ -43,12 +45,12 @@ impl Declared {
         Ok(Self(declared))
     }
 
-    /// The backends in the policy `document` that a section does not declare.
-    pub(super) fn undeclared(&self, document: &Value) -> Vec<Finding> {
+    /// The backends in the policy `document` that a section does not declare, each with that section.
+    pub(super) fn undeclared(&self, document: &Value) -> Vec<(&'static str, Finding)> {
         let mut found = Vec::new();
         for (at, name) in named(document) {
             for (section, _) in self.0.iter().filter(|(_, declared)| !declared.contains(&name)) {
-                found.push(Finding {
+                let finding = Finding {
                     at: at.clone(),
                     what: format!(
                         "names the backend \"{name}\", which [{section}.backends] of the manifest does not have"
@@ -57,7 +59,8 @@ impl Declared {
                         "add [{section}.backends.{}] to the manifest, or name one of its backends",
                         key(&name)
                     ),
-                });
+                };
+                found.push((*section, finding));
             }
         }
         found

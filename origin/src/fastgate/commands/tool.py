@@ -18,7 +18,9 @@ COMMANDS = {
     "explain": "run a request through a policy, and print what each step found",
     "diff": "judge logged requests by two policies, and list every verdict that differs",
     "keys": "make keys of the edge",
-    "purge": "print the record that purges all stored responses of an origin",
+    "push": "write a policy to the service, unless somebody else wrote in between",
+    "rollback": "put an earlier policy into force again, or list what was pushed",
+    "purge": "purge all stored responses of an origin",
     "revoke": "print the deny-list entry that refuses a token, a session or a subject",
 }
 """The commands, and what each one does."""

@@ -1,0 +1,151 @@
+//! Fastly's HTTP API, as far as publishing a policy needs it: the requests, and what went wrong with them in words that
+//! say what to do next.
+//!
+//! `agent.rs` sends a request, `service.rs` finds the KV store of a service, `kv_store.rs` reads and writes its items.
+
+mod agent;
+mod kv_store;
+mod service;
+
+use std::fmt;
+
+use fastgate::secret::Secret;
+use serde_json::Value;
+
+pub(super) use kv_store::{Item, KvStore};
+pub(super) use service::Place;
+
+use agent::{Answer, Request};
+
+/// The API's address, unless `FASTLY_API_ENDPOINT` names another one.
+const ENDPOINT: &str = "https://api.fastly.com";
+/// The environment variable with the API token, which is never printed.
+const TOKEN: &str = "FASTLY_API_TOKEN";
+
+/// What went wrong with a request to the API.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum ApiError {
+    /// The condition of a conditional write does not hold (412): somebody else wrote the item in between.
+    Lost,
+    /// Everything else, with what to do next.
+    Failed(String),
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lost => formatter.write_str("somebody else wrote it in between (412); run the command again"),
+            Self::Failed(message) => formatter.write_str(message),
+        }
+    }
+}
+
+/// Access to the API with a token.
+pub(super) struct Api {
+    agent: ureq::Agent,
+    endpoint: String,
+    token: Secret<String>,
+}
+
+impl Api {
+    /// Whether the environment has a token.
+    pub(super) fn has_token() -> bool {
+        variable(TOKEN).is_some()
+    }
+
+    /// Reads the token and the address of the API from the environment, with the names that the Fastly CLI knows.
+    ///
+    /// # Errors
+    /// A message if there is no token, or if the address is not https (http is accepted on this machine).
+    pub(super) fn from_environment() -> Result<Self, String> {
+        let token = variable(TOKEN).ok_or_else(|| {
+            format!("{TOKEN} is not set: create an API token in the Fastly console (scope \"global\") and export it")
+        })?;
+        if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(format!("{TOKEN}: has a character that no token has; copy the token again"));
+        }
+        let endpoint = variable("FASTLY_API_ENDPOINT").unwrap_or_else(|| ENDPOINT.to_owned());
+        let endpoint = endpoint.trim_end_matches('/').to_owned();
+        let agent = agent::agent(&endpoint).map_err(|fault| format!("FASTLY_API_ENDPOINT: {fault}"))?;
+        Ok(Self { agent, endpoint, token: Secret::new(token) })
+    }
+
+    /// Sends a request and returns the answer if it is a success. `subject` says for errors what the request is about.
+    fn send(&self, request: &Request<'_>, subject: &str) -> Result<Answer, ApiError> {
+        accepted(self.attempt(request, subject)?, subject)
+    }
+
+    /// The answer to a request; `None` if there is no such thing (404).
+    fn send_or_absent(&self, request: &Request<'_>, subject: &str) -> Result<Option<Answer>, ApiError> {
+        let answer = self.attempt(request, subject)?;
+        if answer.status == 404 { Ok(None) } else { accepted(answer, subject).map(Some) }
+    }
+
+    fn attempt(&self, request: &Request<'_>, subject: &str) -> Result<Answer, ApiError> {
+        agent::send(&self.agent, &self.endpoint, self.token.expose(), request)
+            .map_err(|fault| ApiError::Failed(format!("{subject}: {} cannot be reached: {fault}", self.endpoint)))
+    }
+
+    /// Reads JSON.
+    fn read(&self, path: &str, subject: &str) -> Result<Value, ApiError> {
+        let answer = self.send(&Request::get(path), subject)?;
+        serde_json::from_slice(&answer.body)
+            .map_err(|_| ApiError::Failed(format!("{subject}: the answer of Fastly's API is not JSON")))
+    }
+}
+
+/// The answer if it is a success.
+fn accepted(answer: Answer, subject: &str) -> Result<Answer, ApiError> {
+    match answer.status {
+        200..=299 => Ok(answer),
+        412 => Err(ApiError::Lost),
+        status => Err(ApiError::Failed(explained(status, &answer.body, subject))),
+    }
+}
+
+/// A variable that is set and not empty.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// An error of the API: its status, Fastly's message, and what to do next.
+fn explained(status: u16, body: &[u8], subject: &str) -> String {
+    let next = match status {
+        401 => "FASTLY_API_TOKEN is not valid or has expired: create another API token in the Fastly console",
+        403 => {
+            "the token may not do this: it needs the scope \"global\" and access to the service, \
+             and its user the role engineer or superuser"
+        }
+        404 => "check the id, and that the token belongs to the account that owns it",
+        413 => "a value of a KV store has at most 25 MB",
+        429 => "too many requests: try again in a minute",
+        500..=599 => "Fastly's API failed: try again, and see https://www.fastlystatus.com",
+        _ => "correct what the message names",
+    };
+    let message = message(body).map(|text| format!(" \"{text}\"")).unwrap_or_default();
+    format!("{subject}: Fastly answered {status}{message}; {next}")
+}
+
+/// The message of an error: `msg` and `detail`, or `title`.
+fn message(body: &[u8]) -> Option<String> {
+    let document: Value = serde_json::from_slice(body).ok()?;
+    let texts: Vec<&str> =
+        ["msg", "title", "detail"].into_iter().filter_map(|name| document.get(name)?.as_str()).collect();
+    (!texts.is_empty()).then(|| texts.join(": "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{explained, message};
+
+    #[test]
+    fn an_error_has_the_status_fastlys_message_and_what_to_do_next() {
+        let body = br#"{"msg": "Record not found", "detail": "Cannot find service 'S'"}"#;
+        let text = explained(404, body, "service S");
+        assert!(text.starts_with("service S: Fastly answered 404 \"Record not found: Cannot find service 'S'\"; "));
+        assert!(explained(403, b"", "x").contains("role engineer"));
+        assert!(explained(401, b"<html>", "x").contains("FASTLY_API_TOKEN"));
+        assert_eq!(message(b"[]"), None);
+        assert_eq!(message(br#"{"title": "Item not found", "status": 404}"#).as_deref(), Some("Item not found"));
+    }
+}

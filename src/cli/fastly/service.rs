@@ -1,0 +1,82 @@
+//! Which KV store a command writes to: the one that the active version of the service is linked to.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use fastgate::store_keys::STORE;
+use serde_json::Value;
+
+use super::{Api, ApiError, KvStore, variable};
+
+/// The service and its KV store.
+#[derive(Args)]
+pub(in super::super) struct Place {
+    /// The id of the service; default: `FASTLY_SERVICE_ID`, or `service_id` of the manifest.
+    #[arg(long)]
+    service_id: Option<String>,
+    /// The id of the KV store; default: the one that the active version of the service opens as "fastgate".
+    #[arg(long)]
+    store_id: Option<String>,
+    /// The manifest of the service; default: `fastly.toml` beside the policy.
+    #[arg(long)]
+    pub(in super::super) manifest: Option<PathBuf>,
+}
+
+impl Place {
+    /// The KV store of the service. Without `--manifest`, the manifest is `beside`.
+    ///
+    /// # Errors
+    /// A message that says what is missing.
+    pub(in super::super) fn store(&self, api: Api, beside: &Path) -> Result<KvStore, String> {
+        let id = match &self.store_id {
+            Some(id) => id.clone(),
+            None => {
+                let service = self.service(beside)?;
+                linked(&api, &service).map_err(|error| error.to_string())?
+            }
+        };
+        Ok(KvStore::new(api, id))
+    }
+
+    fn service(&self, beside: &Path) -> Result<String, String> {
+        if let Some(id) = self.service_id.clone().or_else(|| variable("FASTLY_SERVICE_ID")) {
+            return Ok(id);
+        }
+        let path = self.manifest.as_deref().unwrap_or(beside);
+        let fault = |error: &dyn std::fmt::Display| {
+            format!("{}: {error}; name the service by --service-id, or its KV store by --store-id", path.display())
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| fault(&error))?;
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| fault(&error.message()))?;
+        match table.get("service_id").and_then(toml::Value::as_str) {
+            Some(id) if !id.is_empty() => Ok(id.to_owned()),
+            _ => Err(fault(&"has no service_id; `fastly compute publish` creates the service and writes it")),
+        }
+    }
+}
+
+/// The id of the KV store that the active version of a service opens under the name of the edge's store.
+fn linked(api: &Api, service: &str) -> Result<String, ApiError> {
+    let subject = format!("service {service}");
+    let id = super::kv_store::encoded(service);
+    let versions = api.read(&format!("/service/{id}/version"), &subject)?;
+    let is_active = |version: &&Value| version.get("active").and_then(Value::as_bool) == Some(true);
+    let active = versions.as_array().and_then(|all| all.iter().find(is_active)).and_then(|one| one.get("number"));
+    let Some(number) = active.and_then(Value::as_u64) else {
+        return Err(ApiError::Failed(format!("{subject}: has no active version; `fastly compute publish` makes one")));
+    };
+    let links = api.read(&format!("/service/{id}/version/{number}/resource"), &subject)?;
+    let text = |link: &Value, name: &str| link.get(name).and_then(Value::as_str).map(str::to_owned);
+    let is_store = |link: &&Value| {
+        let kind = text(link, "resource_type").unwrap_or_default().replace('_', "-");
+        kind == "kv-store" && text(link, "name").as_deref() == Some(STORE)
+    };
+    let found = links.as_array().and_then(|all| all.iter().find(is_store)).and_then(|link| text(link, "resource_id"));
+    found.ok_or_else(|| {
+        ApiError::Failed(format!(
+            "{subject}: version {number}, the active one, is linked to no KV store by the name \"{STORE}\"; create one and \
+             link it: fastly kv-store create --name {STORE}, then fastly service resource-link create --version latest \
+             --autoclone --name {STORE} --resource-id ID, and activate that version"
+        ))
+    })
+}

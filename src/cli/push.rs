@@ -1,0 +1,172 @@
+//! `fastgate push`: writes a policy and files to the KV store of a service. The live policy is replaced by one conditional
+//! write, after the history has the new text and the old one; so whatever fails, the live policy is whole.
+//!
+//! `difference.rs` says what changes, `live.rs` reads and writes the live policy, `assets.rs` uploads files.
+
+mod assets;
+mod difference;
+mod live;
+
+use std::io::{BufRead as _, IsTerminal as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use fastgate::sandbox::MAX_POLICY_BYTES;
+
+use super::check::{self, Finding};
+use super::fastly::{Api, ApiError, KvStore, Place};
+use super::printer;
+use super::stage::Stage;
+use assets::Assets;
+pub(super) use live::{Live, Revision, history_key, pushed_at};
+
+/// A policy and where to write it.
+#[derive(Args)]
+pub(super) struct Push {
+    /// The policy.
+    #[arg(default_value = "policy.json")]
+    policy: PathBuf,
+    /// The values of a stage, a JSON object: `${NAME}` in a text of the policy becomes its member NAME, or the environment
+    /// variable `FASTGATE_STAGE_NAME`.
+    #[arg(long, value_name = "FILE")]
+    stage: Option<PathBuf>,
+    /// Write the shadow policy, which is judged and logged only. It has no history.
+    #[arg(long)]
+    shadow: bool,
+    /// Also upload the files of this folder, for routes with `respond`; files that are equal already are skipped.
+    #[arg(long, value_name = "DIR")]
+    assets: Option<PathBuf>,
+    /// Delete the files in the store that are not in the folder.
+    #[arg(long, requires = "assets")]
+    prune: bool,
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    mode: Mode,
+}
+
+/// Whether to write.
+#[derive(Args)]
+pub(super) struct Mode {
+    /// Print the difference and write nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Write without asking.
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Why a command ended without success.
+pub(super) enum Failure {
+    /// Exit code 2: the call was wrong.
+    Usage(String),
+    /// Exit code 1: it was refused. Findings are printed already.
+    Refused(String),
+}
+
+impl From<ApiError> for Failure {
+    fn from(error: ApiError) -> Self {
+        Self::Refused(error.to_string())
+    }
+}
+
+/// The exit code of a command; prints why it failed.
+pub(super) fn exit_code(result: Result<(), Failure>) -> ExitCode {
+    let (message, code) = match result {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Usage(message)) => (message, ExitCode::from(2)),
+        Err(Failure::Refused(message)) => (message, ExitCode::FAILURE),
+    };
+    printer::error(message);
+    code
+}
+
+/// Runs the command.
+pub(super) fn push(push: &Push) -> ExitCode {
+    exit_code(run(push))
+}
+
+fn run(push: &Push) -> Result<(), Failure> {
+    let stage = Stage::read(push.stage.as_deref()).map_err(Failure::Usage)?;
+    let text =
+        std::fs::read(&push.policy).map_err(|error| Failure::Usage(format!("{}: {error}", push.policy.display())))?;
+    let text = stage.applied(text).or_else(|faults| refused(&push.policy, &faults))?;
+    checked(&text, &push.policy, push.place.manifest.as_deref())?;
+    let assets = push.assets.as_deref().map(Assets::read).transpose().map_err(Failure::Usage)?;
+    let store = store(&push.place, &push.policy)?;
+    let live = Live::read(&store, push.shadow)?;
+    let uploads = assets.map(|assets| assets.compared(&store, push.prune)).transpose()?;
+    let changes = live.difference(&text);
+    let files = uploads.as_ref().map(|uploads| uploads.lines()).unwrap_or_default();
+    changes.iter().flatten().chain(&files).for_each(printer::line);
+    if changes.is_none() && files.is_empty() {
+        printer::line(format_args!("nothing to do: revision {} is in force already", Revision::of(&text)));
+        return Ok(());
+    }
+    if !push.mode.confirmed()? {
+        return Ok(());
+    }
+    // The new policy may name new files, and the former one those that are deleted.
+    if let Some(uploads) = &uploads {
+        uploads.write(&store)?;
+    }
+    if changes.is_some() {
+        live.replace(&store, &text)?;
+    }
+    if let Some(uploads) = &uploads {
+        uploads.prune(&store)?;
+    }
+    Ok(())
+}
+
+/// The KV store that a command writes to. Without `--manifest`, the manifest is beside the policy.
+pub(super) fn store(place: &Place, policy: &Path) -> Result<KvStore, Failure> {
+    let api = Api::from_environment().map_err(Failure::Usage)?;
+    place.store(api, &policy.with_file_name("fastly.toml")).map_err(Failure::Refused)
+}
+
+/// Refuses a policy that is not valid or cannot work on Fastly. `path` is its file.
+pub(super) fn checked(text: &[u8], path: &Path, manifest: Option<&Path>) -> Result<(), Failure> {
+    let (faults, hints) = check::publishable(text, path, manifest).map_err(Failure::Usage)?;
+    if !faults.is_empty() {
+        return refused(path, &faults);
+    }
+    if text.len() > MAX_POLICY_BYTES {
+        return Err(Failure::Refused(format!(
+            "{}: is longer than 8 MiB, the most that the edge reads",
+            path.display()
+        )));
+    }
+    hints.iter().for_each(check::print);
+    Ok(())
+}
+
+fn refused<T>(path: &Path, faults: &[Finding]) -> Result<T, Failure> {
+    faults.iter().for_each(check::print);
+    Err(Failure::Refused(format!("{}: not pushed, it has faults ({})", path.display(), faults.len())))
+}
+
+impl Mode {
+    /// Whether to write; asks if a person is there.
+    pub(super) fn confirmed(&self) -> Result<bool, Failure> {
+        if self.dry_run {
+            printer::line("nothing was written (--dry-run)");
+            return Ok(false);
+        }
+        if self.yes {
+            return Ok(true);
+        }
+        let input = std::io::stdin();
+        if !input.is_terminal() {
+            return Err(Failure::Usage("nothing was written: add --yes to write without a question".to_owned()));
+        }
+        printer::error("Write this? Type yes:");
+        let mut answer = String::new();
+        input.lock().read_line(&mut answer).map_err(|error| Failure::Usage(error.to_string()))?;
+        if matches!(answer.trim(), "yes" | "y") {
+            return Ok(true);
+        }
+        Err(Failure::Refused("nothing was written".to_owned()))
+    }
+}

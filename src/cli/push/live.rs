@@ -1,0 +1,188 @@
+//! The policy in force, or the shadow policy, and its replacement.
+
+use std::fmt;
+
+use fastgate::store_keys::{POLICY_KEY, SHADOW_KEY};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::super::fastly::{ApiError, Item, KvStore};
+use super::super::printer;
+use super::Failure;
+use super::difference::difference;
+
+/// How long a sandbox may use the former policy after the POP has the new one, see `docs/guides/deploy.md`.
+const FOLLOWS: &str = "every POP follows within seconds, and every sandbox ten seconds after its POP";
+
+/// The identity of a text: the first twelve hexadecimal digits of its SHA-256.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in super::super) struct Revision(String);
+
+impl Revision {
+    pub(in super::super) fn of(text: &[u8]) -> Self {
+        Self(Sha256::digest(text).iter().take(6).map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// KV: a policy that was pushed. `@` separates it from the keys that the edge reads.
+pub(in super::super) fn history_key(revision: impl fmt::Display) -> String {
+    format!("{POLICY_KEY}@{revision}")
+}
+
+/// What the store has at present.
+pub(in super::super) struct Live {
+    key: &'static str,
+    item: Option<Item>,
+}
+
+impl Live {
+    /// Reads the live policy, or the shadow policy.
+    pub(in super::super) fn read(store: &KvStore, shadow: bool) -> Result<Self, ApiError> {
+        let key = if shadow { SHADOW_KEY } else { POLICY_KEY };
+        Ok(Self { key, item: store.get(key)? })
+    }
+
+    /// The revision of what is there.
+    pub(in super::super) fn revision(&self) -> Option<Revision> {
+        self.item.as_ref().map(|item| Revision::of(&item.value))
+    }
+
+    /// What `text` changes, one line each; `None` if it is the same text.
+    pub(in super::super) fn difference(&self, text: &[u8]) -> Option<Vec<String>> {
+        match &self.item {
+            Some(item) if item.value == text => None,
+            Some(item) => Some(difference(&item.value, text)),
+            None => Some(vec![format!("+ the first {}", self.name())]),
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        if self.key == SHADOW_KEY { "shadow policy" } else { "policy" }
+    }
+
+    /// Writes `text`, after the history has both.
+    pub(in super::super) fn replace(&self, store: &KvStore, text: &[u8]) -> Result<(), Failure> {
+        let revision = Revision::of(text);
+        let metadata = metadata(&revision, &now());
+        if self.key == POLICY_KEY {
+            if let Some(item) = &self.item {
+                remember(store, &item.value, &item.metadata)?;
+            }
+            remember(store, text, &metadata)?;
+        }
+        let written = match &self.item {
+            Some(read) => store.replace(self.key, read, text, &metadata),
+            None => store.add(self.key, text, &metadata),
+        };
+        if let Err(error) = written {
+            self.settle(store, text, &metadata, error)?;
+        }
+        printer::line(format_args!("revision {revision} is the {} now; {FOLLOWS}", self.name()));
+        Ok(())
+    }
+
+    /// Finds out what became of a write that failed: the answer may have been lost and the write not.
+    fn settle(&self, store: &KvStore, text: &[u8], metadata: &str, error: ApiError) -> Result<(), Failure> {
+        let now = match store.get(self.key) {
+            Ok(now) => now,
+            Err(second) => {
+                return Err(Failure::Refused(format!(
+                    "{error}\nand whether the {} was written is not known: {second}\nrun the command again, it writes nothing \
+                     twice",
+                    self.name()
+                )));
+            }
+        };
+        if now.as_ref().is_some_and(|item| item.value == text && item.metadata == metadata) {
+            return Ok(());
+        }
+        match (error, now) {
+            (ApiError::Lost, Some(item)) => Err(Failure::Refused(format!(
+                "refused: somebody else wrote the {} after it was read here (revision {} now); nothing was replaced: look at the \
+                 difference to theirs, and push again",
+                self.name(),
+                Revision::of(&item.value)
+            ))),
+            (error, _) => {
+                Err(Failure::Refused(format!("{error}\nthe {} is unchanged: run the command again", self.name())))
+            }
+        }
+    }
+}
+
+/// Adds a text to the history, unless it is there.
+fn remember(store: &KvStore, text: &[u8], metadata: &str) -> Result<(), Failure> {
+    let key = history_key(Revision::of(text));
+    match store.add(&key, text, metadata) {
+        Ok(()) => Ok(()),
+        Err(ApiError::Lost) => match store.get(&key)? {
+            Some(item) if item.value == text => Ok(()),
+            _ => {
+                Err(Failure::Refused(format!("key \"{key}\" has another text: delete it, it is no history of a push")))
+            }
+        },
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The metadata of a policy that was pushed.
+fn metadata(revision: &Revision, time: &str) -> String {
+    json!({ "revision": revision.0, "time": time }).to_string()
+}
+
+/// The time in the metadata of a policy; empty if there is none.
+pub(in super::super) fn pushed_at(metadata: &str) -> String {
+    let document: Value = serde_json::from_str(metadata).unwrap_or_default();
+    document.get("time").and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// The time, `2026-11-27T09:41:00Z`.
+fn now() -> String {
+    date(std::time::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_secs()))
+}
+
+/// A time as RFC 3339 writes it. The calendar is Hinnant's: days since the first of March of year 0, in eras of 400 years.
+fn date(seconds: u64) -> String {
+    let (days, second) = (seconds / 86_400 + 719_468, seconds % 86_400);
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let date = day - (153 * month + 2) / 5 + 1;
+    let (year, month) = if month < 10 { (year, month + 3) } else { (year + 1, month - 9) };
+    let year = year + era * 400;
+    format!("{year:04}-{month:02}-{date:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Revision, date, metadata, pushed_at};
+
+    #[test]
+    fn a_revision_is_the_beginning_of_the_digest() {
+        let revision = Revision::of(b"abc");
+        assert_eq!(revision.to_string(), "ba7816bf8f01");
+        assert_eq!(pushed_at(&metadata(&revision, "2026-11-27T09:41:00Z")), "2026-11-27T09:41:00Z");
+        assert_eq!(pushed_at("not JSON"), "");
+    }
+
+    #[test]
+    fn a_time_is_written_as_rfc_3339_does() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_709_251_199, "2024-02-29T23:59:59Z"),
+            (1_798_761_600, "2027-01-01T00:00:00Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+        ] {
+            assert_eq!(date(seconds), text);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! `fastgate rollback`: puts a policy of the history into force again.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::fastly::{KvStore, Place};
+use super::printer;
+use super::push::{self, Failure, Live, Mode, Revision, history_key, pushed_at};
+
+/// Which policy.
+#[derive(Args)]
+pub(super) struct Rollback {
+    /// The revision, or its beginning; without it, the revisions are listed.
+    revision: Option<String>,
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    mode: Mode,
+}
+
+/// Runs the command.
+pub(super) fn rollback(rollback: &Rollback) -> ExitCode {
+    push::exit_code(run(rollback))
+}
+
+fn run(rollback: &Rollback) -> Result<(), Failure> {
+    // The manifest is looked for beside this name, in the current folder.
+    let beside = Path::new("policy.json");
+    let store = push::store(&rollback.place, beside)?;
+    let live = Live::read(&store, false)?;
+    let keys = store.keys(&history_key(""))?;
+    let Some(wanted) = &rollback.revision else { return list(&store, &live, &keys) };
+    let matching: Vec<&String> = keys.iter().filter(|key| key.starts_with(&history_key(wanted))).collect();
+    let key = match *matching {
+        [key] => key,
+        [] => return Err(Failure::Usage(format!("{wanted}: no such revision; `fastgate rollback` lists them"))),
+        _ => return Err(Failure::Usage(format!("{wanted}: {} revisions begin so; write more digits", matching.len()))),
+    };
+    let missing = || Failure::Refused(format!("key \"{key}\": was deleted just now"));
+    let text = store.get(key)?.ok_or_else(missing)?.value;
+    if history_key(Revision::of(&text)) != *key {
+        return Err(Failure::Refused(format!("key \"{key}\": has another text than the one that was pushed")));
+    }
+    push::checked(&text, Path::new(key), rollback.place.manifest.as_deref())?;
+    let Some(changes) = live.difference(&text) else {
+        printer::line(format_args!("nothing to do: revision {} is in force already", Revision::of(&text)));
+        return Ok(());
+    };
+    changes.iter().for_each(printer::line);
+    if rollback.mode.confirmed()? {
+        live.replace(&store, &text)?;
+    }
+    Ok(())
+}
+
+/// Prints the revisions, the newest first.
+fn list(store: &KvStore, live: &Live, keys: &[String]) -> Result<(), Failure> {
+    let mut revisions = Vec::new();
+    for key in keys {
+        let metadata = store.metadata(key)?.unwrap_or_default();
+        let revision = key.strip_prefix(&history_key("")).unwrap_or(key);
+        revisions.push((pushed_at(&metadata), revision.to_owned()));
+    }
+    revisions.sort_by(|one, two| two.cmp(one));
+    let live = live.revision().map(|revision| revision.to_string()).unwrap_or_default();
+    for (time, revision) in &revisions {
+        let time = if time.is_empty() { "time unknown" } else { time };
+        let mark = if *revision == live { "  in force" } else { "" };
+        printer::line(format_args!("{revision}  {time:20}{mark}"));
+    }
+    if revisions.is_empty() {
+        printer::line("nothing was pushed yet");
+    }
+    Ok(())
+}

@@ -1,0 +1,205 @@
+//! Values of a stage: one policy serves several services, and `${NAME}` in it stands for what differs between them. The
+//! values are put in before a policy is checked or pushed; the edge never sees a name.
+//!
+//! A value comes from the stage file, or from the environment variable `FASTGATE_STAGE_<NAME>` if the file has none.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use fastgate::strict_json;
+use serde_json::{Map, Value};
+
+use super::check::Finding;
+
+/// The environment variables with values: this, and the name.
+const VARIABLES: &str = "FASTGATE_STAGE_";
+
+/// The values of a stage.
+#[derive(Default)]
+pub(super) struct Stage {
+    /// The members of the stage file, and its name.
+    file: Option<(String, Map<String, Value>)>,
+}
+
+impl Stage {
+    /// Reads a stage file: a JSON object.
+    ///
+    /// # Errors
+    /// A message if it cannot be read, or if a member can be no name.
+    pub(super) fn read(path: Option<&Path>) -> Result<Self, String> {
+        let Some(path) = path else { return Ok(Self::default()) };
+        let fault = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+        let text = std::fs::read(path).map_err(|error| fault(&error))?;
+        let values = strict_json::parse_object(&text).map_err(|error| fault(&error))?;
+        if let Some(name) = values.keys().find(|name| !is_name(name)) {
+            return Err(fault(&format!("\"{name}\" is no name: write capital letters, digits and _")));
+        }
+        Ok(Self { file: Some((path.display().to_string(), values)) })
+    }
+
+    /// The text of the policy with the values of this stage. A text without names stays as it is, byte for byte; so does
+    /// one that is not a JSON object, which the check of the policy reports.
+    ///
+    /// # Errors
+    /// Every name without a value with its place, and every value that the policy does not use.
+    pub(super) fn applied(&self, text: Vec<u8>) -> Result<Vec<u8>, Vec<Finding>> {
+        self.applied_with(text, |name| std::env::var(format!("{VARIABLES}{name}")).ok())
+    }
+
+    fn applied_with(&self, text: Vec<u8>, variable: impl Fn(&str) -> Option<String>) -> Result<Vec<u8>, Vec<Finding>> {
+        let Ok(policy) = strict_json::parse_object(&text) else { return Ok(text) };
+        let policy = Value::Object(policy);
+        let values = self.file.as_ref().map(|(_, values)| values);
+        let look_up = |name: &str| {
+            let of_file = values.and_then(|values| values.get(name)).cloned();
+            of_file.or_else(|| variable(name).map(Value::String))
+        };
+        let mut replacing = Replacing { look_up: &look_up, used: BTreeSet::new(), findings: Vec::new() };
+        let mut replaced = policy.clone();
+        replacing.value(&mut replaced, "$");
+        let Replacing { used, mut findings, .. } = replacing;
+        if let Some((file, values)) = &self.file {
+            findings.extend(values.keys().filter(|name| !used.contains(*name)).map(|name| Finding {
+                at: format!("{file}: {name}"),
+                what: format!("is not used: the policy has no ${{{name}}}"),
+                remedy: "correct the name, or remove the value".to_owned(),
+            }));
+        }
+        match findings.is_empty() {
+            true if replaced == policy => Ok(text),
+            true => Ok(replaced.to_string().into_bytes()),
+            false => Err(findings),
+        }
+    }
+}
+
+/// A pass through a policy.
+struct Replacing<'a> {
+    look_up: &'a dyn Fn(&str) -> Option<Value>,
+    used: BTreeSet<String>,
+    findings: Vec<Finding>,
+}
+
+impl Replacing<'_> {
+    fn value(&mut self, value: &mut Value, at: &str) {
+        match value {
+            Value::Object(members) => {
+                members.iter_mut().for_each(|(name, member)| self.value(member, &format!("{at}.{name}")));
+            }
+            Value::Array(entries) => {
+                entries.iter_mut().enumerate().for_each(|(index, entry)| self.value(entry, &format!("{at}[{index}]")));
+            }
+            Value::String(text) => {
+                if let Some(new) = self.text(text, at) {
+                    *value = new;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What a text becomes; `None` if it stays as it is. A text that is exactly one name becomes any value.
+    fn text(&mut self, text: &str, at: &str) -> Option<Value> {
+        if let Some((name, "")) = text.strip_prefix("${").and_then(split_name) {
+            return self.look_up(name, at);
+        }
+        let (mut new, mut rest, mut changes) = (String::new(), text, false);
+        while let Some((before, after)) = rest.split_once("${") {
+            let Some((name, behind)) = split_name(after) else {
+                new.extend([before, "${"]);
+                rest = after;
+                continue;
+            };
+            changes = true;
+            rest = behind;
+            if let Some(before) = before.strip_suffix('$') {
+                new.extend([before, "${", name, "}"]); // $${NAME} is the text ${NAME}
+                continue;
+            }
+            new.push_str(before);
+            match self.look_up(name, at) {
+                Some(Value::String(value)) => new.push_str(&value),
+                Some(_) => self.findings.push(Finding {
+                    at: at.to_owned(),
+                    what: format!("has ${{{name}}} inside a longer text, and its value is not a text"),
+                    remedy: format!("write a text as value, or write \"${{{name}}}\" alone"),
+                }),
+                None => {}
+            }
+        }
+        changes.then(|| Value::String(new + rest))
+    }
+
+    fn look_up(&mut self, name: &str, at: &str) -> Option<Value> {
+        self.used.insert(name.to_owned());
+        let found = (self.look_up)(name);
+        if found.is_none() {
+            self.findings.push(Finding {
+                at: at.to_owned(),
+                what: format!("needs a value for ${{{name}}}, and there is none"),
+                remedy: format!("add \"{name}\" to the stage file (--stage FILE), or set {VARIABLES}{name}"),
+            });
+        }
+        found
+    }
+}
+
+/// The name before the first `}`, and what follows; `None` if it is no name.
+fn split_name(text: &str) -> Option<(&str, &str)> {
+    text.split_once('}').filter(|(name, _)| is_name(name))
+}
+
+fn is_name(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_uppercase())
+        && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Stage;
+    use serde_json::{Value, json};
+
+    fn applied(values: Value, policy: &Value) -> Result<Value, Vec<String>> {
+        let Value::Object(values) = values else { return Err(Vec::new()) };
+        let stage = Stage { file: Some(("stage.json".to_owned(), values)) };
+        let variable = |name: &str| (name == "FROM_ENVIRONMENT").then(|| "there".to_owned());
+        let text = stage.applied_with(policy.to_string().into_bytes(), variable);
+        text.map(|text| serde_json::from_slice(&text).unwrap())
+            .map_err(|findings| findings.into_iter().map(|found| format!("{} {}", found.at, found.what)).collect())
+    }
+
+    #[test]
+    fn a_name_becomes_its_value() {
+        let values = json!({ "HOST": "api.example.com", "HOSTS": ["a.example", "b.example"] });
+        let policy = json!({
+            "edge": { "issuer": "https://${HOST}/${HOST}", "hosts": "${HOSTS}" },
+            "routes": [{ "id": "$${HOST} ${FROM_ENVIRONMENT} ${lower} ${", "${HOST}": 1 }],
+        });
+        let expected = json!({
+            "edge": { "issuer": "https://api.example.com/api.example.com", "hosts": ["a.example", "b.example"] },
+            "routes": [{ "id": "${HOST} there ${lower} ${", "${HOST}": 1 }],
+        });
+        assert_eq!(applied(values, &policy), Ok(expected));
+    }
+
+    #[test]
+    fn values_that_are_missing_unused_or_of_another_kind_are_faults_with_their_place() {
+        let policy = json!({ "edge": { "issuer": "${ISSUER}", "hosts": ["x", "https://${LIST}"] } });
+        let faults = applied(json!({ "LIST": [], "OTHER": "x" }), &policy).unwrap_err();
+        assert_eq!(
+            faults,
+            [
+                "$.edge.hosts[1] has ${LIST} inside a longer text, and its value is not a text",
+                "$.edge.issuer needs a value for ${ISSUER}, and there is none",
+                "stage.json: OTHER is not used: the policy has no ${OTHER}",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_text_without_names_stays_as_it_is() {
+        for text in ["{ \"a\" :1.0, \"b\": \"$ {X} ${x}\" }", "no object ${X}", "{\"a\": 1, \"a\": \"${X}\"}"] {
+            assert_eq!(Stage::default().applied_with(text.into(), |_| None).ok(), Some(text.into()), "{text}");
+        }
+    }
+}

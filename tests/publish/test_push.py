@@ -1,0 +1,298 @@
+"""`fastgate push`, `rollback` and `purge` against the stand-in for Fastly's API."""
+
+import hashlib
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import httpx
+import pytest
+from fastly_api import kv_stores
+from fastly_api.app import Fault
+from fastly_api.on_viceroy import served
+from fastly_api.running import Running
+from fastly_api.state import Item, Link, Package, Secret, SecretStore
+from programs import ROOT, edge, guest, program, run
+from pushing import Pushing, policy
+from starlette.requests import Request
+from test_publish import free_address
+
+
+@pytest.fixture
+def shop(api: Running, tmp_path: Path) -> Pushing:
+    """Return a published service without a policy."""
+    return Pushing(api, tmp_path)
+
+
+def revision(text: str) -> str:
+    """Return the revision of a policy."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def test_the_first_push_and_the_second(shop: Pushing) -> None:
+    one, two = policy("/a", "/b"), policy("/b", "/c", hosts=["shop.example.com", "www.example.com"])
+    output = shop.push(one)
+    assert "+ the first policy" in output
+    assert shop.live == one
+    metadata = json.loads(shop.store.items["policy"].metadata)
+    assert metadata["revision"] == revision(one)
+    assert metadata["time"].endswith("Z")
+    written = [each.target for each in shop.api.requests if each.method == "PUT"]
+    assert [target.rpartition("/")[2] for target in written] == [
+        f"policy%40{revision(one)}?add=true",
+        "policy?add=true",
+    ]
+    generation = str(shop.store.items["policy"].generation)
+    output = shop.push(two)
+    for line in ['- route "a"', '+ route "c"', "~ $.edge.hosts"]:
+        assert line in output
+    assert 'route "b"' not in output
+    assert shop.api.requests[-1].fields["if-generation-match"] == generation
+    assert (shop.live, shop.history) == (two, {one, two})
+
+
+def test_the_same_policy_is_not_written_again(shop: Pushing) -> None:
+    shop.push(policy("/a"))
+    generation = shop.store.items["policy"].generation
+    assert "nothing to do" in shop.push(policy("/a"))
+    assert shop.store.items["policy"].generation == generation
+
+
+def test_a_dry_run_and_a_push_without_consent_write_nothing(shop: Pushing) -> None:
+    shop.write(policy("/a"))
+    assert "+ the first policy" in shop("push", "--dry-run")
+    refused = shop.attempt("push")
+    assert (refused.returncode, "--yes" in refused.stderr) == (2, True)
+    assert shop.store.items == {}
+
+
+def test_a_policy_that_push_did_not_write_is_kept_in_the_history(shop: Pushing) -> None:
+    shop.store.items["policy"] = Item(value=b'{"by": "hand"}', generation=7)
+    shop.push(policy("/a"))
+    assert shop.history == {'{"by": "hand"}', policy("/a")}
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_lost_race_is_refused_and_nothing_is_lost(
+    shop: Pushing, first: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not first:
+        shop.push(policy("/a"))
+    theirs = policy("/theirs")
+    condition = kv_stores._generation
+
+    def overtaken(request: Request) -> int | None:
+        if request.url.path.endswith("/keys/policy"):
+            generation = shop.api.state.next_generation()
+            shop.store.items["policy"] = Item(value=theirs.encode(), generation=generation)
+        return condition(request)
+
+    monkeypatch.setattr(kv_stores, "_generation", overtaken)
+    shop.write(policy("/mine"))
+    ran = shop.attempt("push", "--yes")
+    assert ran.returncode == 1
+    assert "somebody else" in ran.stderr
+    assert revision(theirs) in ran.stderr
+    assert shop.live == theirs
+    assert policy("/mine") in shop.history
+    monkeypatch.undo()
+    shop("push", "--yes")
+    assert (shop.live, theirs in shop.history) == (policy("/mine"), True)
+
+
+@pytest.mark.parametrize("applied", [False, True])
+@pytest.mark.parametrize("times", [1, 2])
+def test_interrupted_at_each_request_the_live_policy_is_whole(
+    api: Running, tmp_path: Path, applied: bool, times: int
+) -> None:
+    one, two = policy("/a"), policy("/b")
+    for number in range(6):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        shop = Pushing(api, folder)
+        shop.store.items["policy"] = Item(value=one.encode(), generation=1 << 63)
+        shop.write(two)
+        keys = f"/resources/stores/kv/{shop.store.id}/keys/policy"
+        method, path = [
+            ("GET", f"/service/{shop.service.id}/version"),
+            ("GET", f"/service/{shop.service.id}/version/1/resource"),
+            ("GET", keys),
+            ("PUT", f"{keys}%40{revision(one)}?add=true"),
+            ("PUT", f"{keys}%40{revision(two)}?add=true"),
+            ("PUT", keys),
+        ][number]
+        fault = Exact(status=503, times=times, method=method, path=path, applied=applied)
+        api.fail(fault)
+        ran = shop.attempt("push", "--yes")
+        assert fault.times == 0, path
+        assert ran.returncode in {0, 1}
+        assert shop.live == (one if ran.returncode else two), (path, ran.stderr)
+        last = number == 5
+        assert (ran.returncode == 0) == (times == 1 or (applied and last)), (path, ran.stderr)
+        if ran.returncode:
+            assert "503" in ran.stderr
+            shop("push", "--yes")
+        assert (shop.live, shop.history) == (two, {one, two})
+
+
+class Exact(Fault):
+    """Requests to one address fail."""
+
+    def takes(self, method: str, target: str) -> bool:
+        """Whether this request fails."""
+        return target == self.path and super().takes(method, target)
+
+
+@pytest.mark.parametrize(("token", "status"), [("revoked", "401"), ("read-only", "403")])
+def test_a_token_without_permission(shop: Pushing, token: str, status: str) -> None:
+    shop.write(policy("/a"))
+    ran = shop.attempt("push", "--yes", token=token)
+    assert ran.returncode == 1
+    assert status in ran.stderr
+    assert "token" in ran.stderr
+    assert shop.store.items == {}
+
+
+def test_what_does_not_exist_is_named(shop: Pushing) -> None:
+    shop.write(policy("/a"))
+    for arguments, words in [
+        (["--service-id", "other"], ["404", "service other"]),
+        (["--store-id", "other"], ["404", "KV store other"]),
+    ]:
+        ran = shop.attempt("push", "--yes", *arguments)
+        assert ran.returncode == 1
+        assert all(word in ran.stderr for word in words), ran.stderr
+    shop.version.links.clear()
+    assert "linked to no KV store" in shop.attempt("push", "--yes").stderr
+    shop.version.active = False
+    assert "no active version" in shop.attempt("push", "--yes").stderr
+    no_token = shop.attempt("push", "--yes", FASTLY_API_TOKEN="")
+    assert (no_token.returncode, "FASTLY_API_TOKEN" in no_token.stderr) == (2, True)
+    plain = shop.attempt("push", "--yes", FASTLY_API_ENDPOINT="http://api.example.com")
+    assert (plain.returncode, "https" in plain.stderr) == (2, True)
+
+
+def test_a_policy_longer_than_a_command_line(shop: Pushing) -> None:
+    text = policy(*[f"/path/{number}" for number in range(1500)])
+    assert len(text) > 128 * 1024
+    shop.push(text)
+    assert shop.live == text
+
+
+def test_a_policy_that_cannot_work_on_fastly_is_not_pushed(shop: Pushing) -> None:
+    for text, place in [
+        (policy("/a", hosts=["127.0.0.1"]), "$.edge.hosts[0]"),
+        (policy("/a", issuer="http://127.0.0.1:7676"), "$.edge.issuer"),
+        (policy("/a").replace('"origin"', '"elsewhere"'), "$.origins.shop.backend"),
+        (policy("a"), "$.routes[0].path"),
+        ("{", "line 1"),
+    ]:
+        shop.write(text)
+        ran = shop.attempt("push", "--yes")
+        assert ran.returncode == 1
+        assert place in ran.stdout
+        assert shop.attempt("check", "--publish").returncode == 1
+    assert shop.api.requests == []
+
+
+def test_rollback_lists_and_restores(shop: Pushing) -> None:
+    one, two = policy("/a"), policy("/b")
+    shop.push(one)
+    shop.push(two)
+    listed = shop("rollback").splitlines()
+    assert {line.split()[0] for line in listed} == {revision(one), revision(two)}
+    (current,) = [line for line in listed if "in force" in line]
+    assert current.startswith(revision(two))
+    assert '- route "b"' in shop("rollback", revision(one)[:8], "--yes")
+    assert (shop.live, shop.history) == (one, {one, two})
+    assert "nothing to do" in shop("rollback", revision(one), "--yes")
+    unknown = shop.attempt("rollback", "ffffffffffff", "--yes")
+    assert (unknown.returncode, "no such revision" in unknown.stderr) == (2, True)
+    shop.store.items[f"policy@{revision(two)}"].value = b"{}"
+    assert "another text" in shop.attempt("rollback", revision(two), "--yes").stderr
+    assert shop.live == one
+
+
+def test_stages(shop: Pushing) -> None:
+    text = policy("/a", issuer="https://${HOST}", hosts="${HOSTS}")
+    shop.write(text)
+    ran = shop.attempt("push", "--yes")
+    assert (ran.returncode, "$.edge.issuer" in ran.stdout) == (1, True)
+    stage = shop.folder / "stage.json"
+    stage.write_text(json.dumps({"HOSTS": ["shop.example.com"], "OTHER": "x"}))
+    ran = shop.attempt("check", "--stage", stage)
+    assert ran.returncode == 1
+    assert "${HOST}" in ran.stdout
+    assert "stage.json: OTHER" in ran.stdout
+    stage.write_text(json.dumps({"HOSTS": ["shop.example.com"]}))
+    shop("check", "--publish", "--stage", stage, FASTGATE_STAGE_HOST="shop.example.com")
+    shop("push", "--yes", "--stage", stage, FASTGATE_STAGE_HOST="shop.example.com")
+    assert shop.live
+    assert json.loads(shop.live) == json.loads(policy("/a"))
+
+
+def test_the_shadow_policy(shop: Pushing) -> None:
+    shop.push(policy("/a"))
+    shop.push(policy("/b"), "--shadow")
+    assert shop.live == policy("/a")
+    assert shop.store.items["policy.shadow"].value == policy("/b").encode()
+
+
+def test_assets(shop: Pushing) -> None:
+    folder = shop.folder / "dist"
+    (folder / "app").mkdir(parents=True)
+    for name in ("app/main.js", "app/main.js.br", "robots.txt"):
+        (folder / name).write_text(name)
+    shop.store.items["files/old.txt"] = Item(value=b"old", generation=1)
+    shop.push(policy("/a"), "--assets", folder)
+    described = json.loads(shop.store.items["files/app/main.js.br"].metadata)
+    assert described["content_type"] == "text/javascript; charset=utf-8"
+    assert described["etag"].startswith('"')
+    generation = shop.store.items["files/robots.txt"].generation
+    (folder / "app" / "main.js").write_text("new")
+    output = shop.push(policy("/a"), "--assets", folder)
+    assert "~ files/app/main.js\n" in output
+    assert "robots" not in output
+    assert shop.store.items["files/robots.txt"].generation == generation
+    assert "files/old.txt" in shop.store.items
+    shop.push(policy("/a"), "--assets", folder, "--prune")
+    assert "files/old.txt" not in shop.store.items
+
+
+def test_purge_writes_the_record(shop: Pushing) -> None:
+    for number in (1, 2):
+        shop("purge", "--audience", "shop")
+        assert json.loads(shop.store.items["purge"].value) == {"shop": number}
+    assert "if-generation-match" in shop.api.requests[-1].fields
+
+
+def test_what_was_pushed_is_served(shop: Pushing, tmp_path: Path) -> None:
+    shop.push(policy("/hello"))
+    secrets = SecretStore(name="fastgate")
+    keys = run(program("FASTGATE_TOOL"), "keys", "new").encode()
+    secrets.secrets["signing-keys"] = Secret(value=keys, digest="")
+    shop.api.state.secret_stores[secrets.id] = secrets
+    link = Link(name="fastgate", resource_id=secrets.id, resource_type="secret-store")
+    shop.version.links.append(link)
+    shop.version.package = Package(
+        content=archive(guest().read_bytes()), name="shop", language="", hashsum="", files_hash=""
+    )
+    folder, compiled = tmp_path / "served", ROOT / "target" / "compiled"
+    folder.mkdir()
+    backends = dict.fromkeys(("origin", "idp"), "http://127.0.0.1:1")
+    address = free_address()
+    state = shop.api.state
+    with served(state, shop.service, backends, folder, edge(), address, compiled):
+        answer = httpx.get(f"http://{address}/hello", headers={"Host": "shop.example.com"})
+    assert (answer.status_code, answer.text) == (200, "this is /hello")
+
+
+def archive(program: bytes) -> bytes:
+    """Return a package with a program."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        member = tarfile.TarInfo("shop/bin/main.wasm")
+        member.size = len(program)
+        tar.addfile(member, io.BytesIO(program))
+    return packed.getvalue()
