@@ -174,3 +174,12 @@ fn at_every_moment_each_origin_can_verify_every_header_and_each_pop_every_nonce(
     }
     assert!(switches > 1000, "{switches} switches: nothing was tested");
 }
+
+#[test]
+fn the_waits_contain_the_times_of_the_app_and_of_the_published_set() {
+    let settings = include_str!("../../../origin/src/fastgate/settings.py");
+    assert!(settings.contains(&format!("keys_max_stale: float = {}.0\n", KEYS_MAX_STALE.as_u64())));
+    assert!(settings.contains("if not 0 <= self.leeway <= 60:"));
+    assert!(include_str!("../../../src/gateway/well_known.rs").contains("\"public, max-age=300\""));
+    assert!(include_str!("../../../src/ports/polled.rs").contains("const FRESH: Duration = Duration::from_secs(10);"));
+}
