@@ -15,6 +15,7 @@ CLAIMS = {"iss": "https://idp.test", "aud": "api", "sub": "ada", "iat": NOW - 60
 PROOF = {"htm": "GET", "htu": "https://edge.test/me", "iat": NOW, "jti": "one", "ath": "ATH"}
 ANSWER = {"active": True, "client_id": "shop", "scope": "orders:read", **CLAIMS}
 KEYS = ROOT / "tests" / "data" / "keys"
+CONTRACT = ROOT / "tests" / "data" / "contract"
 PRIVATE = ("d", "p", "q", "dp", "dq", "qi")
 
 
@@ -33,6 +34,11 @@ def signed(*parts: object) -> list[str]:
 def seeds() -> dict[str, list[str]]:
     """Return the seeds of every target."""
     keys = [public("alpha-rsa"), public("alpha-ec")]
+    published = json.loads((CONTRACT / "jwks.json").read_text())["keys"]
+    recorded_keys = [
+        {**{member: key[member] for member in ("kid", "kty", "crv", "x")}, "state": state}
+        for key, state in zip(published, ("signing", "signing", "next"), strict=False)
+    ]
     private = json.loads((KEYS / "alpha-ec.json").read_text())
     proof_header = {"typ": "dpop+jwt", "alg": "ES256", "jwk": "JWK"}
     client = {
@@ -98,6 +104,17 @@ def seeds() -> dict[str, list[str]]:
                 {**ANSWER, "token_type": "DPoP", "cnf": {"jkt": "x"}},
                 {**ANSWER, "token_use": "id", "username": "ada"},
                 {"active": True, "client_id": "shop", "aud": ["api"], "exp": NOW + 60},
+            )
+        ],
+        "key_record": [
+            json.dumps({"version": 1, "keys": entries})
+            for entries in (
+                [recorded_keys[0]],
+                recorded_keys,
+                [recorded_keys[0], {**recorded_keys[2], "state": "retired", "since": NOW}],
+                [recorded_keys[1]],
+                [{**recorded_keys[0], "kid": "one"}],
+                [],
             )
         ],
         "key_set": [

@@ -9,8 +9,10 @@ mod exchange_key;
 mod forwarded;
 mod grant;
 mod jws;
+mod key_record;
 mod mac;
 mod okp;
+pub mod rotation;
 mod signing_key;
 mod signing_keys;
 
@@ -20,8 +22,9 @@ pub use claims::{EdgeClaims, MintInput};
 pub use error::MintError;
 pub use grant::Grant;
 pub use jws::{HEADER_VERSION, TOKEN_TYPE};
+pub use key_record::{Curve, KeyRecord, KeyRecordError, KeyState, RecordedKey};
 use mac::MacKeys;
-pub use signing_keys::{SigningKeys, SigningKeysError, new_signing_keys};
+pub use signing_keys::{SigningKeys, SigningKeysError, new_edge_key, new_signing_keys};
 
 use crate::backend::Candidates;
 use crate::caching::{Tags, has_body, shared_by};

@@ -2,6 +2,8 @@
 //! the signing keys and the kill switch. The live policy decides; then the trail records the verdict of the shadow
 //! policy. Each has ports of its own. The module is pure except for the [`Platform`] that is passed in.
 
+mod key_texts;
+
 use std::time::Duration;
 
 use crate::availability::KillSwitch;
@@ -20,8 +22,9 @@ use crate::ports::{Ports, Role};
 use crate::refusal::ClosedError;
 use crate::request::{Content, RequestHead};
 use crate::respond::{AssumedFiles, Files};
-use crate::store_keys::{POLICY_KEY, PURGE_KEY, SHADOW_KEY, SIGNING_KEYS, STORE, SWITCH_KEY};
+use crate::store_keys::{KEY_RECORD, POLICY_KEY, PURGE_KEY, SHADOW_KEY, STORE, SWITCH_KEY};
 use crate::trail::{Step, Trail};
+use key_texts::KeyTexts;
 
 /// The longest policy that is read, in bytes.
 pub const MAX_POLICY_BYTES: usize = 8 * 1024 * 1024;
@@ -45,7 +48,7 @@ pub struct Sandbox {
 #[derive(PartialEq, Eq)]
 struct Texts {
     policy: Vec<u8>,
-    signing_keys: Vec<u8>,
+    keys: KeyTexts,
 }
 
 /// A policy in one role, with its ports.
@@ -207,30 +210,23 @@ fn decide(
 }
 
 fn live_texts(platform: &Platform<'_>) -> Result<Result<Texts, ClosedError>, ClosedError> {
-    let policy = platform.kv.lookup(POLICY_KEY, MAX_POLICY_BYTES);
-    let Some(policy) = policy.map_err(|error| ClosedError::Policy(error.to_string()))? else {
+    let stored = platform.kv.lookup_all(&[POLICY_KEY, KEY_RECORD].map(str::to_owned), MAX_POLICY_BYTES);
+    let mut stored = stored.map_err(|error| ClosedError::Policy(error.to_string()))?.into_iter();
+    let (policy, record) = (stored.next().flatten(), stored.next().flatten());
+    let Some(policy) = policy else {
         let missing =
             format!("the KV store \"{STORE}\" holds no key \"{POLICY_KEY}\"; write a policy with `fastgate push`");
         return Ok(Err(ClosedError::Policy(missing)));
     };
-    let keys = platform.secrets.secret(SIGNING_KEYS);
-    let Some(keys) = keys.map_err(|error| ClosedError::SigningKeys(error.to_string()))? else {
-        let missing = format!(
-            "the Secret Store \"{STORE}\" holds no secret \"{SIGNING_KEYS}\"; make one with `fastgate keys new`"
-        );
-        return Ok(Err(ClosedError::SigningKeys(missing)));
-    };
-    Ok(Ok(Texts { policy: policy.value, signing_keys: keys.expose().clone() }))
+    let keys = KeyTexts::read(record, platform.secrets)?;
+    Ok(keys.map(|keys| Texts { policy: policy.value, keys }))
 }
 
 fn load_live(texts: &Result<Texts, ClosedError>) -> Result<LoadedPolicy, ClosedError> {
-    let Texts { policy, signing_keys } = texts.as_ref().map_err(Clone::clone)?;
+    let Texts { policy, keys } = texts.as_ref().map_err(Clone::clone)?;
     let policy = Policy::parse(policy)
         .map_err(|faults| ClosedError::Policy(format!("KV store \"{STORE}\", key \"{POLICY_KEY}\": {faults}")))?;
-    let keys = SigningKeys::parse(signing_keys).map_err(|error| {
-        ClosedError::SigningKeys(format!("Secret Store \"{STORE}\", secret \"{SIGNING_KEYS}\": {error}"))
-    })?;
-    Ok(LoadedPolicy::new(Gateway::new(policy, keys), Role::Live))
+    Ok(LoadedPolicy::new(Gateway::new(policy, keys.keys()?), Role::Live))
 }
 
 /// A shadow policy signs with new keys that are never published; it checks nonces with the live policy's keys.

@@ -12,8 +12,16 @@ pub const SHADOW_KEY: &str = "policy.shadow";
 pub const SWITCH_KEY: &str = "switch";
 /// KV: the purge generations.
 pub const PURGE_KEY: &str = "purge";
-/// Secret: the signing keys of the edge.
+/// KV: the record of the edge's keys, which says which are published and which are used.
+pub const KEY_RECORD: &str = "edge-keys";
+/// Secret: the edge's keys as one JWK Set. It is read if there is no record.
 pub const SIGNING_KEYS: &str = "signing-keys";
+
+/// Secret: one of the edge's keys, by its `kid`.
+#[must_use]
+pub fn signing_key_secret(kid: &str) -> String {
+    format!("signing-key.{kid}")
+}
 
 /// KV: the key set of an issuer, by its id in the policy.
 #[must_use]

@@ -45,8 +45,8 @@ impl KvStore for Stores {
         Ok(Some(Stored { note: Vec::new(), value: value.clone() }))
     }
 
-    fn lookup_all(&self, keys: &[String], _: usize) -> Result<Vec<Option<Stored>>, StoreError> {
-        Ok(keys.iter().map(|_| None).collect())
+    fn lookup_all(&self, keys: &[String], max_bytes: usize) -> Result<Vec<Option<Stored>>, StoreError> {
+        keys.iter().map(|key| KvStore::lookup(self, key, max_bytes)).collect()
     }
 
     fn put(&self, _: &str, _: &Stored) -> Result<(), StoreError> {

@@ -1,6 +1,7 @@
-//! Documents from outside: key sets and policies.
+//! Documents from outside: key sets, policies and records of the edge's keys.
 
 use fastgate::identity::keys::KeySet;
+use fastgate::mint::{Curve, KeyRecord, KeyState, SigningKeys};
 use fastgate::policy::Policy;
 use fastgate::request::CanonicalPath;
 use fastgate::route::find_for;
@@ -20,6 +21,16 @@ pub fn key_set(data: &[u8]) {
         let secret = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"].iter().any(|name| entry.get(name).is_some());
         assert!(!secret && entry["kty"] != "oct", "{entry}");
     }
+}
+
+/// A record that is read is the same when it is written and read again. One Ed25519 key signs, and without secrets there
+/// are no keys.
+pub fn key_record(data: &[u8]) {
+    let Ok(record) = KeyRecord::parse(data) else { return };
+    assert_eq!(KeyRecord::parse(record.to_json().as_bytes()).as_ref(), Ok(&record));
+    let signs = record.keys().iter().filter(|key| key.crv == Curve::Ed25519 && key.state == KeyState::Signing);
+    assert_eq!(signs.count(), 1, "{record:?}");
+    assert!(SigningKeys::recorded(&record, |_| None).is_err());
 }
 
 /// A policy has the same result each time it is parsed. A refused policy has faults. In an accepted policy, each route

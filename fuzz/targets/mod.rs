@@ -13,7 +13,7 @@ mod signed;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     ("path", requests::path),
     ("request_head", requests::request_head),
     ("recorded", requests::recorded),
@@ -22,6 +22,7 @@ pub const TARGETS: [Target; 8] = [
     ("introspection", credentials::introspection),
     ("key_set", documents::key_set),
     ("policy", documents::policy),
+    ("key_record", documents::key_record),
 ];
 
 /// The target of this name.

@@ -1,15 +1,18 @@
-//! The edge's own keys: private OKP keys (RFC 8037) as a JWK Set in the Secret Store. The first Ed25519 key signs, and
-//! with the first X25519 key the MAC keys of origins are derived. All are published, so that origins know a new key
-//! before it is used, and an old key as long as its signatures are valid.
+//! The edge's own keys: private OKP keys (RFC 8037) in the Secret Store, each in a secret of its own and listed in a
+//! [`KeyRecord`], or all in one JWK Set. The first Ed25519 key signs, and with the first X25519 key the MAC keys of
+//! origins are derived. All are published, so that origins know a new key before it is used, and an old key as long as
+//! its signatures are valid.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
 use super::exchange_key::ExchangeKey;
+use super::key_record::{Curve, KeyRecord, KeyRecordError, KeyState, RecordedKey};
 use super::okp::OkpKey;
 use super::signing_key::SigningKey;
 use crate::identity::dpop::Nonces;
+use crate::secret::Secret;
 use crate::strict_json;
 
 /// The edge's own keys, at least one of which signs. `Debug` prints none of them.
@@ -71,6 +74,19 @@ impl EdgeKey {
         }
     }
 
+    const fn curve(&self) -> Curve {
+        match self {
+            Self::Signing(_) => Curve::Ed25519,
+            Self::Exchange(_) => Curve::X25519,
+        }
+    }
+
+    /// The key as a record lists it, and the text of its secret.
+    fn recorded(&self, state: KeyState) -> (RecordedKey, Secret<String>) {
+        let okp = self.okp();
+        (RecordedKey::of(self.curve(), okp.x(), okp.id(), state), Secret::new(okp.private().to_string()))
+    }
+
     fn is_sound(&self) -> bool {
         match self {
             Self::Signing(key) => key.is_sound(),
@@ -117,6 +133,49 @@ impl SigningKeys {
         }
         let keys = Self::of(keys);
         if keys.signing().is_some() { Ok(keys) } else { Err(SigningKeysError::NoSigningKey) }
+    }
+
+    /// The keys of a record. `secret` is the text of the secret of a key, by its `kid`.
+    ///
+    /// What is published is made from the secrets, never from the record: a key without its private half cannot be made
+    /// known to origins. A key whose secret does not exist is left out if it is not used: a new secret and the record
+    /// reach a POP in any order, and the secret of a retired key is deleted before the record forgets the key.
+    ///
+    /// # Errors
+    /// [`KeyRecordError::MissingSecret`] for a key that is used, and [`KeyRecordError::OtherSecret`] for any key.
+    pub fn recorded<'secret>(
+        record: &KeyRecord,
+        secret: impl Fn(&str) -> Option<&'secret [u8]>,
+    ) -> Result<Self, KeyRecordError> {
+        let mut keys = Vec::new();
+        for RecordedKey { kid, state, .. } in record.keys() {
+            match secret(kid) {
+                Some(text) => {
+                    let jwk = strict_json::parse_object(text).ok();
+                    let key = jwk.as_ref().and_then(EdgeKey::read).filter(|key| key.okp().id() == kid);
+                    keys.push(key.ok_or_else(|| KeyRecordError::OtherSecret { kid: kid.clone() })?);
+                }
+                None if *state == KeyState::Signing => return Err(KeyRecordError::MissingSecret { kid: kid.clone() }),
+                None => {}
+            }
+        }
+        Ok(Self::of(keys))
+    }
+
+    /// The record of this set, and the secret of each key: the same keys sign and are published. For a service that has
+    /// kept its keys in one JWK Set.
+    ///
+    /// # Errors
+    /// A [`KeyRecordError`] if the set has too many keys.
+    pub fn to_record(&self) -> Result<(KeyRecord, Vec<(String, Secret<String>)>), KeyRecordError> {
+        let (mut used, mut keys, mut secrets) = (BTreeSet::new(), Vec::new(), Vec::new());
+        for key in &self.keys {
+            let state = if used.insert(key.curve()) { KeyState::Signing } else { KeyState::Retired };
+            let (recorded, secret) = key.recorded(state);
+            secrets.push((recorded.kid.clone(), secret));
+            keys.push(recorded);
+        }
+        Ok((KeyRecord::of(keys)?, secrets))
     }
 
     fn of(keys: Vec<EdgeKey>) -> Self {
@@ -175,4 +234,15 @@ impl SigningKeys {
 pub fn new_signing_keys() -> (String, String) {
     let halves = |keys: SigningKeys| Some((keys.set(OkpKey::private), keys.published()?));
     SigningKeys::generate().and_then(halves).unwrap_or_default()
+}
+
+/// A new key as a record lists it, with the state [`KeyState::Next`], and the text of its secret; `None` if the platform
+/// gives no randomness.
+#[must_use]
+pub fn new_edge_key(curve: Curve) -> Option<(RecordedKey, Secret<String>)> {
+    let key = match curve {
+        Curve::Ed25519 => EdgeKey::Signing(Box::new(SigningKey::generate()?)),
+        Curve::X25519 => EdgeKey::Exchange(Box::new(ExchangeKey::generate()?)),
+    };
+    Some(key.recorded(KeyState::Next))
 }

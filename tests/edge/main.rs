@@ -28,6 +28,7 @@ mod credentials;
 mod headers;
 mod hostcalls;
 mod jwks;
+mod key_record;
 mod log;
 mod model;
 mod opaque;

@@ -27,6 +27,8 @@ pub(crate) struct Stores {
     pub(crate) kv_notes: Vec<(String, String)>,
     /// The secret `signing-keys`; `None` if the Secret Store does not exist.
     pub(crate) signing_keys: Option<String>,
+    /// Further secrets.
+    pub(crate) secrets: Vec<(String, String)>,
     /// Backends and their addresses.
     pub(crate) backends: Vec<(String, String)>,
     /// Further sections of the manifest, in TOML.
@@ -169,14 +171,12 @@ fn write_manifest(folder: &Path, stores: &Stores) -> String {
     if stores.kv.as_ref().is_some_and(Vec::is_empty) {
         manifest.push_str("[local_server.kv_stores]\nfastgate = []\n");
     }
-    if let Some(keys) = &stores.signing_keys {
-        let path = file("signing-keys", keys);
-        write!(manifest, "[[local_server.secret_stores.fastgate]]\nkey = \"signing-keys\"\nfile = \"{path}\"\n")
-            .unwrap();
-        for (name, secret) in CLIENT_SECRETS {
-            let path = file(name, secret);
-            write!(manifest, "[[local_server.secret_stores.fastgate]]\nkey = \"{name}\"\nfile = \"{path}\"\n").unwrap();
-        }
+    let signing_keys =
+        stores.signing_keys.iter().flat_map(|keys| [("signing-keys", &**keys)].into_iter().chain(CLIENT_SECRETS));
+    let further = stores.secrets.iter().map(|(name, secret)| (name.as_str(), secret.as_str()));
+    for (name, secret) in signing_keys.chain(further) {
+        let path = file(name, secret);
+        write!(manifest, "[[local_server.secret_stores.fastgate]]\nkey = \"{name}\"\nfile = \"{path}\"\n").unwrap();
     }
     manifest
 }

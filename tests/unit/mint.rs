@@ -3,6 +3,8 @@
 mod algorithms;
 mod contract;
 mod forward;
+mod key_record;
+mod rotation;
 mod vectors;
 
 use fastgate::headers::IDENTITY;

@@ -66,6 +66,7 @@ impl Gate {
             kv: Some(kv),
             kv_notes: vec![("jwks/main".to_owned(), keys_note(&policy, "main", now(), 3600))],
             signing_keys: Some(new_signing_keys().0),
+            secrets: Vec::new(),
             backends: Vec::new(),
             manifest: format!("[local_server.backends.origin]\nurl = \"http://{application}\"\n{}", setting.manifest),
         };
