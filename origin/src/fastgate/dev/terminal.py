@@ -3,6 +3,7 @@
 Input: a stream, log lines of the edge and the state of the policy. Output: text for people.
 """
 
+import contextlib
 import re
 from collections.abc import Mapping
 from threading import Lock
@@ -31,7 +32,8 @@ class Terminal:
     def line(self, text: str) -> None:
         """Write a line. Control characters are escaped."""
         shown = "".join(each if each.isprintable() or each == "\n" else "�" for each in text)
-        with self._lock:
+        # Without a reader, as after `| head`, everything else goes on.
+        with self._lock, contextlib.suppress(BrokenPipeError):
             print(escaped(shown), file=self._stream, flush=True)
 
     def started(self, addresses: Addresses, app: str, state: State) -> None:
@@ -53,7 +55,7 @@ class Terminal:
             *(request.get("status"), request.get("method"), path or "(no canonical path)"),
             *(request.get("verdict"), request.get("subject"), request.get("cause")),
         ]
-        self.line("  ".join(str(each) for each in shown if each is not None))
+        self.line("  ".join(_one_line(each) for each in shown if each is not None))
 
     def policy(self, state: State) -> None:
         """Say what is wrong with the policy, or that it is in force."""
@@ -95,10 +97,17 @@ def _first_requests(addresses: Addresses, state: State) -> list[str]:
 
 
 def _example(template: str) -> str:
-    """Return a path of a template."""
-    return re.sub(
-        r"\{(\w+)(?::(\w+))?\}", lambda each: _VALUES.get(each[2] or "", each[1]), template
-    )
+    """Return a path of a template. A parameter whose name ends in `id` is often a number."""
+
+    def value(found: re.Match[str]) -> str:
+        named = "1" if found[1].lower().endswith("id") else found[1]
+        return _VALUES.get(found[2] or "", named)
+
+    return re.sub(r"\{(\w+)(?::(\w+))?\}", value, template)
+
+
+def _one_line(value: object) -> str:
+    return str(value).replace("\n", "�")
 
 
 def _texts(value: object) -> list[str]:
