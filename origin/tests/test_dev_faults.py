@@ -128,8 +128,9 @@ def test_a_base_policy_works_on_this_machine(tmp_path: Path) -> None:
     folder = tmp_path / "edge"
     folder.mkdir()
     (folder / "policy.base.json").write_text(json.dumps(BASE), "utf-8")
-    (folder / "blocked.json").write_text('{"entries": [{"op": "create", "prefix": '
-                                         '"127.0.0.0/8", "action": "BLOCK"}]}', "utf-8")
+    (folder / "blocked.json").write_text(
+        '{"entries": [{"op": "create", "prefix": "127.0.0.0/8", "action": "BLOCK"}]}', "utf-8"
+    )
     (folder / "fastly.toml").write_text(MANIFEST, "utf-8")
     with serving(tmp_path) as session:
         session.until_ready()
@@ -140,7 +141,6 @@ def test_a_base_policy_works_on_this_machine(tmp_path: Path) -> None:
             assert (response.status_code, response.json()["order"]) == (200, 7)
             assert session.get("/orders/7", session.token(issuer=issuer)).status_code == 403
         # The base policy is read again, too, although it is no file of the app.
-        session.edit(lambda text: text.replace("no-such", "x"), "edge/policy.base.json")
         session.edit(lambda text: text.replace('"edge"', '"egde"'), "edge/policy.base.json")
         until(lambda: session.state()["error"], "the fault is not noticed", 20)
         assert "egde" in session.state()["error"]
@@ -151,17 +151,29 @@ BASE: dict[str, Any] = {
     "$schema": "https://example.com/policy.schema.json",
     "edge": {"issuer": "https://api.example.com", "hosts": ["api.example.com"]},
     "issuers": {
-        "main": {"preset": "auth0", "issuer": "https://acme.eu.auth0.com/", "backend": "auth0",
-                 "audiences": ["https://api.example.com"]},
-        "staff": {"issuer": "https://login.example.com", "backend": "login",
-                  "audiences": ["https://api.example.com"],
-                  "introspection": {"endpoint": "https://login.example.com/introspect",
-                                    "client_id": "edge", "secret": "introspection-secret"}},
+        "main": {
+            "preset": "auth0",
+            "issuer": "https://acme.eu.auth0.com/",
+            "backend": "auth0",
+            "audiences": ["https://api.example.com"],
+        },
+        "staff": {
+            "issuer": "https://login.example.com",
+            "backend": "login",
+            "audiences": ["https://api.example.com"],
+            "introspection": {
+                "endpoint": "https://login.example.com/introspect",
+                "client_id": "edge",
+                "secret": "introspection-secret",
+            },
+        },
     },
     "origins": {
         "orders": {
             "audience": "orders",
             "key": "k",
+            "regions": {"eu": {}, "us": {}},
+            "selection": {"default_region": "eu"},
             "backends": {"eu-1": {"region": "eu"}, "us-1": {"region": "us"}},
         }
     },
@@ -212,7 +224,7 @@ def test_a_base_of_another_form_is_refused_with_its_place(section: str, value: o
             local_base({section: {"a": value}}, ADDRESSES, "")
 
 
-_TEXTS = st.text(st.characters(exclude_categories=("Cs",)))
+_TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 _TABLES = st.recursive(
     _TEXTS | st.integers(-(2**63), 2**63 - 1) | st.booleans() | st.floats(allow_nan=False),
     lambda inner: st.lists(inner) | st.dictionaries(_TEXTS, inner),
@@ -281,9 +293,7 @@ def test_a_line_that_is_no_request_is_shown_as_it_is(line: str) -> None:
     assert _request_in(line) is None
 
 
-def test_an_app_that_never_ends_its_import(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_app_that_never_ends_its_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "main.py").write_text("import time\ntime.sleep(60)\n", "utf-8")
     monkeypatch.setattr("fastgate.dev.policy.compile_app._DEADLINE", 1)
     with pytest.raises(NotCompiled, match="without starting a server"):

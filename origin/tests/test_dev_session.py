@@ -165,13 +165,18 @@ def test_the_stream_has_each_request_with_its_steps(session: Session) -> None:
 
 
 def test_changes_faults_and_corrections(session: Session) -> None:
-    session.edit(lambda text: text + '\n\n@app.get("/new")\n@at_edge(access="public")\n'
-                 'def new() -> str:\n    return "new"\n')
+    session.edit(
+        lambda text: (
+            text + '\n\n@app.get("/new")\n@at_edge(access="public")\n'
+            'def new() -> str:\n    return "new"\n'
+        )
+    )
     until(lambda: session.get("/new").status_code == 200, "the new route is not in force", 30)
 
     good = (session.folder / "main.py").read_text("utf-8")
-    session.edit(lambda text: text + '\n\n@app.get("/open")\ndef undeclared() -> str:\n'
-                 '    return "open"\n')
+    session.edit(
+        lambda text: text + '\n\n@app.get("/open")\ndef undeclared() -> str:\n    return "open"\n'
+    )
     until(lambda: session.state()["faults"], "the fault is not shown", 30)
     fault = session.state()["faults"][0]
     assert "undeclared" in fault["where"]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 if TYPE_CHECKING:
-    from uvicorn.supervisors.basereload import BaseReload as ChangeReload
+    from uvicorn.supervisors.statreload import StatReload as ChangeReload
 else:
     from uvicorn.supervisors import ChangeReload
 
@@ -26,6 +26,8 @@ from uvicorn.supervisors.statreload import StatReload
 
 from fastgate.local_edge import trust_local_edge
 
+_POLLS: bool = ChangeReload.__name__ == StatReload.__name__
+"""Whether uvicorn reads the times of all files, since watchfiles is not installed."""
 _GRACE = 2
 """Seconds for open connections, such as WebSockets, at a reload and at the end."""
 
@@ -111,7 +113,7 @@ class Reloader(ChangeReload):
         changed, self._base_changed = self._base_changed, _changed(self._base)
         if self._base is not None and changed != self._base_changed and not changes:
             changes = [self._base]
-        if changes and isinstance(self, StatReload):
+        if changes and _POLLS:
             # What changes while the policy is compiled counts as the next change.
             times = {file: _changed(file) for file in self.iter_py_files()}
             self.mtimes = {file: time for file, time in times.items() if time is not None}
@@ -120,9 +122,9 @@ class Reloader(ChangeReload):
     def restart(self) -> None:
         """Start the app again."""
         if self._before():
-            times = self.mtimes if isinstance(self, StatReload) else {}
+            times = self.mtimes if _POLLS else {}
             super().restart()
-            if isinstance(self, StatReload):
+            if _POLLS:
                 self.mtimes = times
             self._after()
 

@@ -22,8 +22,8 @@ from fastgate.dev.provider.app import DevelopmentProvider
 from fastgate.dev.provider.caller_request import RequestRefused
 
 PATH = "/__fastgate"
-_FILE = re.compile(r"[a-z]+\.(?P<kind>html|js|css)")
-_TYPES = {"html": "text/html", "js": "text/javascript", "css": "text/css"}
+_FILE = re.compile(r"[a-z]+\.(?P<kind>html|js|css|svg)")
+_TYPES = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
 _FIELDS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",

@@ -24,7 +24,6 @@ from fastgate.find_app import FoundModule, find_module, import_app
 from fastgate.guard_settings import settings_of
 from fastgate.wrong_call import Failed, WrongCall
 
-
 _DEADLINE = 120
 """Seconds for the import of the app."""
 
