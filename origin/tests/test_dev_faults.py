@@ -306,3 +306,10 @@ def vars_of(addresses: Addresses) -> tuple[str, str]:
 
 def test_a_state_without_an_app_is_shown_as_well() -> None:
     assert State().as_json()["app"] is None
+
+
+def test_a_route_that_the_page_hides_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    paths = ("/__fastgate", "/__fastgate/state", "/__fastgates", "/x/__fastgate/")
+    Terminal(sys.stdout).policy(State(routes=[{"path": path} for path in paths]))
+    shown = capsys.readouterr().out
+    assert [path for path in paths if f"has the path {path}, so" in shown] == [*paths[:2]]

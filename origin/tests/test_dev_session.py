@@ -117,6 +117,32 @@ def test_a_form_of_another_page_gets_no_token(session: Session) -> None:
         assert response.status_code == 403
 
 
+def test_the_host_that_counts_is_the_one_that_the_client_sends(session: Session) -> None:
+    for fields in (
+        "Host: evil.example\r\nX-Forwarded-Host: localhost\r\nForwarded: host=localhost\r\n",
+        "Host: evil.example\r\nConnection: host\r\n",
+        "Host: localhost\r\nOrigin: http://evil.example\r\nConnection: origin\r\n",
+        "Host: localhost\r\nHost: evil.example\r\n",
+        "Host:\r\n",
+    ):
+        response = sent(session, f"GET /__fastgate/state HTTP/1.1\r\n{fields}")
+        assert response.split(b" ")[1] == b"403", fields
+    target = f"http://127.0.0.1:{session.port}/__fastgate/state"
+    response = sent(session, f"GET {target} HTTP/1.1\r\nHost: evil.example\r\n")
+    assert response.split(b" ")[1] == b"403"
+
+
+def test_a_body_that_is_no_caller_is_refused(session: Session) -> None:
+    nested = b'{"subject": "a", "claims": ' + b'{"a": ' * 50_000 + b"1" + b"}" * 50_001
+    for body in (nested, b'{"subject": "a\\ud800"}', b"\xff", b"[]", b"x" * 5_000_000):
+        response = httpx.post(
+            f"{session.edge}/__fastgate/tokens/dev",
+            content=body,
+            headers={"Content-Type": "application/json"},
+        )
+        assert response.status_code == 400
+
+
 def test_a_changed_name_leads_to_the_guest_and_not_to_the_page(session: Session) -> None:
     state = b'"routes"'
     for target in (

@@ -17,8 +17,10 @@ _NO_GUARD = (
     "hint: this app has no guard, so it also accepts requests that bypass the edge: call "
     "guard(app, Settings(edge=…, audience=…)) before you publish"
 )
-
-
+_HIDDEN = (
+    "hint: the page of fastgate dev has the path {}, so this route of the app cannot be reached "
+    "here: choose a path that does not begin with /__fastgate/"
+)
 _VALUES = {"int": "1", "float": "1.5", "uuid": "00000000-0000-4000-8000-000000000000"}
 """Examples of path parameters, by their type."""
 
@@ -61,6 +63,9 @@ class Terminal:
         """Say what is wrong with the policy, or that it is in force."""
         if state.is_good:
             self.line(f"policy    {len(state.routes)} routes are in force")
+            for path in (str(route.get("path")) for route in state.routes):
+                if f"{path}/".startswith("/__fastgate/"):
+                    self.line(_HIDDEN.format(path))
             return
         for fault in state.faults:
             self.line(f"{fault['where']}\n    {fault['what']}\n    → {fault['remedy']}")
