@@ -89,7 +89,7 @@ edge-tests: guest $(VENV) $(IDP) ## The real guest on Viceroy, against real orig
 	cargo test $(NATIVE) --test edge --examples -- --test-threads 4 # half of them wait, for clocks and time limits
 	node tests/contract/documented.mjs
 
-origin-tests: $(VENV) $(IDP) ## The FastAPI package, with 100,000 generated requests against the edge's matcher
+origin-tests: guest $(VENV) $(IDP) ## The FastAPI package, with 100,000 generated requests against the edge's matcher
 	cargo build $(NATIVE) --bins --example decide
 	.venv/bin/python -m pytest -q -n auto origin
 

@@ -227,12 +227,12 @@ def test_a_base_of_another_form_is_refused_with_its_place(section: str, value: o
 _TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 _TABLES = st.recursive(
     _TEXTS | st.integers(-(2**63), 2**63 - 1) | st.booleans() | st.floats(allow_nan=False),
-    lambda inner: st.lists(inner) | st.dictionaries(_TEXTS, inner),
-    max_leaves=20,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_TEXTS, inner, max_size=4),
+    max_leaves=8,
 )
 
 
-@given(st.dictionaries(_TEXTS, _TABLES))
+@given(st.dictionaries(_TEXTS, _TABLES, max_size=4))
 def test_a_table_is_read_as_it_was_written(table: dict[str, object]) -> None:
     assert tomllib.loads(toml_document(table)) == table
 
