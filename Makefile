@@ -10,6 +10,7 @@ NATIVE := --locked --features edge
 VENV := .venv/.installed
 IDP := dev/idp/node_modules/.installed
 FASTLY := tests/fastly_api/node_modules/.installed
+PAGE := tests/page/node_modules/.installed
 CACHE_TESTS := dev/cache-tests/node_modules/.installed
 LOCAL_KEYS := local/signing-keys.json
 CARGO_MUTANTS := target/tools/.cargo-mutants-27.1.0
@@ -21,7 +22,7 @@ CYCLONEDX := target/tools/.cargo-cyclonedx-0.5.9
 # Panics name source files of dependencies: without the folder of this machine the guest has the same bytes everywhere.
 export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo
 
-.PHONY: help demo smoke soak cache-tests isolation outage test bench hashing guest-cost mutants mutants-python lint guest edge unit signatures opinions opinions-short fuzz fuzz-seeds fuzz-python edge-tests origin-tests doctor origin-bench origin-versions policy schema reference deny publish-tests quickstart-test wheel-tests compute-build dist reproducible clean
+.PHONY: help demo smoke soak cache-tests isolation outage test bench hashing guest-cost mutants mutants-python lint guest edge unit signatures opinions opinions-short fuzz fuzz-seeds fuzz-python edge-tests origin-tests doctor origin-bench origin-versions policy schema reference deny publish-tests page-tests quickstart-test wheel-tests compute-build dist reproducible clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,7 +49,7 @@ isolation: guest ## Two tenants, several callers and roles, one minute on the sa
 outage: guest ## A thousand misses at once; then the origin is down for a minute under load: stale responses, and no stampede afterwards
 	cargo test $(NATIVE) --test edge -- --ignored --nocapture --test-threads 1 caching::load
 
-test: lint unit signatures opinions-short edge-tests origin-tests publish-tests quickstart-test ## Every test: lints, unit, signatures, opinions, edge, origin, publish
+test: lint unit signatures opinions-short edge-tests origin-tests publish-tests page-tests quickstart-test ## Every test: lints, unit, signatures, opinions, edge, origin, publish, page, quickstart
 
 unit: $(VENV) ## The native tests of the library and the tool: some seconds once built
 	cargo test $(NATIVE) --lib --bins --test unit --test fuzz --test model
@@ -88,13 +89,16 @@ edge-tests: guest $(VENV) $(IDP) ## The real guest on Viceroy, against real orig
 	cargo test $(NATIVE) --test edge --examples -- --test-threads 4 # half of them wait, for clocks and time limits
 	node tests/contract/documented.mjs
 
-origin-tests: $(VENV) $(IDP) ## The FastAPI package, with 100,000 generated requests against the edge's matcher
+origin-tests: guest $(VENV) $(IDP) ## The FastAPI package, with 100,000 generated requests against the edge's matcher
 	cargo build $(NATIVE) --bins --example decide
 	.venv/bin/python -m pytest -q -n auto origin
 
 publish-tests: guest edge $(VENV) $(FASTLY) ## Fastly's own tool publishes to a stand-in for its API; Viceroy serves what was published; the Terraform example (half a minute)
 	FASTGATE_GUEST=$(GUEST) FASTGATE_EDGE=$(EDGE) FASTGATE_TOOL=$(TOOL) .venv/bin/python -m pytest -q -n auto tests/publish
 	.venv/bin/python -m pytest -q -rs tests/terraform
+
+page-tests: guest edge $(VENV) $(PAGE) chromium ## The page of `fastgate dev` in Chromium, headless (CHROMIUM=path for another one; half a minute)
+	CHROMIUM='$(CHROMIUM)' node --test tests/page/page.test.mjs
 
 lint: target-wasm edge $(VENV) ## Formats, clippy for both targets, ruff, mypy, the committed schema and reference
 	cargo fmt --check && cargo fmt --check --manifest-path tests/opinions/Cargo.toml && cargo fmt --check --manifest-path fuzz/Cargo.toml
@@ -175,9 +179,9 @@ guest-cost: target-wasm ## What a signature, and finding a route among 10 or 2,0
 compute-build: guest $(LOCAL_KEYS) ## The target that `fastly compute build` and `fastly compute serve` call
 
 clean: ## Remove all that was built or installed
-	rm -rf target .venv dev/idp/node_modules tests/fastly_api/node_modules local bin pkg dist wheel/src/fastgate_edge/fastgate.wasm
+	rm -rf target .venv dev/idp/node_modules tests/fastly_api/node_modules tests/page/node_modules local bin pkg dist wheel/src/fastgate_edge/fastgate.wasm
 
-.PHONY: parts target-wasm
+.PHONY: parts target-wasm chromium
 parts: guest edge $(VENV) $(IDP)
 	@$(MAKE) --no-print-directory $(LOCAL_KEYS)
 
@@ -199,6 +203,18 @@ $(IDP): dev/idp/package-lock.json
 $(FASTLY): tests/fastly_api/package-lock.json
 	npm install --no-save --ignore-scripts --no-fund --no-audit --prefix tests/fastly_api
 	@touch $@
+
+$(PAGE): tests/page/package-lock.json
+	npm ci --ignore-scripts --no-fund --no-audit --prefix tests/page
+	@touch $@
+
+# A browser is installed only where that cannot surprise: as root on Debian, as in CI.
+chromium:
+	@for each in "$(CHROMIUM)" chromium chromium-browser google-chrome google-chrome-stable; do \
+		[ -n "$$each" ] && command -v "$$each" > /dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then apt-get update -q && apt-get install -qy chromium; else \
+		echo 'The page tests need Chromium: install it (Debian: sudo apt-get install chromium), or say where it is: make page-tests CHROMIUM=/path/of/it'; \
+		exit 1; fi
 
 $(CACHE_TESTS): dev/cache-tests/package-lock.json
 	npm ci --omit=dev --ignore-scripts --no-fund --no-audit --prefix dev/cache-tests

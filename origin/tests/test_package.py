@@ -16,7 +16,11 @@ import fastgate
 
 PROJECT = Path(__file__).parents[1]
 PACKAGE = Path(fastgate.__file__).parent
-MODULES = {str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py")} | {"py.typed"}
+PAGE = PACKAGE / "dev" / "page" / "static"
+MODULES = {
+    *(str(path.relative_to(PACKAGE)) for path in (*PACKAGE.rglob("*.py"), *PAGE.iterdir())),
+    "py.typed",
+}
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,13 @@ Input: the app's name, a socket, and what to do before each start. Output: a run
 trusts the local edge. The socket stays open between two processes, so no request is refused.
 """
 
+import multiprocessing
+import os
+import signal
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from socket import socket
 from typing import TYPE_CHECKING
@@ -15,14 +18,18 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 if TYPE_CHECKING:
-    from uvicorn.supervisors.basereload import BaseReload as ChangeReload
+    from uvicorn.supervisors.statreload import StatReload as ChangeReload
 else:
     from uvicorn.supervisors import ChangeReload
 
+from uvicorn.supervisors.statreload import StatReload
+
 from fastgate.local_edge import trust_local_edge
 
-_WATCHES_ALL_FILES = find_spec("watchfiles") is not None
-"""Without watchfiles, uvicorn notices changes of Python files only."""
+_POLLS: bool = ChangeReload.__name__ == StatReload.__name__
+"""Whether uvicorn reads the times of all files, since watchfiles is not installed."""
+_GRACE = 2
+"""Seconds for open connections, such as WebSockets, at a reload and at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +53,18 @@ class AppProcess:
 
     def __call__(self, sockets: list[socket] | None = None) -> None:
         """Serve the app until the process is ended."""
+        threading.Thread(target=_end_with_parent, daemon=True).start()
         sys.path.insert(0, self.folder)
         trust_local_edge(self.edge)
         uvicorn.Server(self.config).run(sockets=sockets)
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it has ended, even if it was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Reloader(ChangeReload):
@@ -59,6 +75,7 @@ class Reloader(ChangeReload):
         edge: the URL of the local edge.
         listening: the socket on which the app is served.
         watched: folders with the files of the app.
+        base: the file of the base policy, which is watched as well, if there is one.
         before: is called before the app is started again. If it returns False, the former process
             goes on.
         after: is called when the new process has been started.
@@ -72,6 +89,7 @@ class Reloader(ChangeReload):
         listening: socket,
         watched: list[Path],
         *,
+        base: Path | None = None,
         before: Callable[[], bool],
         after: Callable[[], None],
     ) -> None:
@@ -80,16 +98,40 @@ class Reloader(ChangeReload):
             factory=app.is_factory,
             reload=True,
             reload_dirs=[str(each) for each in watched],
-            reload_includes=["*.py", "policy.base.json"] if _WATCHES_ALL_FILES else None,
             log_level="warning",
             access_log=False,
             proxy_headers=False,
+            timeout_graceful_shutdown=_GRACE,
         )
         super().__init__(config, AppProcess(config, app.folder, edge), [listening])
         self._before, self._after = before, after
+        self._base, self._base_changed = base, _changed(base)
+
+    def should_restart(self) -> list[Path] | None:
+        """Return the files that have changed."""
+        changes: list[Path] = [*(super().should_restart() or ())]
+        changed, self._base_changed = self._base_changed, _changed(self._base)
+        if self._base is not None and changed != self._base_changed and not changes:
+            changes = [self._base]
+        if changes and _POLLS:
+            # What changes while the policy is compiled counts as the next change.
+            times = {file: _changed(file) for file in self.iter_py_files()}
+            self.mtimes = {file: time for file, time in times.items() if time is not None}
+        return changes or None
 
     def restart(self) -> None:
         """Start the app again."""
         if self._before():
+            times = self.mtimes if _POLLS else {}
             super().restart()
+            if _POLLS:
+                self.mtimes = times
             self._after()
+
+
+def _changed(file: Path | None) -> float | None:
+    """Return when a file was changed last; None while there is none."""
+    try:
+        return None if file is None else file.stat().st_mtime
+    except OSError:
+        return None

@@ -27,9 +27,9 @@ def bound(port: int, option: str) -> socket.socket:
     try:
         made.bind((HOST, port))
         made.listen()
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         made.close()
-        if error.errno == errno.EADDRINUSE:
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
             raise WrongCall(
                 f"port {port} is in use: end the program that uses it, or choose another one with "
                 f"{option}"
@@ -41,9 +41,15 @@ def bound(port: int, option: str) -> socket.socket:
     return made
 
 
-def check_free(port: int, option: str) -> None:
-    """Raise `WrongCall` unless another process of ours can bind this port."""
-    bound(port, option).close()
+def free_address(port: int, option: str) -> str:
+    """Return the address for another process of ours, which can bind it; 0 chooses a port.
+
+    Raises:
+        WrongCall: the port cannot be used.
+
+    """
+    with bound(port, option) as listening:
+        return address_of(listening)
 
 
 def address_of(listening: socket.socket) -> str:

@@ -5,6 +5,7 @@ until Ctrl-C. The page and the terminal show each request and the faults of the 
 """
 
 import json
+import signal
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,7 @@ from fastgate.dev.page.events import Events
 from fastgate.dev.policy.compile_app import Job, NotCompiled
 from fastgate.dev.policy.in_force import PolicyInForce
 from fastgate.dev.policy.local import Addresses, UnusableBase, audiences_of, local_base
-from fastgate.dev.ports import HOST, address_of, bound, check_free
+from fastgate.dev.ports import address_of, bound, free_address
 from fastgate.dev.provider.app import DevelopmentProvider
 from fastgate.dev.provider.issuer_settings import IssuerSettings
 from fastgate.dev.side_server import PageAndProvider, SideServer
@@ -44,27 +45,36 @@ class DevOptions:
 
 
 def run(options: DevOptions) -> int:
-    """Serve until Ctrl-C. Return 0.
+    """Serve until Ctrl-C or SIGTERM. Return 0.
 
     Raises:
         WrongCall, Failed: something cannot be started. Nothing is left running.
 
     """
+    # While the app is served, uvicorn has handlers of its own. This one removes files of the start.
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    try:
+        return _run(options)
+    except KeyboardInterrupt:
+        return 0
+
+
+def _run(options: DevOptions) -> int:
     programs = installed_programs()
     find_module(options.target, options.folder)  # a wrong name is found before anything starts
     base = options.base or _existing(options.folder / "edge" / "policy.base.json")
-    check_free(options.port, "--port")
+    edge_address = free_address(options.port, "--port")
     app_socket = bound(options.app_port, "--app-port")
     side_socket = bound(options.provider_port, "--provider-port")
-    edge_address, side_address = f"{HOST}:{options.port}", address_of(side_socket)
+    side_address = address_of(side_socket)
     addresses = Addresses(f"http://{edge_address}", f"http://{side_address}")
     provider = _provider(base, addresses)
     events, terminal = Events(), Terminal(sys.stdout)
     manifest = None if base is None else _existing(base.with_name("fastly.toml"))
 
     def log(line: str) -> None:
-        if line.startswith(LOG):
-            request = json.loads(line.removeprefix(LOG))
+        request = _request_in(line)
+        if request is not None:
             events.publish("request", request=request)
             terminal.request(request)
         else:
@@ -128,7 +138,8 @@ def run(options: DevOptions) -> int:
                 ServedApp(app.app, app.folder, app.is_factory),
                 addresses.edge,
                 app_socket,
-                [Path(app.folder), *([] if base is None else [base.parent])],
+                [Path(app.folder)],
+                base=base,
                 before=compile_policy,
                 after=lambda: events.publish("app", text="the app was started again"),
             ).run()
@@ -136,6 +147,15 @@ def run(options: DevOptions) -> int:
             edge.stop()
             side.stop()
     return 0
+
+
+def _request_in(line: str) -> dict[str, object] | None:
+    """Return the request of a line of the edge's log; None if it is another line."""
+    try:
+        found = json.loads(line.removeprefix(LOG)) if line.startswith(LOG) else None
+    except ValueError:  # cut off
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _start_edge_and_compile(edge: EdgeProcess, policy: PolicyInForce) -> None:

@@ -3,6 +3,7 @@
 Input: a stream, log lines of the edge and the state of the policy. Output: text for people.
 """
 
+import contextlib
 import re
 import shlex
 from collections.abc import Mapping
@@ -17,8 +18,10 @@ _NO_GUARD = (
     "hint: this app has no guard, so it also accepts requests that bypass the edge: call "
     "guard(app, Settings(edge=…, audience=…)) before you publish"
 )
-
-
+_HIDDEN = (
+    "hint: the page of fastgate dev has the path {}, so this route of the app cannot be reached "
+    "here: choose a path that does not begin with /__fastgate/"
+)
 _VALUES = {"int": "1", "float": "1.5", "uuid": "00000000-0000-4000-8000-000000000000"}
 """Examples of path parameters, by their type."""
 
@@ -36,7 +39,8 @@ class Terminal:
     def line(self, text: str) -> None:
         """Write a line. Control characters are escaped."""
         shown = "".join(each if each.isprintable() or each == "\n" else "�" for each in text)
-        with self._lock:
+        # Without a reader, as after `| head`, everything else goes on.
+        with self._lock, contextlib.suppress(BrokenPipeError):
             print(escaped(shown), file=self._stream, flush=True)
 
     def started(self, addresses: Addresses, app: str, state: State) -> None:
@@ -58,12 +62,15 @@ class Terminal:
             *(request.get("status"), request.get("method"), path or "(no canonical path)"),
             *(request.get("verdict"), request.get("subject"), request.get("cause")),
         ]
-        self.line("  ".join(str(each) for each in shown if each is not None))
+        self.line("  ".join(_one_line(each) for each in shown if each is not None))
 
     def policy(self, state: State) -> None:
         """Say what is wrong with the policy, or that it is in force."""
         if state.is_good:
             self.line(f"policy    {len(state.routes)} routes are in force")
+            for path in (str(route.get("path")) for route in state.routes):
+                if f"{path}/".startswith("/__fastgate/"):
+                    self.line(_HIDDEN.format(path))
             return
         for fault in state.faults:
             self.line(f"{fault['where']}\n    {fault['what']}\n    → {fault['remedy']}")
@@ -93,10 +100,17 @@ def _first_requests(addresses: Addresses, state: State) -> list[str]:
 
 
 def _example(template: str) -> str:
-    """Return a path of a template."""
-    return re.sub(
-        r"\{(\w+)(?::(\w+))?\}", lambda each: _VALUES.get(each[2] or "", each[1]), template
-    )
+    """Return a path of a template. A parameter whose name ends in `id` is often a number."""
+
+    def value(found: re.Match[str]) -> str:
+        named = "1" if found[1].lower().endswith("id") else found[1]
+        return _VALUES.get(found[2] or "", named)
+
+    return re.sub(r"\{(\w+)(?::(\w+))?\}", value, template)
+
+
+def _one_line(value: object) -> str:
+    return str(value).replace("\n", "�")
 
 
 def _texts(value: object) -> list[str]:

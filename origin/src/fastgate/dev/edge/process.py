@@ -55,6 +55,7 @@ class EdgeProcess:
         self._replies: queue.Queue[str] = queue.Queue()
         self._child: subprocess.Popen[str] | None = None
         self._has_started = threading.Event()
+        self._is_ending = False
 
     def start(self) -> None:
         """Start it, and wait until it listens. Raises `Failed` if it ends instead."""
@@ -98,6 +99,7 @@ class EdgeProcess:
 
     def stop(self) -> None:
         """End it."""
+        self._is_ending = True
         if self._child is not None:
             self._child.terminate()
             self._child.wait()
@@ -117,4 +119,6 @@ class EdgeProcess:
             elif text:
                 last = text
                 self._log(text)
+        if not self._is_ending and self._has_started.is_set():
+            self._log("the local edge has ended: press Ctrl-C, and start `fastgate dev` again")
         self._replies.put(last or "it ended without a message")

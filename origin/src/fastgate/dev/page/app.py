@@ -6,6 +6,7 @@ requests from this machine are accepted (`dev.loopback`).
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from importlib.resources import files
 
@@ -21,6 +22,7 @@ from fastgate.dev.provider.app import DevelopmentProvider
 from fastgate.dev.provider.caller_request import RequestRefused
 
 PATH = "/__fastgate"
+_FILE = re.compile(r"[a-z]+\.(?P<kind>html|js|css|svg)")
 _TYPES = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
 _FIELDS = {
     "Cache-Control": "no-store",
@@ -47,11 +49,11 @@ def page_app(
 
     async def page(request: Request) -> Response:
         name = request.path_params.get("name", "index.html")
+        found = _FILE.fullmatch(name)
         file = files("fastgate.dev.page") / "static" / name
-        kind = _TYPES.get(name.rpartition(".")[2])
-        if kind is None or not file.is_file():
+        if found is None or not file.is_file():
             return Response("there is no such page\n", 404, _FIELDS, "text/plain")
-        return Response(file.read_bytes(), 200, _FIELDS, f"{kind}; charset=utf-8")
+        return Response(file.read_bytes(), 200, _FIELDS, f"{_TYPES[found['kind']]}; charset=utf-8")
 
     async def slash(_request: Request) -> Response:
         return RedirectResponse(f"{PATH}/", headers=_FIELDS)

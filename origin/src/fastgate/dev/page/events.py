@@ -5,6 +5,7 @@ to everybody who comes later.
 """
 
 import asyncio
+import contextlib
 import json
 import threading
 from collections import deque
@@ -31,7 +32,8 @@ class Events:
             event = json.dumps({"kind": kind, "number": next(self._numbers), **members})
             self._last.append(event)
             for listener, loop in self._listeners.items():
-                loop.call_soon_threadsafe(_put, listener, event)
+                with contextlib.suppress(RuntimeError):  # the server has ended, with this loop
+                    loop.call_soon_threadsafe(_put, listener, event)
 
     async def listen(self) -> AsyncIterator[str]:
         """Yield the last events and then each new one, as JSON."""

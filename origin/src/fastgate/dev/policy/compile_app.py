@@ -4,12 +4,14 @@
 
 A process of its own imports the app as it is now: at a reload the app has changed. Input: a `Job`
 as JSON. Output: a `Compiled` as JSON, and exit code 0; or the reason why there is none on standard
-error, such as the app's own traceback, and exit code 1.
+error, such as the app's own traceback, and exit code 1. What the app writes to standard output goes
+to standard error, also what its libraries and its own child processes write.
 """
 
 import inspect
 import json
 import operator
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -21,6 +23,9 @@ from fastgate.dev.policy.local import APP, Addresses, UnusableBase, local_base
 from fastgate.find_app import FoundModule, find_module, import_app
 from fastgate.guard_settings import settings_of
 from fastgate.wrong_call import Failed, WrongCall
+
+_DEADLINE = 120
+"""Seconds for the import of the app."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +67,21 @@ class NotCompiled(Exception):
 def compile_in_a_process(job: Job) -> Compiled:
     """Compile; raise `NotCompiled` if the app cannot be imported."""
     command = [sys.executable, "-m", "fastgate.dev.policy.compile_app"]
-    ran = subprocess.run(  # noqa: S603 this module
-        command, input=json.dumps(asdict(job)), capture_output=True, text=True, check=False
-    )
+    try:
+        ran = subprocess.run(  # noqa: S603 this module
+            command,
+            input=json.dumps(asdict(job)),
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=_DEADLINE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise NotCompiled(
+            f"the app was not imported in {_DEADLINE} seconds: import it without starting a "
+            'server, which belongs below `if __name__ == "__main__":`'
+        ) from error
     if ran.returncode != 0:
         raise NotCompiled(ran.stderr.strip() or f"the process ended with {ran.returncode}")
     return Compiled(**json.loads(ran.stdout))
@@ -134,14 +151,19 @@ def _own_routes(local: Mapping[str, object]) -> Sequence[RouteDocument]:
 
 def main() -> int:
     """Compile the job on standard input."""
+    output = os.dup(1)
+    os.dup2(2, 1)
     try:
         result = compiled(Job(**json.load(sys.stdin)))
     except (Failed, WrongCall) as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1
-    print(json.dumps(asdict(result)))  # noqa: T201
+    with open(output, "w", encoding="utf-8") as file:
+        json.dump(asdict(result), file)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stderr.flush()
+    os._exit(code)  # without waiting for threads that the app has started

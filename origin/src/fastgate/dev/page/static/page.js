@@ -154,7 +154,7 @@ form.method.addEventListener("change", chooseMethod);
 // ---- what happens ----
 
 function showRequest(request) {
-  const steps = request.steps.map(([step, time]) => `${step} ${time}`).join(", ");
+  const steps = request.steps.map(([step, time]) => `${step} ${time.toLocaleString("en")}`).join(", ");
   const kind = request.status < 400 ? "good" : "bad";
   const outcome = request.cause ? `${request.verdict}: ${request.cause}` : request.verdict;
   const row = document.createElement("tr");

@@ -1,0 +1,164 @@
+// The page of `fastgate dev`, in Chromium, in front of the real edge and a real app.
+
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { after, before, test } from "node:test";
+import { startBrowser, startDev } from "./start.mjs";
+
+let dev, browser, page;
+const complaints = [];
+
+before(async () => {
+  [dev, browser] = await Promise.all([startDev(), startBrowser()]);
+  page = await browser.newPage({ viewport: { width: 1240, height: 660 } });
+  page.setDefaultTimeout(20_000);
+  page.on("console", (message) => {
+    // The browser reports each response of 400 and more; the form shows it, too.
+    if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("dialog", (dialog) => {
+    complaints.push(`a dialog: ${dialog.message()}`);
+    dialog.dismiss();
+  });
+  await page.goto(`${dev.edge}/__fastgate/`);
+  await page.getByText("connected", { exact: true }).waitFor();
+});
+
+after(async () => {
+  await browser?.close();
+  await dev?.stop();
+});
+
+const row = (...texts) => texts.reduce((rows, hasText) => rows.filter({ hasText }), page.locator("#requests tbody tr"));
+const problems = () => page.getByRole("region", { name: "What is wrong with the policy" });
+const status = () => page.locator("#status");
+
+async function choose(route, target, scopes) {
+  await page.getByLabel("Route").selectOption({ label: route });
+  await page.getByLabel("Path and query").fill(target);
+  for (const scope of ["orders:read", "orders:write"]) {
+    await page.getByRole("checkbox", { name: scope }).setChecked(scopes.includes(scope));
+  }
+}
+
+test("it shows the routes and the scopes of the app", async () => {
+  const routes = await page.getByLabel("Route").locator("option").allTextContents();
+  assert.deepEqual(routes.sort(), ["(any path)", "GET /health", "GET /orders/{order_id}", "POST /orders"]);
+  assert.match(await page.locator("#app").textContent(), /main:app, 3 routes in force/);
+  assert.equal(await problems().isVisible(), false);
+});
+
+test("a caller with the scope gets 200, and one without it 403", async () => {
+  await choose("GET /orders/{order_id}", "/orders/1?with=scope", ["orders:read"]);
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.getByRole("heading", { name: "200 OK" }).waitFor();
+  assert.match(await page.locator("#content").textContent(), /"note": "<img src=x onerror=alert\(1\)>"/);
+  const allowed = row("200", "/orders/1", "ada", "forwarded");
+  await allowed.first().waitFor();
+  assert.match(await allowed.first().locator("td").last().textContent(), /identify [\d,]+, .*forward [\d,]+/);
+
+  await page.getByLabel("Caller").fill("eve");
+  await choose("GET /orders/{order_id}", "/orders/2", []);
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.getByRole("heading", { name: "403 Forbidden" }).waitFor();
+  await row("403", "/orders/2", "eve", "scope").first().waitFor();
+});
+
+test("a body is sent, and a caller without a token gets 401", async () => {
+  await choose("POST /orders", "/orders", ["orders:write"]);
+  await page.getByLabel("Body (JSON)").fill('{"item": "book"}');
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.getByRole("heading", { name: "200 OK" }).waitFor();
+  assert.deepEqual(JSON.parse(await page.locator("#content").textContent()), { item: "book" });
+  await page.getByRole("checkbox", { name: "with a token for" }).uncheck();
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.getByRole("heading", { name: /^401/ }).waitFor();
+  await page.getByRole("checkbox", { name: "with a token for" }).check();
+});
+
+test("wrong input is explained, and nothing is sent", async () => {
+  await page.getByText("More about the caller").click();
+  await page.getByLabel("Further claims (JSON)").fill("{");
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.getByRole("heading", { name: "not sent" }).waitFor();
+  await page.getByLabel("Further claims (JSON)").fill("");
+  await page.getByText("More about the caller").click();
+  await page.getByLabel("Path and query").fill("https://evil.example/");
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.getByText("write a path of this edge").waitFor();
+});
+
+test("requests from a terminal appear, and their text is never HTML", async () => {
+  const subject = '<img src=x onerror="alert(1)">';
+  const made = await fetch(`${dev.provider}/dev/tokens`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ subject, scopes: ["orders:read"] }),
+  });
+  const { access_token: token } = await made.json();
+  await fetch(`${dev.edge}/orders/77`, { headers: { authorization: `Bearer ${token}` } });
+  await row("/orders/77", subject).waitFor();
+  await fetch(`${dev.edge}/%3Cscript%3Ealert(1)%3C/script%3E`);
+  await row("404").first().waitFor();
+  assert.equal(await page.locator("#requests img, #requests script, #response img").count(), 0);
+});
+
+test("a fault of the policy appears with its remedy, and disappears when it is corrected", async () => {
+  dev.breakApp();
+  await problems().waitFor();
+  assert.match(await problems().textContent(), /undeclared[\s\S]*→/);
+  assert.match(await problems().textContent(), /former policy/);
+  if (process.env.SCREENSHOTS) {
+    await page.evaluate(() => scrollTo(0, 0));
+    await page.screenshot({ path: `${process.env.SCREENSHOTS}/dev-page-fault.png` });
+  }
+  dev.repairApp();
+  await problems().waitFor({ state: "hidden" });
+});
+
+test("a page of another site reads and changes nothing", async () => {
+  const site = createServer((_, response) => response.setHeader("content-type", "text/html").end("<p>another page</p>"));
+  await new Promise((resolve) => site.listen(0, "127.0.0.1", resolve));
+  const foreign = await browser.newPage();
+  try {
+    for (const host of ["127.0.0.1", "localhost"]) {
+      await foreign.goto(`http://${host}:${site.address().port}/`);
+      const read = await foreign.evaluate(async ({ edge, provider }) => {
+        const json = { "content-type": "application/json" };
+        const attempts = [
+          () => fetch(`${edge}/__fastgate/state`),
+          () => fetch(`${edge}/__fastgate/tokens/dev`, { method: "POST", headers: json, body: '{"subject":"ada"}' }),
+          () => fetch(`${provider}/dev/tokens`, { method: "POST", headers: json, body: '{"subject":"ada"}' }),
+          () => fetch(`${provider}/dev/token`, { method: "POST", body: new URLSearchParams({ grant_type: "client_credentials" }) }),
+          () => import(`${edge}/__fastgate/page.js`),
+          () => new Promise((resolve, reject) => Object.assign(new EventSource(`${edge}/__fastgate/events`), { onopen: resolve, onerror: reject })),
+          () => new Promise((resolve, reject) => document.head.append(Object.assign(document.createElement("link"), { rel: "stylesheet", href: `${edge}/__fastgate/page.css`, onload: resolve, onerror: reject }))),
+        ];
+        const results = await Promise.allSettled(attempts.map((attempt) => attempt()));
+        return results.map(({ status }) => status);
+      }, { edge: dev.edge, provider: dev.provider });
+      assert.deepEqual(new Set(read), new Set(["rejected"]));
+      await foreign.setContent(`<iframe src="${dev.edge}/__fastgate/"></iframe>`);
+      const framed = foreign.frames().find((each) => each !== foreign.mainFrame());
+      await foreign.waitForTimeout(200);
+      assert.equal(await framed.locator("form").count(), 0);
+    }
+  } finally {
+    await foreign.close();
+    site.close();
+  }
+});
+
+test("the browser has nothing to complain about", async () => {
+  if (process.env.SCREENSHOTS) {
+    await choose("GET /orders/{order_id}", "/orders/1", ["orders:read"]);
+    await page.getByLabel("Caller").fill("ada");
+    await page.getByRole("button", { name: "Send" }).click();
+    await page.getByRole("heading", { name: "200 OK" }).waitFor();
+    await page.evaluate(() => scrollTo(0, 0));
+    await page.screenshot({ path: `${process.env.SCREENSHOTS}/dev-page.png` });
+  }
+  assert.deepEqual(complaints, []);
+  assert.notEqual(await status().textContent(), "");
+});
