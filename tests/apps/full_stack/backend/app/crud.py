@@ -1,13 +1,10 @@
 from app.core.db import Session
-from app.core.security import get_password_hash, verify_password
-from app.models import User, UserRegister
+from app.core.security import verify_password
+from app.models import User
 
 
-def create_user(session: Session, user_in: UserRegister, **more: bool) -> User:
-    hashed_password = get_password_hash(user_in.password)
-    user = User(
-        email=user_in.email, full_name=user_in.full_name, hashed_password=hashed_password, **more
-    )
+def create_user(session: Session, email: str, hashed_password: str = "", **more: object) -> User:
+    user = User.model_validate({"email": email, "hashed_password": hashed_password, **more})
     session.users[user.id] = user
     return user
 

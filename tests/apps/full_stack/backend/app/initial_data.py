@@ -1,11 +1,9 @@
 from app import crud
 from app.core.config import settings
 from app.core.db import Session
-from app.models import UserRegister
+from app.core.security import get_password_hash
 
 
 def init_db(session: Session) -> None:
-    user_in = UserRegister(
-        email=settings.FIRST_SUPERUSER, password=settings.FIRST_SUPERUSER_PASSWORD
-    )
-    crud.create_user(session, user_in, is_superuser=True)
+    hashed_password = get_password_hash(settings.FIRST_SUPERUSER_PASSWORD)
+    crud.create_user(session, settings.FIRST_SUPERUSER, hashed_password, is_superuser=True)

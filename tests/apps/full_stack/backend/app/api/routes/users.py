@@ -4,6 +4,7 @@ from fastapi import APIRouter, Depends, HTTPException
 
 from app import crud
 from app.api.deps import CurrentUser, SessionDep, get_current_active_superuser
+from app.core.security import get_password_hash
 from app.models import User, UserPublic, UserRegister, UsersPublic, UserUpdateMe
 
 router = APIRouter(prefix="/users", tags=["users"])
@@ -30,7 +31,8 @@ def update_user_me(user_in: UserUpdateMe, current_user: CurrentUser) -> User:
 def register_user(session: SessionDep, user_in: UserRegister) -> User:
     if crud.get_user_by_email(session, user_in.email) is not None:
         raise HTTPException(status_code=400, detail="The user with this email already exists")
-    return crud.create_user(session, user_in)
+    hashed_password = get_password_hash(user_in.password)
+    return crud.create_user(session, user_in.email, hashed_password, full_name=user_in.full_name)
 
 
 @router.get("/{user_id}", response_model=UserPublic)
