@@ -3,7 +3,7 @@ from typing import Annotated
 
 from fastapi import Depends, HTTPException, status
 from fastapi.security import OAuth2PasswordBearer
-from jwt.exceptions import InvalidTokenError
+from jwt.exceptions import PyJWTError
 from pydantic import ValidationError
 
 from app import crud
@@ -29,7 +29,7 @@ TokenDep = Annotated[str, Depends(reusable_oauth2)]
 def get_current_user(session: SessionDep, token: TokenDep) -> User:
     try:
         token_data = TokenPayload(**security.decode_access_token(token))
-    except (InvalidTokenError, ValidationError) as error:
+    except (PyJWTError, ValidationError) as error:
         raise HTTPException(status.HTTP_403_FORBIDDEN, "Could not validate credentials") from error
     user = crud.get_user_by_email(session, token_data.sub)
     if user is None:
