@@ -24,7 +24,7 @@ class Query:
 
     @strawberry.field
     def me(self, info: Info) -> str:
-        return info.context["subject"]
+        return str(info.context["subject"])
 
 
 @strawberry.type
