@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -38,8 +39,6 @@ def apply_diff(folder: Path, step: int) -> None:
 
 def run_lines(folder: Path, script: str) -> None:
     """Run a block of shell commands, with the command that is tested as `fastgate`."""
-    import shlex
-
     lines = f'fastgate() {{ {shlex.join(FASTGATE)} "$@"; }}\n{script}'
     subprocess.run(["bash", "-e", "-c", lines], cwd=folder, check=True)
 
