@@ -18,7 +18,7 @@ use super::check::{self, Finding};
 use super::fastly::{Api, ApiError, KvStore, Place};
 use super::printer;
 use super::stage::Stage;
-use assets::Assets;
+use assets::{Assets, Uploads};
 pub(super) use live::{Live, Revision, history_key, pushed_at};
 
 /// A policy and where to write it.
@@ -98,7 +98,7 @@ fn run(push: &Push) -> Result<(), Failure> {
     let live = Live::read(&store, push.shadow)?;
     let uploads = assets.map(|assets| assets.compared(&store, push.prune)).transpose()?;
     let changes = live.difference(&text);
-    let files = uploads.as_ref().map(|uploads| uploads.lines()).unwrap_or_default();
+    let files = uploads.as_ref().map(Uploads::lines).unwrap_or_default();
     changes.iter().flatten().chain(&files).for_each(printer::line);
     if changes.is_none() && files.is_empty() {
         printer::line(format_args!("nothing to do: revision {} is in force already", Revision::of(&text)));

@@ -11,7 +11,7 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 /// The time until a connection must exist.
 const CONNECT: Duration = Duration::from_secs(10);
 /// The time for a request and its answer. Values have up to 25 MB.
-const WHOLE: Duration = Duration::from_secs(120);
+const WHOLE: Duration = Duration::from_mins(2);
 /// The pause before the one repetition.
 const PAUSE: Duration = Duration::from_millis(500);
 /// The longest answer that is read: values have at most 25 MB.

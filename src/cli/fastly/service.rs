@@ -28,12 +28,11 @@ impl Place {
     /// # Errors
     /// A message that says what is missing.
     pub(in super::super) fn store(&self, api: Api, beside: &Path) -> Result<KvStore, String> {
-        let id = match &self.store_id {
-            Some(id) => id.clone(),
-            None => {
-                let service = self.service(beside)?;
-                linked(&api, &service).map_err(|error| error.to_string())?
-            }
+        let id = if let Some(id) = &self.store_id {
+            id.clone()
+        } else {
+            let service = self.service(beside)?;
+            linked(&api, &service).map_err(|error| error.to_string())?
         };
         Ok(KvStore::new(api, id))
     }

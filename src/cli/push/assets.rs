@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use fastgate::respond::media_type;
 use fastgate::store_keys::file_key;
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 
 use super::super::fastly::{ApiError, KvStore};
 use super::super::printer;
+use super::live::hexadecimal;
 
 /// The most bytes of a value in a KV store.
 const MAX_VALUE: u64 = 25_000_000;
@@ -70,7 +70,7 @@ impl Assets {
     fn metadata(&self, key: &str, content: &[u8]) -> String {
         let plain = [".br", ".gz"].into_iter().find_map(|end| key.strip_suffix(end));
         let name = plain.filter(|plain| self.0.contains_key(*plain)).unwrap_or(key);
-        let tag: String = Sha256::digest(content).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let tag = hexadecimal(content, 16);
         json!({ "content_type": media_type(name), "etag": format!("\"{tag}\"") }).to_string()
     }
 }

@@ -1,6 +1,6 @@
 //! The policy in force, or the shadow policy, and its replacement.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use fastgate::store_keys::{POLICY_KEY, SHADOW_KEY};
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ pub(in super::super) struct Revision(String);
 
 impl Revision {
     pub(in super::super) fn of(text: &[u8]) -> Self {
-        Self(Sha256::digest(text).iter().take(6).map(|byte| format!("{byte:02x}")).collect())
+        Self(hexadecimal(text, 6))
     }
 }
 
@@ -28,6 +28,15 @@ impl fmt::Display for Revision {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
+}
+
+/// The first `octets` octets of the SHA-256 of `content`, in hexadecimal digits.
+pub(super) fn hexadecimal(content: &[u8], octets: usize) -> String {
+    let mut digits = String::new();
+    for byte in Sha256::digest(content).iter().take(octets) {
+        let _ = write!(digits, "{byte:02x}"); // writing to a String cannot fail
+    }
+    digits
 }
 
 /// KV: a policy that was pushed. `@` separates it from the keys that the edge reads.
