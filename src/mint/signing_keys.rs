@@ -22,6 +22,9 @@ pub struct SigningKeys {
     nonces: Nonces,
 }
 
+/// Private keys as JWKs, each with its id.
+pub type SecretKeys = Vec<(String, Secret<String>)>;
+
 /// One key of either kind.
 enum EdgeKey {
     Signing(Box<SigningKey>),
@@ -167,7 +170,7 @@ impl SigningKeys {
     ///
     /// # Errors
     /// A [`KeyRecordError`] if the set has too many keys.
-    pub fn to_record(&self) -> Result<(KeyRecord, Vec<(String, Secret<String>)>), KeyRecordError> {
+    pub fn to_record(&self) -> Result<(KeyRecord, SecretKeys), KeyRecordError> {
         let (mut used, mut keys, mut secrets) = (BTreeSet::new(), Vec::new(), Vec::new());
         for key in &self.keys {
             let state = if used.insert(key.curve()) { KeyState::Signing } else { KeyState::Retired };
