@@ -14,8 +14,10 @@ use std::process::ExitCode;
 use clap::Args;
 use fastgate::sandbox::MAX_POLICY_BYTES;
 
-use super::check::{self, Finding};
-use super::fastly::{Api, ApiError, KvStore, Place};
+use super::check;
+use super::failure::{Failure, exit_code};
+use super::fastly_api::{Api, KvStore, Place};
+use super::finding::Finding;
 use super::printer;
 use super::stage::Stage;
 use assets::{Assets, Uploads};
@@ -55,31 +57,6 @@ pub(super) struct Mode {
     /// Write without asking.
     #[arg(long)]
     yes: bool,
-}
-
-/// Why a command ended without success.
-pub(super) enum Failure {
-    /// Exit code 2: the call was wrong.
-    Usage(String),
-    /// Exit code 1: it was refused. Findings are printed already.
-    Refused(String),
-}
-
-impl From<ApiError> for Failure {
-    fn from(error: ApiError) -> Self {
-        Self::Refused(error.to_string())
-    }
-}
-
-/// The exit code of a command; prints why it failed.
-pub(super) fn exit_code(result: Result<(), Failure>) -> ExitCode {
-    let (message, code) = match result {
-        Ok(()) => return ExitCode::SUCCESS,
-        Err(Failure::Usage(message)) => (message, ExitCode::from(2)),
-        Err(Failure::Refused(message)) => (message, ExitCode::FAILURE),
-    };
-    printer::error(message);
-    code
 }
 
 /// Runs the command.

@@ -7,7 +7,8 @@ use fastgate::respond::media_type;
 use fastgate::store_keys::file_key;
 use serde_json::json;
 
-use super::super::fastly::{ApiError, KvStore};
+use super::super::failure::Failure;
+use super::super::fastly_api::{ApiError, KvStore};
 use super::super::printer;
 use super::live::hexadecimal;
 
@@ -49,12 +50,12 @@ impl Assets {
     }
 
     /// Compares the files with those in the store, by their metadata.
-    pub(super) fn compared(self, store: &KvStore, prune: bool) -> Result<Uploads, super::Failure> {
+    pub(super) fn compared(self, store: &KvStore, prune: bool) -> Result<Uploads, Failure> {
         let stored = store.keys(&file_key(""))?;
         let gone = stored.iter().filter(|key| prune && !self.0.contains_key(*key)).cloned().collect();
         let mut uploads = Uploads { new: Vec::new(), changed: Vec::new(), gone };
         for (key, path) in &self.0 {
-            let metadata = self.metadata(key, &content(path).map_err(super::Failure::Usage)?);
+            let metadata = self.metadata(key, &content(path).map_err(Failure::Usage)?);
             let file = File { key: key.clone(), path: path.clone(), metadata };
             let former = if stored.contains(key) { store.metadata(key)? } else { None };
             match former {
@@ -118,10 +119,10 @@ impl Uploads {
     }
 
     /// Uploads what is new or changed.
-    pub(super) fn write(&self, store: &KvStore) -> Result<(), super::Failure> {
+    pub(super) fn write(&self, store: &KvStore) -> Result<(), Failure> {
         let files: Vec<&File> = self.new.iter().chain(&self.changed).collect();
         for file in &files {
-            let text = content(&file.path).map_err(super::Failure::Refused)?;
+            let text = content(&file.path).map_err(Failure::Refused)?;
             store.write(&file.key, &text, &file.metadata)?;
         }
         printer::line(format_args!("{} files uploaded", files.len()));

@@ -6,9 +6,9 @@ use fastgate::store_keys::{POLICY_KEY, SHADOW_KEY};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::super::fastly::{ApiError, Item, KvStore};
+use super::super::failure::Failure;
+use super::super::fastly_api::{ApiError, Item, KvStore};
 use super::super::printer;
-use super::Failure;
 use super::difference::difference;
 
 /// How long a sandbox may use the former policy after the POP has the new one, see `docs/guides/deploy.md`.
@@ -54,7 +54,7 @@ impl Live {
     /// Reads the live policy, or the shadow policy.
     pub(in super::super) fn read(store: &KvStore, shadow: bool) -> Result<Self, ApiError> {
         let key = if shadow { SHADOW_KEY } else { POLICY_KEY };
-        Ok(Self { key, item: store.get(key)? })
+        Ok(Self { key, item: store.item(key)? })
     }
 
     /// The revision of what is there.
@@ -98,7 +98,7 @@ impl Live {
 
     /// Finds out what became of a write that failed: the answer may have been lost and the write not.
     fn settle(&self, store: &KvStore, text: &[u8], metadata: &str, error: ApiError) -> Result<(), Failure> {
-        let now = match store.get(self.key) {
+        let now = match store.item(self.key) {
             Ok(now) => now,
             Err(second) => {
                 return Err(Failure::Refused(format!(
@@ -130,7 +130,7 @@ fn remember(store: &KvStore, text: &[u8], metadata: &str) -> Result<(), Failure>
     let key = history_key(Revision::of(text));
     match store.add(&key, text, metadata) {
         Ok(()) => Ok(()),
-        Err(ApiError::Lost) => match store.get(&key)? {
+        Err(ApiError::Lost) => match store.item(&key)? {
             Some(item) if item.value == text => Ok(()),
             _ => {
                 Err(Failure::Refused(format!("key \"{key}\" has another text: delete it, it is no history of a push")))

@@ -6,7 +6,8 @@ use clap::Args;
 use fastgate::store_keys::STORE;
 use serde_json::Value;
 
-use super::{Api, ApiError, KvStore, variable};
+use super::client::{Api, ApiError, variable};
+use super::kv_store::KvStore;
 
 /// The service and its KV store.
 #[derive(Args)]

@@ -33,7 +33,7 @@ impl<'a> Request<'a> {
         Self { method, path, fields: Vec::new(), body: &[], without_body: false }
     }
 
-    pub(super) fn get(path: &'a str) -> Self {
+    pub(super) fn reading(path: &'a str) -> Self {
         Self::new(Method::GET, path)
     }
 }

@@ -1,21 +1,11 @@
-//! Fastly's HTTP API, as far as publishing a policy needs it: the requests, and what went wrong with them in words that
-//! say what to do next.
-//!
-//! `agent.rs` sends a request, `service.rs` finds the KV store of a service, `kv_store.rs` reads and writes its items.
-
-mod agent;
-mod kv_store;
-mod service;
+//! Access to the API with a token, and what went wrong.
 
 use std::fmt;
 
 use fastgate::secret::Secret;
 use serde_json::Value;
 
-pub(super) use kv_store::{Item, KvStore};
-pub(super) use service::Place;
-
-use agent::{Answer, Request};
+use super::agent::{self, Answer, Request};
 
 /// The API's address, unless `FASTLY_API_ENDPOINT` names another one.
 const ENDPOINT: &str = "https://api.fastly.com";
@@ -24,7 +14,7 @@ const TOKEN: &str = "FASTLY_API_TOKEN";
 
 /// What went wrong with a request to the API.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum ApiError {
+pub(in super::super) enum ApiError {
     /// The condition of a conditional write does not hold (412): somebody else wrote the item in between.
     Lost,
     /// Everything else, with what to do next.
@@ -41,7 +31,7 @@ impl fmt::Display for ApiError {
 }
 
 /// Access to the API with a token.
-pub(super) struct Api {
+pub(in super::super) struct Api {
     agent: ureq::Agent,
     endpoint: String,
     token: Secret<String>,
@@ -49,7 +39,7 @@ pub(super) struct Api {
 
 impl Api {
     /// Whether the environment has a token.
-    pub(super) fn has_token() -> bool {
+    pub(in super::super) fn has_token() -> bool {
         variable(TOKEN).is_some()
     }
 
@@ -57,7 +47,7 @@ impl Api {
     ///
     /// # Errors
     /// A message if there is no token, or if the address is not https (http is accepted on this machine).
-    pub(super) fn from_environment() -> Result<Self, String> {
+    pub(in super::super) fn from_environment() -> Result<Self, String> {
         let token = variable(TOKEN).ok_or_else(|| {
             format!("{TOKEN} is not set: create an API token in the Fastly console (scope \"global\") and export it")
         })?;
@@ -71,12 +61,12 @@ impl Api {
     }
 
     /// Sends a request and returns the answer if it is a success. `subject` says for errors what the request is about.
-    fn send(&self, request: &Request<'_>, subject: &str) -> Result<Answer, ApiError> {
+    pub(super) fn send(&self, request: &Request<'_>, subject: &str) -> Result<Answer, ApiError> {
         accepted(self.attempt(request, subject)?, subject)
     }
 
     /// The answer to a request; `None` if there is no such thing (404).
-    fn send_or_absent(&self, request: &Request<'_>, subject: &str) -> Result<Option<Answer>, ApiError> {
+    pub(super) fn send_or_absent(&self, request: &Request<'_>, subject: &str) -> Result<Option<Answer>, ApiError> {
         let answer = self.attempt(request, subject)?;
         if answer.status == 404 { Ok(None) } else { accepted(answer, subject).map(Some) }
     }
@@ -87,8 +77,8 @@ impl Api {
     }
 
     /// Reads JSON.
-    fn read(&self, path: &str, subject: &str) -> Result<Value, ApiError> {
-        let answer = self.send(&Request::get(path), subject)?;
+    pub(super) fn read(&self, path: &str, subject: &str) -> Result<Value, ApiError> {
+        let answer = self.send(&Request::reading(path), subject)?;
         serde_json::from_slice(&answer.body)
             .map_err(|_| ApiError::Failed(format!("{subject}: the answer of Fastly's API is not JSON")))
     }
@@ -104,7 +94,7 @@ fn accepted(answer: Answer, subject: &str) -> Result<Answer, ApiError> {
 }
 
 /// A variable that is set and not empty.
-fn variable(name: &str) -> Option<String> {
+pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
