@@ -260,3 +260,17 @@ def test_sigterm_ends_everything_and_a_killed_parent_does_too(tmp_path: Path) ->
         until(lambda: not any(map(is_served, session.ports)), "something is left running", 10)
     for each in temporary.glob("fastgate-dev-*/*"):
         each.unlink()
+
+
+def test_sigterm_ends_a_background_job_of_a_shell(tmp_path: Path) -> None:
+    """A shell without job control starts it with SIGINT ignored."""
+    (tmp_path / "main.py").write_text(
+        "from fastapi import FastAPI\nfrom fastgate import at_edge\n"
+        "app = FastAPI(openapi_url=None)\n"
+        "@app.get('/')\n@at_edge(access='public')\ndef index() -> str:\n    return 'well'\n",
+        "utf-8",
+    )
+    with serving(tmp_path, interrupts=signal.SIG_IGN) as session:
+        session.until_ready()
+        assert session.ended(signal.SIGTERM) == 0
+        until(lambda: not any(map(is_served, session.ports)), "something is left running", 10)

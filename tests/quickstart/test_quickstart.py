@@ -8,7 +8,6 @@ of the page, and neither cargo nor node on the PATH; the time until the last req
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -125,7 +124,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     try:
         yield found
     finally:
-        running.send_signal(signal.SIGINT)
+        running.terminate()
         running.wait(30)
 
 
