@@ -18,8 +18,8 @@ from tests.dev_session import APP, Session, is_served, serving, until
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     folder = tmp_path_factory.mktemp("dev")
     (folder / "main.py").write_text(APP, "utf-8")
-    hostile = {"FASTGATE_EDGE": "http://127.0.0.1:1", "FASTGATE_LOCAL_EDGE": "http://127.0.0.1:1"}
-    with serving(folder, **hostile) as started:
+    hostile = "http://127.0.0.1:1"
+    with serving(folder, FASTGATE_EDGE=hostile, FASTGATE_LOCAL_EDGE=hostile) as started:
         started.until_ready()
         yield started
 
