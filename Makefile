@@ -170,8 +170,13 @@ edge: ## Build the command-line tool and the local edge (Viceroy as a library; t
 quickstart-test: guest edge $(VENV) ## Follow the quickstart with the programs of this checkout
 	.venv/bin/python -m pytest -q -s tests/quickstart
 
-wheel-tests: ## The same in an empty environment with the wheels in dist/ (make dist first), without cargo and node
+wheel-tests: $(VENV) ## The same, and the five apps, in empty environments with the wheels in dist/ (make dist first), without cargo and node
 	FASTGATE_WHEELS=1 .venv/bin/python -m pytest -q -s tests/quickstart
+	rm -rf target/wheels && $(PYTHON) -m venv target/wheels
+	target/wheels/bin/python -m pip install -q -r tests/apps/requirements.txt dist/*.whl
+	mkdir target/wheels/path && for each in bash git patch; do ln -s "$$(command -v $$each)" target/wheels/path/; done
+	cd tests/apps && env -u PYTHONPATH PATH=$(CURDIR)/target/wheels/bin:$(CURDIR)/target/wheels/path FASTGATE=$(CURDIR)/target/wheels/bin/fastgate \
+		$(CURDIR)/target/wheels/bin/python -m pytest -q -p no:cacheprovider .
 
 dist: guest $(DIST_TOOLS) $(CYCLONEDX) ## What a release consists of, in dist/: wheels, sdist, the package for Compute, SBOM, checksums (a quarter of an hour the first time)
 	@$(PYTHON) dev/dist
