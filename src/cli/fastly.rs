@@ -1,19 +1,25 @@
 //! Fastly's HTTP API, as far as publishing a policy needs it: the requests, and what went wrong with them in words that
 //! say what to do next.
 //!
-//! `agent.rs` sends a request, `service.rs` finds the KV store of a service, `kv_store.rs` reads and writes its items.
+//! `agent.rs` sends a request, `service.rs` finds the stores of a service, `kv_store.rs` reads and writes items,
+//! `secret_store.rs` creates and deletes secrets, `published.rs` reads what anybody may read, without the token.
 
 mod agent;
 mod kv_store;
+mod published;
+mod secret_store;
 mod service;
 
 use std::fmt;
 
 use fastgate::secret::Secret;
 use serde_json::Value;
+use ureq::http::Method;
 
 pub(super) use kv_store::{Item, KvStore};
-pub(super) use service::Place;
+pub(super) use published::{PublishedAnswer, published};
+pub(super) use secret_store::{ListedSecret, SecretStore};
+pub(super) use service::{Place, Places};
 
 use agent::{Answer, Request};
 
@@ -41,6 +47,7 @@ impl fmt::Display for ApiError {
 }
 
 /// Access to the API with a token.
+#[derive(Clone)]
 pub(super) struct Api {
     agent: ureq::Agent,
     endpoint: String,
@@ -66,7 +73,8 @@ impl Api {
         }
         let endpoint = variable("FASTLY_API_ENDPOINT").unwrap_or_else(|| ENDPOINT.to_owned());
         let endpoint = endpoint.trim_end_matches('/').to_owned();
-        let agent = agent::agent(&endpoint).map_err(|fault| format!("FASTLY_API_ENDPOINT: {fault}"))?;
+        let agent = agent::agent(&endpoint)
+            .map_err(|fault| format!("FASTLY_API_ENDPOINT: {fault}, because the token is sent there"))?;
         Ok(Self { agent, endpoint, token: Secret::new(token) })
     }
 
@@ -86,12 +94,21 @@ impl Api {
             .map_err(|fault| ApiError::Failed(format!("{subject}: {} cannot be reached: {fault}", self.endpoint)))
     }
 
+    /// Sends JSON, and reads JSON.
+    fn post(&self, path: &str, body: &[u8], subject: &str) -> Result<Value, ApiError> {
+        let request = Request { body, ..Request::new(Method::POST, path) };
+        json(&self.send(&request, subject)?, subject)
+    }
+
     /// Reads JSON.
     fn read(&self, path: &str, subject: &str) -> Result<Value, ApiError> {
-        let answer = self.send(&Request::get(path), subject)?;
-        serde_json::from_slice(&answer.body)
-            .map_err(|_| ApiError::Failed(format!("{subject}: the answer of Fastly's API is not JSON")))
+        json(&self.send(&Request::get(path), subject)?, subject)
     }
+}
+
+fn json(answer: &Answer, subject: &str) -> Result<Value, ApiError> {
+    serde_json::from_slice(&answer.body)
+        .map_err(|_| ApiError::Failed(format!("{subject}: the answer of Fastly's API is not JSON")))
 }
 
 /// The answer if it is a success.

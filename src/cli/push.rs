@@ -19,7 +19,7 @@ use super::fastly::{Api, ApiError, KvStore, Place};
 use super::printer;
 use super::stage::Stage;
 use assets::Assets;
-pub(super) use live::{Live, Revision, history_key, pushed_at};
+pub(super) use live::{Live, Revision, date, history_key, pushed_at};
 
 /// A policy and where to write it.
 #[derive(Args)]

@@ -46,7 +46,7 @@ fn edge(record: &str, with_secret: &[&NewKey], change: impl FnOnce(&mut Stores))
     let policy = policy(listener.address(), "http://127.0.0.1:1");
     let mut stores = stores(&policy, &["origin", "echo", "issuer"].map(|name| (name, origin.address)));
     stores.kv.as_mut().unwrap().push(("edge-keys".to_owned(), record.to_owned()));
-    let secret = |(key, secret): &&NewKey| (format!("signing-key.{}", key.kid), secret.expose().clone());
+    let secret = |(key, secret): &&NewKey| (format!("signing-key.{}", key.kid), secret.expose().to_string());
     stores.secrets = with_secret.iter().map(secret).collect();
     change(&mut stores);
     (Edge::start(listener, &stores), origin)

@@ -143,9 +143,17 @@ fn a_secret_that_is_not_the_private_half_of_its_key_is_refused_and_never_printed
     let (set, public) = new_signing_keys();
     let mut two_halves: Value = serde_json::from_str(next.1.expose()).unwrap();
     two_halves["x"] = serde_json::from_str::<Value>(signing.1.expose()).unwrap()["x"].clone();
-    let others =
-        [signing.1.expose(), exchange.1.expose(), &set, &public, "", "{}", "c2VjcmV0", &two_halves.to_string()]
-            .map(str::to_owned);
+    let others = [
+        signing.1.expose().as_str(),
+        exchange.1.expose(),
+        &set,
+        &public,
+        "",
+        "{}",
+        "c2VjcmV0",
+        &two_halves.to_string(),
+    ]
+    .map(str::to_owned);
     for secret in others {
         let wrong = (next.0.clone(), Secret::new(secret.clone()));
         let error = keys(&document, &[&signing, &wrong]).unwrap_err();
