@@ -11,6 +11,7 @@ VENV := .venv/.installed
 IDP := dev/idp/node_modules/.installed
 FASTLY := tests/fastly_api/node_modules/.installed
 PAGE := tests/page/node_modules/.installed
+APPS := target/apps/.installed
 CACHE_TESTS := dev/cache-tests/node_modules/.installed
 LOCAL_KEYS := local/signing-keys.json
 CARGO_MUTANTS := target/tools/.cargo-mutants-27.1.0
@@ -22,7 +23,7 @@ CYCLONEDX := target/tools/.cargo-cyclonedx-0.5.9
 # Panics name source files of dependencies: without the folder of this machine the guest has the same bytes everywhere.
 export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo
 
-.PHONY: help demo smoke soak cache-tests isolation outage test bench hashing guest-cost mutants mutants-python lint guest edge unit signatures opinions opinions-short fuzz fuzz-seeds fuzz-python edge-tests origin-tests doctor origin-bench origin-versions policy schema reference deny publish-tests page-tests quickstart-test wheel-tests compute-build dist reproducible clean
+.PHONY: help demo smoke soak cache-tests isolation outage test bench hashing guest-cost mutants mutants-python lint guest edge unit signatures opinions opinions-short fuzz fuzz-seeds fuzz-python edge-tests origin-tests doctor origin-bench origin-versions policy schema reference deny publish-tests page-tests app-tests quickstart-test wheel-tests compute-build dist reproducible clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -100,7 +101,10 @@ publish-tests: guest edge $(VENV) $(FASTLY) ## Fastly's own tool publishes to a 
 page-tests: guest edge $(VENV) $(PAGE) chromium ## The page of `fastgate dev` in Chromium, headless (CHROMIUM=path for another one; half a minute)
 	CHROMIUM='$(CHROMIUM)' node --test tests/page/page.test.mjs
 
-lint: target-wasm edge $(VENV) ## Formats, clippy for both targets, ruff, mypy, the committed schema and reference
+app-tests: guest edge $(APPS) ## Five apps that are built like real projects: init, dev, requests through the edge; a migration (a minute)
+	FASTGATE='$(or $(FASTGATE),$(CURDIR)/target/apps/bin/fastgate)' target/apps/bin/python -m pytest -q -n auto tests/apps
+
+lint: target-wasm edge $(VENV) $(APPS) ## Formats, clippy for both targets, ruff, mypy, the committed schema and reference
 	cargo fmt --check && cargo fmt --check --manifest-path tests/opinions/Cargo.toml && cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy $(NATIVE) --all-targets -- -D warnings
 	cargo clippy --locked --release --target wasm32-wasip1 --lib --bins --example guest_cost --example passthrough --example passthrough_raw --example store -- -D warnings
@@ -108,6 +112,9 @@ lint: target-wasm edge $(VENV) ## Formats, clippy for both targets, ruff, mypy, 
 	cd origin && ../.venv/bin/mypy
 	cd tests && MYPYPATH=publish:../origin/src ../.venv/bin/mypy --strict fastly_api publish quickstart
 	cd tests && MYPYPATH=terraform ../.venv/bin/mypy --strict terraform
+	cd tests/apps && ../../.venv/bin/mypy --strict --python-executable ../../target/apps/bin/python *.py
+	for project in full_stack/backend mcp_server routers single_page websockets_graphql; do \
+		(cd tests/apps/$$project && $(CURDIR)/.venv/bin/mypy --strict --python-executable $(CURDIR)/target/apps/bin/python .) || exit 1; done
 	for folder in demo soak mutants reference dist; do (cd dev/$$folder && ../../.venv/bin/mypy --strict .) || exit 1; done
 	$(TOOL) schema | diff - policy.schema.json && $(TOOL) check policy.json
 	node tests/contract/make_vectors.mjs --check
@@ -163,8 +170,13 @@ edge: ## Build the command-line tool and the local edge (Viceroy as a library; t
 quickstart-test: guest edge $(VENV) ## Follow the quickstart with the programs of this checkout
 	.venv/bin/python -m pytest -q -s tests/quickstart
 
-wheel-tests: ## The same in an empty environment with the wheels in dist/ (make dist first), without cargo and node
+wheel-tests: $(VENV) ## The same, and the five apps, in empty environments with the wheels in dist/ (make dist first), without cargo and node
 	FASTGATE_WHEELS=1 .venv/bin/python -m pytest -q -s tests/quickstart
+	rm -rf target/wheels && $(PYTHON) -m venv target/wheels
+	target/wheels/bin/python -m pip install -q -r tests/apps/requirements.txt dist/*.whl
+	mkdir target/wheels/path && for each in bash cat cp curl git grep mkdir mv rm sed; do ln -s "$$(command -v $$each)" target/wheels/path/; done
+	cd tests/apps && env -u PYTHONPATH PATH=$(CURDIR)/target/wheels/bin:$(CURDIR)/target/wheels/path FASTGATE=$(CURDIR)/target/wheels/bin/fastgate \
+		$(CURDIR)/target/wheels/bin/python -m pytest -q -p no:cacheprovider .
 
 dist: guest $(DIST_TOOLS) $(CYCLONEDX) ## What a release consists of, in dist/: wheels, sdist, the package for Compute, SBOM, checksums (a quarter of an hour the first time)
 	@$(PYTHON) dev/dist
@@ -215,6 +227,14 @@ chromium:
 	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then apt-get update -q && apt-get install -qy chromium; else \
 		echo 'The page tests need Chromium: install it (Debian: sudo apt-get install chromium), or say where it is: make page-tests CHROMIUM=/path/of/it'; \
 		exit 1; fi
+
+# The apps, with the package as it is in this checkout.
+$(APPS): tests/apps/requirements.txt origin/pyproject.toml
+	$(PYTHON) -m venv target/apps
+	target/apps/bin/python -m pip install -q -r tests/apps/requirements.txt
+	target/apps/bin/python -m pip install -q --no-deps -e origin
+	@echo '$(CURDIR)/wheel/src' > "$$(target/apps/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/fastgate_edge.pth"
+	@touch $@
 
 $(CACHE_TESTS): dev/cache-tests/package-lock.json
 	npm ci --omit=dev --ignore-scripts --no-fund --no-audit --prefix dev/cache-tests

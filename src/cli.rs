@@ -6,7 +6,9 @@
 mod check;
 mod diff;
 mod explain;
-mod fastly;
+mod failure;
+mod fastly_api;
+mod finding;
 mod keys;
 mod lint;
 mod not_judged;

@@ -140,12 +140,35 @@ def command(*arguments: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, *arguments: str, **variables: str) -> Iterator[Session]:
-    """Start `fastgate dev` in a folder; end it afterwards."""
+def _inherited(interrupts: signal.Handlers) -> Iterator[None]:
+    """Let processes that are started meanwhile begin with this handling of SIGINT."""
+    before = signal.signal(signal.SIGINT, interrupts)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def serving(
+    folder: Path,
+    *arguments: str,
+    interrupts: signal.Handlers = signal.SIG_DFL,
+    **variables: str,
+) -> Iterator[Session]:
+    """Start `fastgate dev` in a folder; end it afterwards.
+
+    Args:
+        folder: the folder of the app.
+        arguments: further options.
+        interrupts: how the process starts: the tests themselves may run with SIGINT ignored.
+        variables: further variables of the environment.
+
+    """
     ports = free_port(), free_port(), free_port()
     options = ("--port", "--app-port", "--provider-port")
     chosen = [each for pair in zip(options, map(str, ports), strict=True) for each in pair]
-    with (folder / "output.txt").open("wb") as output:
+    with (folder / "output.txt").open("wb") as output, _inherited(interrupts):
         process = subprocess.Popen(  # noqa: S603 this package
             command(*arguments, *chosen),
             cwd=folder,

@@ -18,8 +18,8 @@ from tests.dev_session import APP, Session, is_served, serving, until
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     folder = tmp_path_factory.mktemp("dev")
     (folder / "main.py").write_text(APP, "utf-8")
-    hostile = {"FASTGATE_EDGE": "http://127.0.0.1:1", "FASTGATE_LOCAL_EDGE": "http://127.0.0.1:1"}
-    with serving(folder, **hostile) as started:
+    hostile = "http://127.0.0.1:1"
+    with serving(folder, FASTGATE_EDGE=hostile, FASTGATE_LOCAL_EDGE=hostile) as started:
         started.until_ready()
         yield started
 
@@ -122,14 +122,22 @@ def test_the_host_that_counts_is_the_one_that_the_client_sends(session: Session)
         "Host: evil.example\r\nX-Forwarded-Host: localhost\r\nForwarded: host=localhost\r\n",
         "Host: evil.example\r\nConnection: host\r\n",
         "Host: localhost\r\nOrigin: http://evil.example\r\nConnection: origin\r\n",
-        "Host: localhost\r\nHost: evil.example\r\n",
         "Host:\r\n",
     ):
         response = sent(session, f"GET /__fastgate/state HTTP/1.1\r\n{fields}")
         assert response.split(b" ")[1] == b"403", fields
+    for head in (
+        "GET /__fastgate/state HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n",
+        "GET /__fastgate/state HTTP/1.1\r\n",
+        "GET /__fastgate/state HTTP/1.0\r\n",
+        "GET http://evil.example/__fastgate/state HTTP/1.1\r\nHost: localhost\r\n",
+    ):
+        response = sent(session, head)
+        assert response.split(b" ")[1] == b"400", head
+        assert b'"routes"' not in response
     target = f"http://127.0.0.1:{session.port}/__fastgate/state"
     response = sent(session, f"GET {target} HTTP/1.1\r\nHost: evil.example\r\n")
-    assert response.split(b" ")[1] == b"403"
+    assert response.split(b" ")[1] == b"400"
 
 
 def test_a_body_that_is_no_caller_is_refused(session: Session) -> None:
@@ -252,3 +260,17 @@ def test_sigterm_ends_everything_and_a_killed_parent_does_too(tmp_path: Path) ->
         until(lambda: not any(map(is_served, session.ports)), "something is left running", 10)
     for each in temporary.glob("fastgate-dev-*/*"):
         each.unlink()
+
+
+def test_sigterm_ends_a_background_job_of_a_shell(tmp_path: Path) -> None:
+    """A shell without job control starts it with SIGINT ignored."""
+    (tmp_path / "main.py").write_text(
+        "from fastapi import FastAPI\nfrom fastgate import at_edge\n"
+        "app = FastAPI(openapi_url=None)\n"
+        "@app.get('/')\n@at_edge(access='public')\ndef index() -> str:\n    return 'well'\n",
+        "utf-8",
+    )
+    with serving(tmp_path, interrupts=signal.SIG_IGN) as session:
+        session.until_ready()
+        assert session.ended(signal.SIGTERM) == 0
+        until(lambda: not any(map(is_served, session.ports)), "something is left running", 10)

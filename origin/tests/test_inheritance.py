@@ -320,6 +320,16 @@ def test_a_path_holds_within_a_mounted_app(
     assert as_caller(app, sub="ada").get(path).text == '"ran"'
 
 
+def test_a_public_endpoint_inherits_nothing_of_a_token() -> None:
+    forward = [{"claim": "email"}]
+    app = at_edge(forward=forward)(FastAPI(openapi_url=None))
+    app.get("/terms")(at_edge(access="public")(functools.partial(silent)))
+    app.get("/news")(at_edge(access="optional")(functools.partial(silent)))
+    app.get("/own")(at_edge(access="public", forward=forward)(functools.partial(silent)))
+    routes = {route["path"]: route.get("forward") for route in compile_routes(app)}
+    assert routes == {"/terms": None, "/news": forward, "/own": forward}
+
+
 def test_the_longest_path_counts() -> None:
     app = public()
     app.mount("/v1", inner_app())

@@ -143,6 +143,14 @@ def test_an_existing_app_gets_everything(shop: Path, provider: Discovery) -> Non
     assert fastgate_in(shop, "drift", "edge/policy.json").returncode == 0
 
 
+def test_the_log_of_the_app_has_no_line_of_init(shop: Path, provider: Discovery) -> None:
+    (shop / "main.py").write_text(f"import logging\nlogging.basicConfig(level=20)\n{APP}")
+    ran = init(shop, provider)
+    assert ran.returncode == 0
+    assert "httpx" not in ran.stderr
+    assert "HTTP Request" not in ran.stderr
+
+
 def test_the_manifest_has_nothing_of_the_demo(shop: Path, provider: Discovery) -> None:
     assert init(shop, provider).returncode == 0
     manifest = tomllib.loads((shop / "edge/fastly.toml").read_text())

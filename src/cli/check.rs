@@ -1,7 +1,6 @@
 //! `fastgate check`: checks the shape against the JSON Schema first, which finds every misspelt field at once, and then
 //! the meaning, with the code that reads the policy at the edge.
 
-mod finding;
 mod manifest;
 mod parts;
 mod publish;
@@ -15,10 +14,10 @@ use clap::Args;
 use fastgate::policy::Policy;
 use serde_json::Value;
 
+use super::finding::Finding;
 use super::lint::{jurisdictions, lints, resembling};
 use super::printer;
 use super::stage::Stage;
-pub(super) use finding::Finding;
 use manifest::{Declared, SETUP};
 use parts::Parts;
 use shape::shape_findings;

@@ -14,7 +14,8 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use fastgate::mint::new_signing_keys;
 
-use super::{printer, push};
+use super::failure::exit_code;
+use super::printer;
 
 /// What to do with the keys.
 #[derive(Subcommand)]
@@ -34,8 +35,8 @@ pub(super) enum Keys {
 pub(super) fn keys(keys: &Keys) -> ExitCode {
     match keys {
         Keys::New => new(),
-        Keys::Rotate(rotate) => push::exit_code(rotate::run(rotate)),
-        Keys::Status(status) => push::exit_code(status::run(status)),
+        Keys::Rotate(rotate) => exit_code(rotate::run(rotate)),
+        Keys::Status(status) => exit_code(status::run(status)),
     }
 }
 

@@ -8,9 +8,10 @@ use fastgate::caching::Generations;
 use fastgate::store_keys::PURGE_KEY;
 use serde_json::json;
 
-use super::fastly::{Api, ApiError, Place};
+use super::failure::{Failure, exit_code};
+use super::fastly_api::{Api, ApiError, Place};
 use super::printer;
-use super::push::{self, Failure};
+use super::push;
 
 /// The origin whose stored responses are purged.
 #[derive(Args)]
@@ -28,7 +29,7 @@ pub(super) struct Purge {
 /// Writes the new record; without a token, prints it, and to standard error the command that stores it.
 pub(super) fn purge(purge: &Purge) -> ExitCode {
     if purge.record.is_none() && !purge.audience.is_empty() && Api::has_token() {
-        return push::exit_code(write(purge));
+        return exit_code(write(purge));
     }
     match record(purge) {
         Ok(record) => {
@@ -52,7 +53,7 @@ fn write(purge: &Purge) -> Result<(), Failure> {
     let store = push::store(&purge.place, Path::new("policy.json"))?;
     let mut attempts = 3;
     loop {
-        let item = store.get(PURGE_KEY)?;
+        let item = store.item(PURGE_KEY)?;
         let former = match &item {
             None => Generations::default(),
             Some(item) => Generations::parse(&item.value).ok_or_else(|| {

@@ -14,11 +14,13 @@ use std::process::ExitCode;
 use clap::Args;
 use fastgate::sandbox::MAX_POLICY_BYTES;
 
-use super::check::{self, Finding};
-use super::fastly::{Api, ApiError, KvStore, Place};
+use super::check;
+use super::failure::{Failure, exit_code};
+use super::fastly_api::{Api, KvStore, Place};
+use super::finding::Finding;
 use super::printer;
 use super::stage::Stage;
-use assets::Assets;
+use assets::{Assets, Uploads};
 pub(super) use live::{Live, Revision, date, history_key, pushed_at};
 
 /// A policy and where to write it.
@@ -57,31 +59,6 @@ pub(super) struct Mode {
     yes: bool,
 }
 
-/// Why a command ended without success.
-pub(super) enum Failure {
-    /// Exit code 2: the call was wrong.
-    Usage(String),
-    /// Exit code 1: it was refused. Findings are printed already.
-    Refused(String),
-}
-
-impl From<ApiError> for Failure {
-    fn from(error: ApiError) -> Self {
-        Self::Refused(error.to_string())
-    }
-}
-
-/// The exit code of a command; prints why it failed.
-pub(super) fn exit_code(result: Result<(), Failure>) -> ExitCode {
-    let (message, code) = match result {
-        Ok(()) => return ExitCode::SUCCESS,
-        Err(Failure::Usage(message)) => (message, ExitCode::from(2)),
-        Err(Failure::Refused(message)) => (message, ExitCode::FAILURE),
-    };
-    printer::error(message);
-    code
-}
-
 /// Runs the command.
 pub(super) fn push(push: &Push) -> ExitCode {
     exit_code(run(push))
@@ -98,7 +75,7 @@ fn run(push: &Push) -> Result<(), Failure> {
     let live = Live::read(&store, push.shadow)?;
     let uploads = assets.map(|assets| assets.compared(&store, push.prune)).transpose()?;
     let changes = live.difference(&text);
-    let files = uploads.as_ref().map(|uploads| uploads.lines()).unwrap_or_default();
+    let files = uploads.as_ref().map(Uploads::lines).unwrap_or_default();
     changes.iter().flatten().chain(&files).for_each(printer::line);
     if changes.is_none() && files.is_empty() {
         printer::line(format_args!("nothing to do: revision {} is in force already", Revision::of(&text)));

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::fastly::{KvStore, Place};
+use super::failure::{Failure, exit_code};
+use super::fastly_api::{KvStore, Place};
 use super::printer;
-use super::push::{self, Failure, Live, Mode, Revision, history_key, pushed_at};
+use super::push::{self, Live, Mode, Revision, history_key, pushed_at};
 
 /// Which policy.
 #[derive(Args)]
@@ -22,7 +23,7 @@ pub(super) struct Rollback {
 
 /// Runs the command.
 pub(super) fn rollback(rollback: &Rollback) -> ExitCode {
-    push::exit_code(run(rollback))
+    exit_code(run(rollback))
 }
 
 fn run(rollback: &Rollback) -> Result<(), Failure> {
@@ -39,7 +40,7 @@ fn run(rollback: &Rollback) -> Result<(), Failure> {
         _ => return Err(Failure::Usage(format!("{wanted}: {} revisions begin so; write more digits", matching.len()))),
     };
     let missing = || Failure::Refused(format!("key \"{key}\": was deleted just now"));
-    let text = store.get(key)?.ok_or_else(missing)?.value;
+    let text = store.item(key)?.ok_or_else(missing)?.value;
     if history_key(Revision::of(&text)) != *key {
         return Err(Failure::Refused(format!("key \"{key}\": has another text than the one that was pushed")));
     }

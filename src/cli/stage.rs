@@ -9,7 +9,7 @@ use std::path::Path;
 use fastgate::strict_json;
 use serde_json::{Map, Value};
 
-use super::check::Finding;
+use super::finding::Finding;
 
 /// The environment variables with values: this, and the name.
 const VARIABLES: &str = "FASTGATE_STAGE_";

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use hyper::client::HttpConnector;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_TYPE, HOST};
 use hyper::http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use hyper::{Client, Request, Response, StatusCode};
 use viceroy_lib::body::Body;
@@ -28,12 +28,20 @@ impl Page {
         Self { address, client: Client::new() }
     }
 
-    /// Returns what the process responds; 502 if it does not.
+    /// Returns what the process responds; 502 if it does not, and 400 without one host.
     pub(crate) async fn respond(&self, mut request: Request<hyper::Body>) -> Response<Body> {
+        if !has_one_host(&request) {
+            return plain(
+                StatusCode::BAD_REQUEST,
+                "send one Host, and the same one in an absolute target\n".to_owned(),
+            );
+        }
         *request.uri_mut() = self.uri(request.uri().path_and_query());
         match self.client.request(request).await {
             Ok(response) => response.map(Body::from),
-            Err(error) => unreachable(&error),
+            Err(error) => {
+                plain(StatusCode::BAD_GATEWAY, format!("the page of `fastgate dev` cannot be reached: {error}\n"))
+            }
         }
     }
 
@@ -47,10 +55,16 @@ impl Page {
     }
 }
 
-fn unreachable(error: &hyper::Error) -> Response<Body> {
-    let mut response =
-        Response::new(Body::from(format!("the page of `fastgate dev` cannot be reached: {error}\n").into_bytes()));
-    *response.status_mut() = StatusCode::BAD_GATEWAY;
+/// Whether a request names its host once. The process behind looks at `Host` only, and hyper's client adds a missing one.
+fn has_one_host(request: &Request<hyper::Body>) -> bool {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
+    request.uri().authority().is_none_or(|authority| authority.as_str().as_bytes() == host.as_bytes())
+}
+
+fn plain(status: StatusCode, text: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(text.into_bytes()));
+    *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("text/plain; charset=utf-8"));
     response
 }

@@ -26,6 +26,9 @@ pub struct SigningKeys {
 /// The text of the secret of one key. It is overwritten when it is dropped.
 pub type KeyText = Secret<Zeroizing<String>>;
 
+/// Private keys as JWKs, each with its id.
+pub type SecretKeys = Vec<(String, KeyText)>;
+
 /// One key of either kind.
 enum EdgeKey {
     Signing(Box<SigningKey>),
@@ -174,7 +177,7 @@ impl SigningKeys {
     ///
     /// # Errors
     /// A [`KeyRecordError`] if the set has too many keys.
-    pub fn to_record(&self) -> Result<(KeyRecord, Vec<(String, KeyText)>), KeyRecordError> {
+    pub fn to_record(&self) -> Result<(KeyRecord, SecretKeys), KeyRecordError> {
         let (mut used, mut keys, mut secrets) = (BTreeSet::new(), Vec::new(), Vec::new());
         for key in &self.keys {
             let state = if used.insert(key.curve()) { KeyState::Signing } else { KeyState::Retired };

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::finding::Finding;
+use super::super::finding::Finding;
 
 /// The manifest's sections with backends: what `publish` creates, and what runs locally.
 const SECTIONS: [&str; 2] = [SETUP, "local_server"];

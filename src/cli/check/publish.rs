@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde_json::{Map, Value};
 
-use super::finding::Finding;
+use super::super::finding::Finding;
 
 /// What is wrong with a host that only this machine or a private network has.
 const LOCAL: &str = "is a host that Fastly cannot reach, nor clients through it";

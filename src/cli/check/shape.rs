@@ -7,7 +7,7 @@ use jsonschema::error::ValidationErrorKind;
 use jsonschema::paths::{Location, LocationSegment};
 use serde_json::Value;
 
-use super::finding::Finding;
+use super::super::finding::Finding;
 use super::ranges::range_fault;
 
 const SEE_SCHEMA: &str = "see policy.schema.json for the fields that exist here and their types";

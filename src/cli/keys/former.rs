@@ -7,9 +7,9 @@ use fastgate::mint::{KeyRecord, KeyText, SigningKeys};
 use fastgate::store_keys::{SIGNING_KEYS, signing_key_secret};
 use zeroize::Zeroizing;
 
-use super::super::fastly::ApiError;
+use super::super::failure::Failure;
+use super::super::fastly_api::ApiError;
 use super::super::printer;
-use super::super::push::Failure;
 use super::known::{Ids, Witnesses, published_by};
 use super::stores::Stores;
 

@@ -9,9 +9,9 @@ use fastgate::gateway::KEYS_PATH;
 use fastgate::mint::{Curve, KeyRecord, KeyState, RecordedKey};
 use serde_json::Value;
 
-use super::super::fastly::published;
+use super::super::failure::Failure;
+use super::super::fastly_api::published;
 use super::super::printer;
-use super::super::push::Failure;
 use super::stores::Stores;
 
 /// The pause before an app is asked again: a question may cause it to fetch the keys.

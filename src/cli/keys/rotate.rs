@@ -11,9 +11,10 @@ use fastgate::mint::{Curve, KeyRecord, KeyState, RecordedKey, new_edge_key};
 use fastgate::store_keys::{SIGNING_KEYS, signing_key_secret};
 use fastgate::time::{Seconds, UnixTime};
 
-use super::super::fastly::ApiError;
+use super::super::failure::Failure;
+use super::super::fastly_api::ApiError;
 use super::super::printer;
-use super::super::push::{Failure, date};
+use super::super::push::date;
 use super::former::Former;
 use super::known::Witnesses;
 use super::stores::{Read, Service, Stores, without_secret};

@@ -5,8 +5,9 @@ use fastgate::mint::rotation::next_step;
 use fastgate::mint::{KeyRecord, KeyState};
 use fastgate::store_keys::{SIGNING_KEYS, signing_key_secret};
 
+use super::super::failure::Failure;
 use super::super::printer;
-use super::super::push::{Failure, date};
+use super::super::push::date;
 use super::known::{Ids, Witnesses, asked, published_by};
 use super::rotate::described;
 use super::stores::{Service, unlisted};

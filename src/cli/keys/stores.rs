@@ -10,9 +10,10 @@ use fastgate::store_keys::{KEY_RECORD, POLICY_KEY, SIGNING_KEYS, signing_key_sec
 use fastgate::time::{Seconds, UnixTime};
 use serde_json::Value;
 
-use super::super::fastly::{Api, ApiError, Item, KvStore, ListedSecret, Places, SecretStore};
+use super::super::failure::Failure;
+use super::super::fastly_api::{Api, ApiError, Item, KvStore, ListedSecret, Places, SecretStore};
 use super::super::printer;
-use super::super::push::{Failure, date};
+use super::super::push::date;
 
 /// How old a secret must be until it counts as left by a rotation that was interrupted, in seconds.
 const LEFT: u64 = 24 * 3600;
@@ -84,7 +85,7 @@ pub(super) struct Read {
 impl Stores {
     /// Reads the record.
     pub(super) fn read(&self) -> Result<Read, Failure> {
-        let item = self.kv.get(KEY_RECORD)?;
+        let item = self.kv.item(KEY_RECORD)?;
         let record = item.as_ref().map(|item| KeyRecord::parse(&item.value)).transpose().map_err(|fault| {
             Failure::Refused(format!("the record of the keys (key \"{KEY_RECORD}\" of the KV store) {fault}"))
         })?;
@@ -105,7 +106,7 @@ impl Stores {
 
     /// The issuer of the edge in the live policy.
     pub(super) fn issuer(&self) -> Result<Option<String>, ApiError> {
-        let policy: Option<Value> = self.kv.get(POLICY_KEY)?.and_then(|item| serde_json::from_slice(&item.value).ok());
+        let policy: Option<Value> = self.kv.item(POLICY_KEY)?.and_then(|item| serde_json::from_slice(&item.value).ok());
         Ok(policy.and_then(|policy| Some(policy.pointer("/edge/issuer")?.as_str()?.to_owned())))
     }
 

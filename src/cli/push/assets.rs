@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use fastgate::respond::media_type;
 use fastgate::store_keys::file_key;
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 
-use super::super::fastly::{ApiError, KvStore};
+use super::super::failure::Failure;
+use super::super::fastly_api::{ApiError, KvStore};
 use super::super::printer;
+use super::live::hexadecimal;
 
 /// The most bytes of a value in a KV store.
 const MAX_VALUE: u64 = 25_000_000;
@@ -49,12 +50,12 @@ impl Assets {
     }
 
     /// Compares the files with those in the store, by their metadata.
-    pub(super) fn compared(self, store: &KvStore, prune: bool) -> Result<Uploads, super::Failure> {
+    pub(super) fn compared(self, store: &KvStore, prune: bool) -> Result<Uploads, Failure> {
         let stored = store.keys(&file_key(""))?;
         let gone = stored.iter().filter(|key| prune && !self.0.contains_key(*key)).cloned().collect();
         let mut uploads = Uploads { new: Vec::new(), changed: Vec::new(), gone };
         for (key, path) in &self.0 {
-            let metadata = self.metadata(key, &content(path).map_err(super::Failure::Usage)?);
+            let metadata = self.metadata(key, &content(path).map_err(Failure::Usage)?);
             let file = File { key: key.clone(), path: path.clone(), metadata };
             let former = if stored.contains(key) { store.metadata(key)? } else { None };
             match former {
@@ -70,7 +71,7 @@ impl Assets {
     fn metadata(&self, key: &str, content: &[u8]) -> String {
         let plain = [".br", ".gz"].into_iter().find_map(|end| key.strip_suffix(end));
         let name = plain.filter(|plain| self.0.contains_key(*plain)).unwrap_or(key);
-        let tag: String = Sha256::digest(content).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let tag = hexadecimal(content, 16);
         json!({ "content_type": media_type(name), "etag": format!("\"{tag}\"") }).to_string()
     }
 }
@@ -118,10 +119,10 @@ impl Uploads {
     }
 
     /// Uploads what is new or changed.
-    pub(super) fn write(&self, store: &KvStore) -> Result<(), super::Failure> {
+    pub(super) fn write(&self, store: &KvStore) -> Result<(), Failure> {
         let files: Vec<&File> = self.new.iter().chain(&self.changed).collect();
         for file in &files {
-            let text = content(&file.path).map_err(super::Failure::Refused)?;
+            let text = content(&file.path).map_err(Failure::Refused)?;
             store.write(&file.key, &text, &file.metadata)?;
         }
         printer::line(format_args!("{} files uploaded", files.len()));

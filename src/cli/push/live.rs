@@ -1,14 +1,14 @@
 //! The policy in force, or the shadow policy, and its replacement.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use fastgate::store_keys::{POLICY_KEY, SHADOW_KEY};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::super::fastly::{ApiError, Item, KvStore};
+use super::super::failure::Failure;
+use super::super::fastly_api::{ApiError, Item, KvStore};
 use super::super::printer;
-use super::Failure;
 use super::difference::difference;
 
 /// How long a sandbox may use the former policy after the POP has the new one, see `docs/guides/deploy.md`.
@@ -20,7 +20,7 @@ pub(in super::super) struct Revision(String);
 
 impl Revision {
     pub(in super::super) fn of(text: &[u8]) -> Self {
-        Self(Sha256::digest(text).iter().take(6).map(|byte| format!("{byte:02x}")).collect())
+        Self(hexadecimal(text, 6))
     }
 }
 
@@ -28,6 +28,15 @@ impl fmt::Display for Revision {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
+}
+
+/// The first `octets` octets of the SHA-256 of `content`, in hexadecimal digits.
+pub(super) fn hexadecimal(content: &[u8], octets: usize) -> String {
+    let mut digits = String::new();
+    for byte in Sha256::digest(content).iter().take(octets) {
+        let _ = write!(digits, "{byte:02x}"); // writing to a String cannot fail
+    }
+    digits
 }
 
 /// KV: a policy that was pushed. `@` separates it from the keys that the edge reads.
@@ -45,7 +54,7 @@ impl Live {
     /// Reads the live policy, or the shadow policy.
     pub(in super::super) fn read(store: &KvStore, shadow: bool) -> Result<Self, ApiError> {
         let key = if shadow { SHADOW_KEY } else { POLICY_KEY };
-        Ok(Self { key, item: store.get(key)? })
+        Ok(Self { key, item: store.item(key)? })
     }
 
     /// The revision of what is there.
@@ -89,7 +98,7 @@ impl Live {
 
     /// Finds out what became of a write that failed: the answer may have been lost and the write not.
     fn settle(&self, store: &KvStore, text: &[u8], metadata: &str, error: ApiError) -> Result<(), Failure> {
-        let now = match store.get(self.key) {
+        let now = match store.item(self.key) {
             Ok(now) => now,
             Err(second) => {
                 return Err(Failure::Refused(format!(
@@ -121,7 +130,7 @@ fn remember(store: &KvStore, text: &[u8], metadata: &str) -> Result<(), Failure>
     let key = history_key(Revision::of(text));
     match store.add(&key, text, metadata) {
         Ok(()) => Ok(()),
-        Err(ApiError::Lost) => match store.get(&key)? {
+        Err(ApiError::Lost) => match store.item(&key)? {
             Some(item) if item.value == text => Ok(()),
             _ => {
                 Err(Failure::Refused(format!("key \"{key}\" has another text: delete it, it is no history of a push")))

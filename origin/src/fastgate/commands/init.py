@@ -6,6 +6,7 @@ the folder `edge/` and a CI workflow, or what is wrong. No file that exists is c
 
 import argparse
 import json
+import logging
 import re
 import shlex
 import shutil
@@ -64,6 +65,8 @@ def run_init(options: argparse.Namespace) -> int:
         presets=_presets_in(json.loads(schema)),
     )
     app = app_of(options)
+    # An app that shows log lines would show the one about the discovery document.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     settings = settings_of(app)
     edge, root = folder / _EDGE, _repository_of(folder)
     files = {

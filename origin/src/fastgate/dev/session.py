@@ -52,7 +52,9 @@ def run(options: DevOptions) -> int:
 
     """
     # While the app is served, uvicorn has handlers of its own. This one removes files of the start.
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    # It is not the handler of SIGINT: a shell without job control starts background jobs with
+    # SIGINT ignored.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return _run(options)
     except KeyboardInterrupt:

@@ -60,6 +60,8 @@ def members_of(endpoint: Endpoint) -> dict[str, object]:
     dropped = ("methods",) if access == "authenticated" else ("methods", *CALLER_REQUIREMENTS)
     if not has_cacheable_responses(endpoint) or _is_page_of_fastapi(endpoint):
         dropped = (*dropped, CACHE)  # it has no effect there, or was not meant for it
+    if access == "public":
+        dropped = (*dropped, "forward")  # the edge reads no token there
     if endpoint.kind is Kind.WEBSOCKET:
         dropped = (*dropped, TIMEOUT)  # the edge hands the connection over and does not wait
     inherited = {key: value for key, value in endpoint.inherited.items() if key not in dropped}

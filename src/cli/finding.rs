@@ -2,10 +2,10 @@
 
 /// A fault, its JSON path and its remedy.
 #[derive(Clone)]
-pub(in super::super) struct Finding {
-    pub(in super::super) at: String,
-    pub(in super::super) what: String,
-    pub(in super::super) remedy: String,
+pub(super) struct Finding {
+    pub(super) at: String,
+    pub(super) what: String,
+    pub(super) remedy: String,
 }
 
 impl Finding {

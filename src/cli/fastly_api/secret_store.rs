@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use ureq::http::Method;
 
 use super::agent::Request;
+use super::client::{Api, ApiError, accepted, variable};
 use super::kv_store::encoded;
-use super::{Api, ApiError, variable};
 
 /// The Ed25519 key with which Fastly signs the keys for sealed boxes; the Fastly CLI contains the same one. It does not
 /// come from the API, so whoever can answer in place of the API cannot read secrets.
@@ -87,7 +87,7 @@ impl SecretStore {
         let path = self.path();
         let request = Request { body: body.as_bytes(), ..Request::new(Method::POST, &path) };
         let answer = self.api.attempt(&request, &subject)?;
-        if answer.status == 409 { Ok(()) } else { super::accepted(answer, &subject).map(|_| ()) }
+        if answer.status == 409 { Ok(()) } else { accepted(answer, &subject).map(|_| ()) }
     }
 
     /// Deletes a secret; it is a success if there is none.

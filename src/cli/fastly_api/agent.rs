@@ -13,7 +13,7 @@ use ureq::typestate::AgentScope;
 /// The time until a connection must exist.
 const CONNECT: Duration = Duration::from_secs(10);
 /// The time for a request and its answer. Values have up to 25 MB.
-const WHOLE: Duration = Duration::from_secs(120);
+const WHOLE: Duration = Duration::from_mins(2);
 /// The pause before the one repetition.
 const PAUSE: Duration = Duration::from_millis(500);
 /// The longest answer that is read: values have at most 25 MB.
@@ -35,7 +35,7 @@ impl<'a> Request<'a> {
         Self { method, path, fields: Vec::new(), body: &[], without_body: false }
     }
 
-    pub(super) fn get(path: &'a str) -> Self {
+    pub(super) fn reading(path: &'a str) -> Self {
         Self::new(Method::GET, path)
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use ureq::http::Method;
 
 use super::agent::Request;
-use super::{Api, ApiError};
+use super::client::{Api, ApiError};
 
 /// An item as it is in the store.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ impl KvStore {
     }
 
     /// Reads an item; `None` if there is none.
-    pub(in super::super) fn get(&self, key: &str) -> Result<Option<Item>, ApiError> {
+    pub(in super::super) fn item(&self, key: &str) -> Result<Option<Item>, ApiError> {
         self.read(key, false)
     }
 
@@ -48,7 +48,7 @@ impl KvStore {
 
     fn read(&self, key: &str, without_body: bool) -> Result<Option<Item>, ApiError> {
         let path = self.path(key);
-        let request = Request { without_body, ..Request::get(&path) };
+        let request = Request { without_body, ..Request::reading(&path) };
         match self.api.send_or_absent(&request, &self.subject(key))? {
             None => {
                 // Of a store that does not exist, every key is absent as well.

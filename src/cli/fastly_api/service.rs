@@ -6,7 +6,9 @@ use clap::Args;
 use fastgate::store_keys::STORE;
 use serde_json::Value;
 
-use super::{Api, ApiError, KvStore, SecretStore, variable};
+use super::client::{Api, ApiError, variable};
+use super::kv_store::KvStore;
+use super::secret_store::SecretStore;
 
 /// The service and its KV store.
 #[derive(Args)]

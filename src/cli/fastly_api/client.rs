@@ -1,14 +1,4 @@
-//! Fastly's HTTP API, as far as publishing a policy needs it: the requests, and what went wrong with them in words that
-//! say what to do next.
-//!
-//! `agent.rs` sends a request, `service.rs` finds the stores of a service, `kv_store.rs` reads and writes items,
-//! `secret_store.rs` creates and deletes secrets, `published.rs` reads what anybody may read, without the token.
-
-mod agent;
-mod kv_store;
-mod published;
-mod secret_store;
-mod service;
+//! Access to the API with a token, and what went wrong.
 
 use std::fmt;
 
@@ -16,12 +6,7 @@ use fastgate::secret::Secret;
 use serde_json::Value;
 use ureq::http::Method;
 
-pub(super) use kv_store::{Item, KvStore};
-pub(super) use published::{PublishedAnswer, published};
-pub(super) use secret_store::{ListedSecret, SecretStore};
-pub(super) use service::{Place, Places};
-
-use agent::{Answer, Request};
+use super::agent::{self, Answer, Request};
 
 /// The API's address, unless `FASTLY_API_ENDPOINT` names another one.
 const ENDPOINT: &str = "https://api.fastly.com";
@@ -30,7 +15,7 @@ const TOKEN: &str = "FASTLY_API_TOKEN";
 
 /// What went wrong with a request to the API.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum ApiError {
+pub(in super::super) enum ApiError {
     /// The condition of a conditional write does not hold (412): somebody else wrote the item in between.
     Lost,
     /// Everything else, with what to do next.
@@ -48,7 +33,7 @@ impl fmt::Display for ApiError {
 
 /// Access to the API with a token.
 #[derive(Clone)]
-pub(super) struct Api {
+pub(in super::super) struct Api {
     agent: ureq::Agent,
     endpoint: String,
     token: Secret<String>,
@@ -56,7 +41,7 @@ pub(super) struct Api {
 
 impl Api {
     /// Whether the environment has a token.
-    pub(super) fn has_token() -> bool {
+    pub(in super::super) fn has_token() -> bool {
         variable(TOKEN).is_some()
     }
 
@@ -64,7 +49,7 @@ impl Api {
     ///
     /// # Errors
     /// A message if there is no token, or if the address is not https (http is accepted on this machine).
-    pub(super) fn from_environment() -> Result<Self, String> {
+    pub(in super::super) fn from_environment() -> Result<Self, String> {
         let token = variable(TOKEN).ok_or_else(|| {
             format!("{TOKEN} is not set: create an API token in the Fastly console (scope \"global\") and export it")
         })?;
@@ -79,40 +64,40 @@ impl Api {
     }
 
     /// Sends a request and returns the answer if it is a success. `subject` says for errors what the request is about.
-    fn send(&self, request: &Request<'_>, subject: &str) -> Result<Answer, ApiError> {
+    pub(super) fn send(&self, request: &Request<'_>, subject: &str) -> Result<Answer, ApiError> {
         accepted(self.attempt(request, subject)?, subject)
     }
 
     /// The answer to a request; `None` if there is no such thing (404).
-    fn send_or_absent(&self, request: &Request<'_>, subject: &str) -> Result<Option<Answer>, ApiError> {
+    pub(super) fn send_or_absent(&self, request: &Request<'_>, subject: &str) -> Result<Option<Answer>, ApiError> {
         let answer = self.attempt(request, subject)?;
         if answer.status == 404 { Ok(None) } else { accepted(answer, subject).map(Some) }
     }
 
-    fn attempt(&self, request: &Request<'_>, subject: &str) -> Result<Answer, ApiError> {
+    pub(super) fn attempt(&self, request: &Request<'_>, subject: &str) -> Result<Answer, ApiError> {
         agent::send(&self.agent, &self.endpoint, self.token.expose(), request)
             .map_err(|fault| ApiError::Failed(format!("{subject}: {} cannot be reached: {fault}", self.endpoint)))
     }
 
     /// Sends JSON, and reads JSON.
-    fn post(&self, path: &str, body: &[u8], subject: &str) -> Result<Value, ApiError> {
+    pub(super) fn post(&self, path: &str, body: &[u8], subject: &str) -> Result<Value, ApiError> {
         let request = Request { body, ..Request::new(Method::POST, path) };
         json(&self.send(&request, subject)?, subject)
     }
 
     /// Reads JSON.
-    fn read(&self, path: &str, subject: &str) -> Result<Value, ApiError> {
-        json(&self.send(&Request::get(path), subject)?, subject)
+    pub(super) fn read(&self, path: &str, subject: &str) -> Result<Value, ApiError> {
+        json(&self.send(&Request::reading(path), subject)?, subject)
     }
 }
 
-fn json(answer: &Answer, subject: &str) -> Result<Value, ApiError> {
+pub(super) fn json(answer: &Answer, subject: &str) -> Result<Value, ApiError> {
     serde_json::from_slice(&answer.body)
         .map_err(|_| ApiError::Failed(format!("{subject}: the answer of Fastly's API is not JSON")))
 }
 
 /// The answer if it is a success.
-fn accepted(answer: Answer, subject: &str) -> Result<Answer, ApiError> {
+pub(super) fn accepted(answer: Answer, subject: &str) -> Result<Answer, ApiError> {
     match answer.status {
         200..=299 => Ok(answer),
         412 => Err(ApiError::Lost),
@@ -121,7 +106,7 @@ fn accepted(answer: Answer, subject: &str) -> Result<Answer, ApiError> {
 }
 
 /// A variable that is set and not empty.
-fn variable(name: &str) -> Option<String> {
+pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 

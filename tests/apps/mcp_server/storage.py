@@ -1,0 +1,3 @@
+"""The notes, in memory."""
+
+notes = ["buy paper", "call Bob"]

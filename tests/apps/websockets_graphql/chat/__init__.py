@@ -1,0 +1,1 @@
+"""A chat: WebSockets for messages, GraphQL for rooms."""
