@@ -44,6 +44,7 @@ impl Service {
         Seconds::new(self.max_age.saturating_mul(24 * 3600))
     }
 
+    #[expect(clippy::disallowed_methods, reason = "this tool uses the machine's clock")]
     pub(super) fn clock(&self) -> Clock {
         Clock { start: self.now.map(|now| (now, Instant::now())) }
     }
