@@ -5,7 +5,8 @@ import json
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from fastly_api.packages import program
@@ -81,6 +82,15 @@ def _entry(prefix: str, action: str) -> dict[str, str]:
     return {"op": "create", "prefix": prefix, "action": action}
 
 
+@dataclass(frozen=True)
+class Served:
+    """A local edge with a published service."""
+
+    log: Path
+    follow: Callable[[], None]
+    """Lets the next requests use the stores as they are now. Caches are empty then."""
+
+
 @contextlib.contextmanager
 def served(
     state: State,
@@ -90,8 +100,8 @@ def served(
     edge: Path,
     listen: str,
     compiled: Path,
-) -> Iterator[Path]:
-    """Serve the package and the stores of a service on the local edge; return its log."""
+) -> Iterator[Served]:
+    """Serve the package and the stores of a service on the local edge."""
     version = service.active
     assert version
     assert version.package
@@ -99,24 +109,39 @@ def served(
     guest.write_bytes(program(version.package))
     config = manifest(state, service, backends, folder)
     log = folder / "edge.log"
-    options = ["--config", config, "--wasm", guest, "--listen", listen]
+    options = ["--config", config, "--wasm", guest, "--listen", listen, "--commands"]
     command = [str(part) for part in [edge, *options, "--compiled", compiled]]
     with log.open("wb") as output:
-        child = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        child = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT
+        )
+
+        def follow() -> None:
+            assert child.stdin
+            manifest(state, service, backends, folder)
+            before = log.read_text().count("\nreloaded\n")
+            child.stdin.write(b"reload\n")
+            child.stdin.flush()
+            _wait_until(lambda: log.read_text().count("\nreloaded\n") > before, child, log)
+
         try:
-            _wait_for(child, listen, log)
-            yield log
+            _wait_until(lambda: _accepts(listen), child, log)
+            yield Served(log, follow)
         finally:
             child.terminate()
-            child.wait()
+            child.communicate()
 
 
-def _wait_for(child: subprocess.Popen[bytes], listen: str, log: Path) -> None:
+def _accepts(listen: str) -> bool:
     host, _, port = listen.rpartition(":")
+    with contextlib.suppress(OSError), socket.create_connection((host, int(port))):
+        return True
+    return False
+
+
+def _wait_until(happened: Callable[[], bool], child: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + DEADLINE
-    while True:
+    while not happened():
         if child.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"the local edge does not listen:\n{log.read_text()}")
-        with contextlib.suppress(OSError), socket.create_connection((host, int(port))):
-            return
+            raise RuntimeError(f"the local edge does not listen or follow:\n{log.read_text()}")
         time.sleep(0.02)

@@ -1,10 +1,14 @@
 """The programs that the tests run: Fastly's command-line tool, and those of this repository."""
 
+import io
 import json
 import os
 import subprocess
+import tarfile
 from collections.abc import Mapping
 from pathlib import Path
+
+from fastly_api.state import Package
 
 ROOT = Path(__file__).parents[2]
 FASTLY = ROOT / "tests" / "fastly_api" / "node_modules" / ".bin" / "fastly"
@@ -32,6 +36,15 @@ def run(*command: str | Path, content: str = "") -> str:
     ran = subprocess.run(command, input=content, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
+
+
+def package() -> Package:
+    """Return a package with the guest."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        tar.add(guest(), "shop/bin/main.wasm")
+    content = packed.getvalue()
+    return Package(content=content, name="shop", language="", hashsum="", files_hash="")
 
 
 class FastlyCli:

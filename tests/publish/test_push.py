@@ -1,9 +1,7 @@
 """`fastgate push`, `rollback` and `purge` against the stand-in for Fastly's API."""
 
 import hashlib
-import io
 import json
-import tarfile
 from pathlib import Path
 
 import httpx
@@ -12,8 +10,8 @@ from fastly_api import kv_stores
 from fastly_api.app import Fault
 from fastly_api.on_viceroy import served
 from fastly_api.running import Running
-from fastly_api.state import Item, Link, Package, Secret, SecretStore
-from programs import ROOT, edge, guest, program, run
+from fastly_api.state import Item, Link, Secret, SecretStore
+from programs import ROOT, edge, package, program, run
 from pushing import Pushing, policy
 from starlette.requests import Request
 from test_publish import free_address
@@ -275,9 +273,7 @@ def test_what_was_pushed_is_served(shop: Pushing, tmp_path: Path) -> None:
     shop.api.state.secret_stores[secrets.id] = secrets
     link = Link(name="fastgate", resource_id=secrets.id, resource_type="secret-store")
     shop.version.links.append(link)
-    shop.version.package = Package(
-        content=archive(guest().read_bytes()), name="shop", language="", hashsum="", files_hash=""
-    )
+    shop.version.package = package()
     folder, compiled = tmp_path / "served", ROOT / "target" / "compiled"
     folder.mkdir()
     backends = dict.fromkeys(("origin", "idp"), "http://127.0.0.1:1")
@@ -286,13 +282,3 @@ def test_what_was_pushed_is_served(shop: Pushing, tmp_path: Path) -> None:
     with served(state, shop.service, backends, folder, edge(), address, compiled):
         answer = httpx.get(f"http://{address}/hello", headers={"Host": "shop.example.com"})
     assert (answer.status_code, answer.text) == (200, "this is /hello")
-
-
-def archive(program: bytes) -> bytes:
-    """Return a package with a program."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-        member = tarfile.TarInfo("shop/bin/main.wasm")
-        member.size = len(program)
-        tar.addfile(member, io.BytesIO(program))
-    return packed.getvalue()
