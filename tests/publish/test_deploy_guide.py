@@ -1,0 +1,135 @@
+"""Follows docs/guides/deploy.md, from `init` to `curl`, with a stand-in for Fastly's API.
+
+What differs from the page: nobody answers questions (`--yes`), no domain is asked whether it answers
+(`--status-check-off`), `curl` asks the local edge, which serves what was published, and the app gets the edge's keys in a
+setting, since the address from which it would fetch them does not exist.
+"""
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+from company import Company
+from fastly_api.on_viceroy import served
+from fastly_api.running import Running
+from programs import FASTLY, ROOT, edge
+from test_publish import free_address
+
+GUIDES = ROOT / "docs" / "guides"
+HOST = "orders-edge.edgecompute.app"
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """Return blocks of code, without their indentation."""
+    found = re.findall(rf"^ {{3}}```{language}\n(.*?)^ {{3}}```", page, re.DOTALL | re.MULTILINE)
+    return [re.sub(r"^ {3}", "", each, flags=re.MULTILINE) for each in found]
+
+
+class Reader:
+    """Somebody who follows the page."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.folder = folder
+        folders = [str(Path(sys.executable).parent), str(FASTLY.parent), os.environ["PATH"]]
+        sources = [str(ROOT / "origin" / "src"), str(ROOT / "wheel" / "src")]
+        self.environment = {
+            **environment,
+            "HOME": str(folder),
+            "PATH": os.pathsep.join(folders),
+            "PYTHONPATH": os.pathsep.join(sources),
+        }
+
+    def run(self, command: str) -> str:
+        """Run a block of the page; return its output."""
+        command = command.replace("fastgate push", "fastgate push --yes")
+        command = command.replace("compute publish", "compute publish --status-check-off")
+        ran = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", command],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert ran.returncode == 0, f"{command}\n{ran.stdout}\n{ran.stderr}"
+        return ran.stdout
+
+    @contextlib.contextmanager
+    def serving(self, address: str, keys: str) -> Iterator[None]:
+        """Run the app."""
+        command = [sys.executable, "-m", "uvicorn", "main:app", "--port", address.split(":")[1]]
+        main = self.folder / "main.py"
+        main.write_text(main.read_text().replace("Settings(", f"Settings(keys={keys}, "))
+        app = subprocess.Popen(command, cwd=self.folder, env=self.environment)
+        try:
+            deadline = time.monotonic() + 30
+            while app.poll() is None and time.monotonic() < deadline:
+                with contextlib.suppress(httpx.ConnectError):
+                    httpx.get(f"http://{address}/")
+                    break
+                time.sleep(0.05)
+            yield
+        finally:
+            app.terminate()
+            app.wait()
+
+
+def test_the_page_ends_with_an_edge_that_answers(api: Running, tmp_path: Path) -> None:
+    page = (GUIDES / "deploy.md").read_text().partition("\n## A new policy\n")[0]
+    init, check, publish, fill, curl = blocks(page, "sh")
+    (guarded,) = blocks(page, "python")
+    folder, address = tmp_path / "orders", free_address()
+    folder.mkdir()
+    app = blocks((GUIDES / "quickstart.md").read_text(), "python")[0]
+    app, replaced = re.subn(r"^guard\(.*\n", lambda _: guarded, app, flags=re.MULTILINE)
+    assert replaced == 1
+    (folder / "main.py").write_text(app)
+    company = Company()
+    with company.running(tmp_path):
+        tools = {name: os.environ[name] for name in ("CARGO_TARGET_DIR",) if name in os.environ}
+        environment = {**tools, **api.environment("of-a-test"), **company.environment}
+        reader = Reader(folder, environment)
+        reader.run(init)
+        reader.run(check)
+        reader.run(publish)
+        reader.run(fill)
+        service = next(iter(api.state.services.values()))
+        assert service.active
+        assert service.active.domains == [HOST]
+        answered = reader.run(check)
+        assert "fault" not in answered
+        answer = _curl(reader, api, company, curl, address)
+    assert answer == ["200", "401", "403", "200"]
+
+
+def _curl(reader: Reader, api: Running, company: Company, command: str, address: str) -> list[str]:
+    service = next(iter(api.state.services.values()))
+    assert service.active
+    url, app = f"http://{address}", free_address()
+    of = {"app.example.com": f"http://{app}", "idp.example.com": company.address}
+    backends = {each.name: of[each.members["address"]] for each in service.active.backends}
+    compiled, folder = ROOT / "target" / "compiled", reader.folder.parent / "served"
+    folder.mkdir()
+    with (
+        served(api.state, service, backends, folder, edge(), address, compiled),
+        httpx.Client(base_url=url, headers={"Host": HOST}) as client,
+        reader.serving(app, client.get("/.well-known/fastgate/jwks.json").text),
+    ):
+        first = reader.run(command.replace(f"https://{HOST}", f"-sS -H 'Host: {HOST}' {url}"))
+        assert json.loads(first.rpartition("\n")[2]) == "hello"
+        statuses = [first.split()[1]]
+        audience = "https://api.example.com"
+        tokens = None, company.token(audience), company.token(audience, "orders:read")
+        for token in tokens:
+            fields = {"Authorization": f"Bearer {token}"} if token else {}
+            statuses.append(str(client.get("/orders/7", headers=fields).status_code))
+    return statuses
