@@ -38,7 +38,9 @@ fn problems() -> Vec<Value> {
 
 /// A command, its arguments and the commands below it.
 fn command(tool: &Command) -> Value {
-    let arguments = tool.get_arguments().filter(|argument| !matches!(argument.get_id().as_str(), "help" | "version"));
+    let is_shown =
+        |argument: &&Arg| !argument.is_hide_set() && !matches!(argument.get_id().as_str(), "help" | "version");
+    let arguments = tool.get_arguments().filter(is_shown);
     let below = tool.get_subcommands().filter(|below| !below.is_hide_set() && below.get_name() != "help");
     json!({
         "name": tool.get_name(),

@@ -20,7 +20,7 @@ use super::known::Witnesses;
 use super::stores::{Read, Service, Stores, without_secret};
 
 /// How long `--wait` sleeps until it reads the record again.
-const NAP: u64 = 600;
+const READ_AGAIN: u64 = 600;
 /// How long `--wait` sleeps until it asks again who knows the next key.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
 /// The most writes in a row that may lose a race.
@@ -107,7 +107,7 @@ pub(super) fn run(rotate: &Rotate) -> Result<(), Failure> {
             }
             Step::Wait(due) => {
                 printer::line(described(&step, now));
-                sleep(Duration::from_secs(due.since(now).as_u64().clamp(1, NAP)));
+                sleep(Duration::from_secs(due.since(now).as_u64().clamp(1, READ_AGAIN)));
                 continue;
             }
             _ => {}
