@@ -27,6 +27,7 @@ LAYERS = (
     *("gateways.gateway", "gateways.evidence"),
     *("dependencies", "requires", "settings", "gateways"),
     *("compile.cache", "compile.callers", "compile.endpoints", "compile.ineffective", "compile"),
+    *("stage", "project_file", "toml_text"),
     *("local_edge", "fake_edge", "startup", "middleware", "guard", "guard_settings"),
     *("find_app", "json_documents"),
     *("", "doctor", "testing", "init", "dev", "commands", "__main__"),

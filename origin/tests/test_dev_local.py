@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastgate.dev.edge.manifest import local_manifest, local_server_of
-from fastgate.dev.edge.toml_text import toml_document
 from fastgate.dev.policy.local import Addresses, UnusableBase, audiences_of, backends_of, local_base
+from fastgate.toml_text import toml_document
 from tests.dev_session import APP, serving, until
 
 ADDRESSES = Addresses("http://127.0.0.1:7676", "http://127.0.0.1:9080")

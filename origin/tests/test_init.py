@@ -1,13 +1,9 @@
 """`fastgate init` writes a service for an app, or says what is missing and writes nothing."""
 
 import json
-import threading
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from subprocess import CompletedProcess
 
 import fastgate_edge
 import pytest
@@ -17,18 +13,9 @@ from fastgate.init.documents import Project
 from fastgate.init.provider import MAX_LENGTH, Chosen, Provider, chosen_issuer, discovered
 from fastgate.init.writing import write_new
 from fastgate.wrong_call import Failed, WrongCall
+from tests.init_projects import APP, FILES, Discovery, discovery, files_in, init, shop_in
 from tests.projects import fastgate_in
 
-APP = """\
-from typing import Annotated
-from fastapi import Depends, FastAPI, Security
-from fastapi.security import OAuth2PasswordBearer, SecurityScopes
-app = FastAPI(openapi_url=None)
-scheme = OAuth2PasswordBearer(tokenUrl="token")
-async def current_user(scopes: SecurityScopes, token: Annotated[str, Depends(scheme)]): ...
-@app.get("/items")
-async def items(user: Annotated[str, Security(current_user, scopes=["items"])]): ...
-"""
 UNDECIDED = '@app.get("/news")\nasync def news(): ...\n'
 GUARDED = """\
 from fastapi import FastAPI
@@ -42,75 +29,17 @@ ENTRA = "https://login.microsoftonline.com"
 TENANT = "aaaabbbb-0000-cccc-1111-dddd2222eeee"
 COGNITO = "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_a"
 GOOGLE_KEYS = "https://www.googleapis.com/oauth2/v3/certs"
-FILES = [
-    ".github/workflows/fastgate.yml",
-    "edge/.gitignore",
-    "edge/fastly.toml",
-    "edge/policy.base.json",
-    "edge/policy.json",
-    "edge/policy.schema.json",
-]
-
-
-@dataclass
-class Discovery:
-    """A provider on loopback, whose answers a test may change."""
-
-    url: str = ""
-    document: dict[str, object] = field(default_factory=dict)
-    body: bytes | None = None
-    status: int = 200
-    location: str | None = None
-    paths: list[str] = field(default_factory=list)
 
 
 @pytest.fixture
 def provider() -> Iterator[Discovery]:
-    found = Discovery()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            found.paths.append(self.path)
-            redirects = found.location is not None and "?" not in self.path
-            body = json.dumps(found.document).encode() if found.body is None else found.body
-            self.send_response(302 if redirects else found.status)
-            if redirects:
-                self.send_header("Location", str(found.location))
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found.url = f"http://127.0.0.1:{server.server_port}/tenant"
-    found.document = {"issuer": found.url, "jwks_uri": f"{found.url}/jwks"}
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield found
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with discovery() as found:
+        yield found
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
-    folder = tmp_path / "My Shop"
-    (folder / ".git").mkdir(parents=True)
-    (folder / "main.py").write_text(APP)
-    return folder
-
-
-def init(folder: Path, provider: Discovery | None, *more: str) -> CompletedProcess[str]:
-    issuer = [] if provider is None else ["--issuer", provider.url]
-    hosts = ["--host", "api.example.com", "--origin-host", "app.example.com"]
-    return fastgate_in(folder, "init", *issuer, "--audience", "https://api", *hosts, *more)
-
-
-def files_in(folder: Path) -> list[str]:
-    every = (each for each in folder.rglob("*") if each.is_file())
-    names = (each.relative_to(folder).as_posix() for each in every)
-    return sorted(each for each in names if not each.startswith("main") and "__" not in each)
+    return shop_in(tmp_path)
 
 
 def test_an_existing_app_gets_everything(shop: Path, provider: Discovery) -> None:
@@ -179,7 +108,7 @@ def test_the_workflow_is_at_the_root_and_names_the_app(tmp_path: Path, provider:
     (folder / "requirements.txt").write_text("fastapi\n")
     ran = init(folder, provider, "web.py:app")
     assert ran.returncode == 0, ran.stderr
-    workflow = (tmp_path / FILES[0]).read_text()
+    workflow = (tmp_path / ".github/workflows/fastgate-backend.yml").read_text()
     assert 'working-directory: "backend"' in workflow
     assert "- run: fastgate drift web.py:app edge/policy.json\n" in workflow
     assert "- run: pip install -r requirements.txt\n" in workflow

@@ -20,6 +20,11 @@ from fastgate.commands.tool import COMMANDS, LOCAL_EDGE, run_local_edge, run_too
 from fastgate.compile.policy import CannotCompile
 from fastgate.wrong_call import Failed, WrongCall
 
+_STAGE = (
+    "the values of a stage, a JSON object: ${NAME} in a text of the policy becomes its member "
+    "NAME, or the environment variable FASTGATE_STAGE_NAME"
+)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""
@@ -83,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         help="the policy without routes; by default edge/policy.base.json, if there is one",
     )
     dev.add_argument("--origin", help='the app\'s name under "origins" of the policy')
+    dev.add_argument("--stage", type=Path, metavar="FILE", help=_STAGE)
     dev.add_argument("--port", type=int, default=7676, help="the port of the edge and its page")
     dev.add_argument("--app-port", type=int, default=8000, help="the port of the app itself")
     dev.add_argument("--provider-port", type=int, default=9080, help="the port of the provider")
@@ -205,6 +211,7 @@ def _parser() -> argparse.ArgumentParser:
     start.add_argument("--audience", metavar="TEXT", help="the audience of tokens for this API")
     start.add_argument("--host", help="the host that clients name: api.example.com")
     start.add_argument("--origin-host", metavar="HOST", help="the host on which the app runs")
+    start.add_argument("--stage", type=Path, metavar="FILE", help=_STAGE)
     start.add_argument("--dry-run", action="store_true", help="show the files, and write none")
 
     copy = commands.add_parser("guest", help="copy the guest, the program for Fastly Compute")

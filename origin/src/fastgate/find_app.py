@@ -8,7 +8,6 @@ import contextlib
 import importlib
 import inspect
 import sys
-import tomllib
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ from types import ModuleType, TracebackType
 
 from fastapi import FastAPI
 
+from fastgate import project_file
 from fastgate.routes.framework import routed_app
 from fastgate.wrong_call import AppFailed, WrongCall
 
@@ -106,14 +106,10 @@ def _named(target: str, folder: Path) -> FoundModule:
 
 
 def _entrypoint_in(folder: Path) -> str | None:
-    file = folder / "pyproject.toml"
+    file = folder / project_file.NAME
     if not file.is_file():
         return None
-    try:
-        document = tomllib.loads(file.read_text())
-    except (OSError, ValueError) as error:
-        raise WrongCall(f"{file}: {error}") from error
-    entrypoint = document.get("tool", {}).get("fastapi", {}).get("entrypoint")
+    entrypoint = project_file.project_table(file, "tool", "fastapi").get("entrypoint")
     if entrypoint is None:
         return None
     if not isinstance(entrypoint, str) or not all(entrypoint.partition(":")):

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from fastgate.compile.drift import REFUSED
 from fastgate.middleware import FastgateMiddleware
 from fastgate.settings import Settings
+from fastgate.stage import has_names
 
 
 def settings_of(app: object) -> Settings | None:
@@ -33,8 +34,8 @@ def audience_differences(
 
     Args:
         settings: those of the app, if they are known.
-        policy: the policy document; without origins, as in a base for several apps, nothing is
-            compared.
+        policy: the policy document; nothing is compared without origins, as in a base for
+            several apps, nor if an audience differs between stages (`${NAME}`).
         origin: the name of the app under `origins`, so that only this one counts.
 
     """
@@ -48,7 +49,7 @@ def audience_differences(
     }
     if origin in named:
         named = {origin: named[origin]}
-    if not named or settings.audience in named.values():
+    if not named or settings.audience in named.values() or any(map(has_names, named.values())):
         return []
     known = " and ".join(f'origins.{name}.audience is "{named[name]}"' for name in named)
     return [
@@ -65,6 +66,8 @@ def edge_hints(settings: Settings | None, policy: Mapping[str, object]) -> list[
     edge = policy.get("edge")
     issuer = edge.get("issuer") if isinstance(edge, Mapping) else None
     if settings is None or not isinstance(issuer, str) or settings.edge == issuer:
+        return []
+    if has_names(issuer):  # it differs between stages
         return []
     return [
         f'hint: Settings.edge is "{settings.edge}" here and edge.issuer is "{issuer}": the app '

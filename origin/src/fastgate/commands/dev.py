@@ -26,6 +26,7 @@ def run_dev(options: argparse.Namespace) -> int:
             options.folder,
             options.base,
             options.origin,
+            options.stage,
             options.port,
             options.app_port,
             options.provider_port,

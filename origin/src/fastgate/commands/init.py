@@ -7,11 +7,8 @@ the folder `edge/` and a CI workflow, or what is wrong. No file that exists is c
 import argparse
 import json
 import logging
-import re
-import shlex
 import shutil
 import tempfile
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
@@ -27,16 +24,27 @@ from fastgate.guard_settings import (
     token_hints,
 )
 from fastgate.init import documents
-from fastgate.init.provider import Chosen, chosen_issuer, discovered, is_loopback
-from fastgate.init.writing import write_new
+from fastgate.init.existing import kept_text
+from fastgate.init.hints import hints_of_files, hints_of_stage
+from fastgate.init.hosts import check_hosts
+from fastgate.init.provider import Chosen, chosen_issuer, discovered
+from fastgate.init.repository import (
+    app_in,
+    install_command,
+    name_in,
+    path_from,
+    repository_of,
+    shown_path,
+)
+from fastgate.init.workflow import Deployed, workflow
+from fastgate.init.writing import check_writable, write_new
 from fastgate.json_documents import document_at, rules_of
 from fastgate.settings import Settings
+from fastgate.stage import Stage, names_in, stage_of
+from fastgate.this_machine import is_loopback_name
 from fastgate.wrong_call import Failed, WrongCall
 
 _EDGE = "edge"
-_WORKFLOW = ".github/workflows/fastgate.yml"
-_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_HOST = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})+")
 _ANY_ROUTE: RouteDocument = {
     "id": "any",
     "path": "/",
@@ -56,6 +64,7 @@ def run_init(options: argparse.Namespace) -> int:
     """Write what is missing. Return 1 if the policy could not be compiled yet, else 0."""
     folder = Path(options.app_dir).resolve()
     named = options.app
+    stage = stage_of(options.stage)
     schema = tool_output(["schema"])
     chosen = chosen_issuer(
         issuer=options.issuer,
@@ -65,43 +74,57 @@ def run_init(options: argparse.Namespace) -> int:
         entra=options.entra,
         presets=_presets_in(json.loads(schema)),
     )
+    edge, root = folder / _EDGE, repository_of(folder)
+    base, toml = edge / "policy.base.json", edge / "fastly.toml"
+    kept = {path: kept_text(path) for path in _own_files(edge) if path.exists()}
     app = app_of(options)
     # An app that shows log lines would show the one about the discovery document.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     settings = settings_of(app)
-    edge, root = folder / _EDGE, _repository_of(folder)
     files = {
-        edge / "fastly.toml": "",
-        edge / "policy.base.json": "",
+        base: kept.get(base, ""),
+        toml: kept.get(toml, ""),
         edge / documents.SCHEMA: schema,
         edge / ".gitignore": documents.GITIGNORE,
-        root / _WORKFLOW: documents.workflow(
-            named if named is None else shlex.quote(named),
-            PurePosixPath(folder.relative_to(root).as_posix()),
-            _install_in(folder),
-        ),
-        edge / "policy.json": "",
     }
-    base, toml = edge / "policy.base.json", edge / "fastly.toml"
-    if not (base.exists() and toml.exists()):
-        project = _project(options, folder, chosen, settings)
-        files[base], files[toml] = documents.base_policy(project), documents.manifest(project)
-    policy = document_at(base) if base.exists() else json.loads(files[base])
+    if not (files[base] and files[toml]):
+        project = _project(options, name_in(folder, root), chosen, settings)
+        files[base] = files[base] or documents.base_policy(project)
+        files[toml] = files[toml] or documents.manifest(project)
+    policy = document_at(base) if base in kept else json.loads(files[base])
     routes, undecided = _compiled(app, policy)
     if faults := audience_differences(settings, policy, None):
         raise Failed("\n".join(faults))
-    manifest = toml.read_text() if toml.exists() else files[toml]
-    if routes and "routes" in policy:
-        routes = [*kept_routes(policy_routes(policy, base, None), routes), *routes]
-    files[edge / "policy.json"] = _checked(policy, routes, manifest) if routes else ""
     if undecided is None and not routes:
         raise Failed(f"{options.app} serves nothing: add an endpoint, and try again")
-    if undecided is not None:
-        _checked(policy, [{**_ANY_ROUTE, **_origin_in(policy)}], manifest)
-        del files[edge / "policy.json"]
+    if undecided is None and "routes" in policy:
+        routes = [*kept_routes(policy_routes(policy, base, None), routes), *routes]
+    compiled = written(dict(policy), routes or [{**_ANY_ROUTE, **_origin_in(policy)}]) + "\n"
+    names = names_in(json.loads(compiled))
+    unknown = stage.without_value(names)
+    if not unknown and (faults_found := _faults_of(compiled, files[toml], stage)):
+        raise Failed(f"the policy has faults, so nothing was written:\n{faults_found}")
+    deployed = Deployed(
+        PurePosixPath(folder.relative_to(root).as_posix()),
+        None if named is None else app_in(folder, named),
+        is_factory=options.factory,
+        install=install_command(folder, root),
+        stage=None if stage.file is None else path_from(folder, root, stage.file),
+        variables=[name for name in names if name not in stage.values],
+    )
+    files[root / deployed.path] = workflow(deployed)
+    if undecided is None:
+        files[edge / "policy.json"] = compiled
     _write(files, folder, dry_run=options.dry_run)
     print_hints((*edge_hints(settings, policy), *token_hints(routes, None)))
+    for hint in (*hints_of_files(files, folder, deployed), *hints_of_stage(deployed, unknown)):
+        print(f"\n{hint}")
     return _conclude(options, settings, undecided)
+
+
+def _own_files(edge: Path) -> list[Path]:
+    names = ("policy.base.json", "fastly.toml", documents.SCHEMA, "policy.json")
+    return [edge / name for name in names]
 
 
 def _compiled(
@@ -140,41 +163,34 @@ def _conclude(
 
 def _write(files: Mapping[Path, str], folder: Path, *, dry_run: bool) -> None:
     missing = {path: text for path, text in files.items() if not path.exists()}
-    shown = {path: _relative(path, folder) for path in files}
-    if not dry_run:
+    if dry_run:
+        check_writable(missing)
+    else:
         write_new(missing)
     for path in files:
+        shown = shown_path(path, folder)
         if path not in missing:
-            print(f"kept {shown[path]}: it exists")
+            print(f"kept {shown}: it exists")
         elif not dry_run:
-            print(f"wrote {shown[path]}")
+            print(f"wrote {shown}")
         elif path.name == documents.SCHEMA:
-            print(f"would write {shown[path]}: the output of `fastgate schema`")
+            print(f"would write {shown}: the output of `fastgate schema`")
         else:
-            print(f"would write {shown[path]}:")
-            print("".join(f"    {line}\n" for line in missing[path].splitlines()), end="")
+            print(f"would write {shown}:")
+            lines = missing[path].removesuffix("\n").split("\n")
+            print("".join(f"    {line}\n" for line in lines), end="")
 
 
-def _relative(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
-
-
-def _checked(policy: Mapping[str, object], routes: list[RouteDocument], manifest: str) -> str:
-    """Return the policy with these routes. Raises `Failed` if `fastgate check` finds a fault."""
-    text = written(dict(policy), routes) + "\n"
-    if faults := _faults_of(text, manifest):
-        raise Failed(f"the policy has faults, so nothing was written:\n{faults}")
-    return text
-
-
-def _faults_of(policy: str, manifest: str) -> str:
+def _faults_of(policy: str, manifest: str, stage: Stage) -> str:
+    """Return what `fastgate check` finds; empty if it finds nothing."""
+    option = [] if stage.file is None else ["--stage", str(stage.file)]
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         (place / "policy.json").write_text(policy, encoding="utf-8")
         (place / "fastly.toml").write_text(manifest, encoding="utf-8")
         command = ["check", str(place / "policy.json"), "--manifest", str(place / "fastly.toml")]
         try:
-            tool_output(command)
+            tool_output([*command, *option])
         except Failed as error:
             return str(error).replace(f"{place}/", "")
     return ""
@@ -182,7 +198,7 @@ def _faults_of(policy: str, manifest: str) -> str:
 
 def _project(
     options: argparse.Namespace,
-    folder: Path,
+    name: str,
     chosen: Chosen | None,
     settings: Settings | None,
 ) -> documents.Project:
@@ -198,12 +214,7 @@ def _project(
     if chosen is None or not all(missing.values()):
         absent = "".join(f"\n  {what}" for what, value in missing.items() if not value)
         raise WrongCall(f"fastgate init needs to know:{absent}")
-    for option, value in (("--host", host), ("--origin-host", origin_host)):
-        if not _HOST.fullmatch(str(value)):
-            raise WrongCall(
-                f"{option} {value}: write a host name in lower case, without scheme, port and path"
-            )
-    name = _name_of(folder)
+    check_hosts(str(host), str(origin_host))
     project = documents.Project(
         name=name,
         audience=name if settings is None else settings.audience,
@@ -212,6 +223,11 @@ def _project(
         token_audience=options.audience,
         provider=discovered(chosen),
     )
+    if project.provider.address == project.host:
+        raise WrongCall(
+            f"--host {host}: is the host of the provider's keys as well, so the edge would fetch "
+            "them from itself: write another host"
+        )
     return checked(project)
 
 
@@ -223,7 +239,7 @@ def checked(project: documents.Project) -> documents.Project:
 
     """
     text = written(json.loads(documents.base_policy(project)), [_ANY_ROUTE])
-    if faults := _faults_of(text, documents.manifest(project)):
+    if faults := _faults_of(text, documents.manifest(project), Stage()):
         raise Failed(f"the policy has faults, so nothing was written:\n{faults}")
     return project
 
@@ -233,7 +249,7 @@ def _public_host_of(settings: Settings | None) -> str | None:
     if settings is None or not settings.edge.startswith("https://"):
         return None
     host = urlsplit(settings.edge).hostname
-    return None if host is None or is_loopback(host) else host
+    return None if host is None or is_loopback_name(host) else host
 
 
 def _origin_in(policy: Mapping[str, object]) -> dict[str, object]:
@@ -251,27 +267,3 @@ def _presets_in(schema: Mapping[str, object]) -> list[str]:
         return []
     listed = preset.get("enum") or [each.get("const") for each in preset.get("oneOf", ())]
     return [each for each in listed if isinstance(each, str)]
-
-
-def _name_of(folder: Path) -> str:
-    """Return the name of the project, as a service may have it."""
-    name = folder.name
-    try:
-        document = tomllib.loads((folder / "pyproject.toml").read_text())
-        name = str(document.get("project", {}).get("name") or name)
-    except (OSError, ValueError):
-        pass  # without one, or with a broken one, the folder has a name
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:64] or "app"
-
-
-def _repository_of(folder: Path) -> Path:
-    """Return the root of the repository; the folder itself if it is in none."""
-    found = (each for each in (folder, *folder.parents) if (each / ".git").exists())
-    return next(found, folder)
-
-
-def _install_in(folder: Path) -> str:
-    """Return the command that installs the dependencies of the app."""
-    if (folder / "requirements.txt").is_file():
-        return "pip install -r requirements.txt"
-    return "pip install ." if (folder / "pyproject.toml").is_file() else "pip install fastapi"

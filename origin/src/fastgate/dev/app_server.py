@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from socket import socket
@@ -75,7 +75,7 @@ class Reloader(ChangeReload):
         edge: the URL of the local edge.
         listening: the socket on which the app is served.
         watched: folders with the files of the app.
-        base: the file of the base policy, which is watched as well, if there is one.
+        files: further files that are watched: those of the base policy and of its stage.
         before: is called before the app is started again. If it returns False, the former process
             goes on.
         after: is called when the new process has been started.
@@ -89,7 +89,7 @@ class Reloader(ChangeReload):
         listening: socket,
         watched: list[Path],
         *,
-        base: Path | None = None,
+        files: Sequence[Path] = (),
         before: Callable[[], bool],
         after: Callable[[], None],
     ) -> None:
@@ -105,14 +105,13 @@ class Reloader(ChangeReload):
         )
         super().__init__(config, AppProcess(config, app.folder, edge), [listening])
         self._before, self._after = before, after
-        self._base, self._base_changed = base, _changed(base)
+        self._files = {file: _changed(file) for file in files}
 
     def should_restart(self) -> list[Path] | None:
         """Return the files that have changed."""
         changes: list[Path] = [*(super().should_restart() or ())]
-        changed, self._base_changed = self._base_changed, _changed(self._base)
-        if self._base is not None and changed != self._base_changed and not changes:
-            changes = [self._base]
+        before, self._files = self._files, {file: _changed(file) for file in self._files}
+        changes = changes or [file for file in before if before[file] != self._files[file]]
         if changes and _POLLS:
             # What changes while the policy is compiled counts as the next change.
             times = {file: _changed(file) for file in self.iter_py_files()}
@@ -129,9 +128,9 @@ class Reloader(ChangeReload):
             self._after()
 
 
-def _changed(file: Path | None) -> float | None:
+def _changed(file: Path) -> float | None:
     """Return when a file was changed last; None while there is none."""
     try:
-        return None if file is None else file.stat().st_mtime
+        return file.stat().st_mtime
     except OSError:
         return None

@@ -20,7 +20,13 @@ from fastgate.dev.page.app import page_app
 from fastgate.dev.page.events import Events
 from fastgate.dev.policy.compile_app import Job, NotCompiled
 from fastgate.dev.policy.in_force import PolicyInForce
-from fastgate.dev.policy.local import Addresses, UnusableBase, audiences_of, local_base
+from fastgate.dev.policy.local import (
+    Addresses,
+    UnusableBase,
+    audiences_of,
+    local_base,
+    with_values,
+)
 from fastgate.dev.ports import address_of, bound, free_address
 from fastgate.dev.provider.app import DevelopmentProvider
 from fastgate.dev.provider.issuer_settings import IssuerSettings
@@ -28,6 +34,7 @@ from fastgate.dev.side_server import PageAndProvider, SideServer
 from fastgate.dev.terminal import Terminal
 from fastgate.find_app import find_module
 from fastgate.json_documents import document_at
+from fastgate.stage import stage_of
 from fastgate.wrong_call import Failed, WrongCall
 
 
@@ -40,6 +47,8 @@ class DevOptions:
     base: Path | None
     """The base policy; None for `edge/policy.base.json`, if there is one."""
     origin: str | None
+    stage: Path | None
+    """The values of `${NAME}` in the base policy."""
     port: int
     app_port: int
     provider_port: int
@@ -71,7 +80,7 @@ def _run(options: DevOptions) -> int:
     side_socket = bound(options.provider_port, "--provider-port")
     side_address = address_of(side_socket)
     addresses = Addresses(f"http://{edge_address}", f"http://{side_address}")
-    provider = _provider(base, addresses)
+    provider = _provider(base, options.stage, addresses)
     events, terminal = Events(), Terminal(sys.stdout)
     manifest = None if base is None else _existing(base.with_name("fastly.toml"))
 
@@ -94,6 +103,7 @@ def _run(options: DevOptions) -> int:
                 addresses.edge,
                 addresses.provider,
                 options.origin,
+                None if options.stage is None else str(options.stage),
             ),
             Path(made),
             local_server={} if manifest is None else local_server_of(manifest),
@@ -142,7 +152,7 @@ def _run(options: DevOptions) -> int:
                 addresses.edge,
                 app_socket,
                 [Path(app.folder)],
-                base=base,
+                files=[each for each in (base, options.stage) if each is not None],
                 before=compile_policy,
                 after=lambda: events.publish("app", text="the app was started again"),
             ).run()
@@ -172,11 +182,12 @@ def _start_edge_and_compile(edge: EdgeProcess, policy: PolicyInForce) -> None:
         started.result()
 
 
-def _provider(base: Path | None, addresses: Addresses) -> DevelopmentProvider:
-    document = None if base is None else document_at(base)
+def _provider(base: Path | None, stage: Path | None, addresses: Addresses) -> DevelopmentProvider:
+    document, values = None if base is None else document_at(base), stage_of(stage)
     try:
-        audiences = audiences_of(local_base(document, addresses, ""))
-    except UnusableBase as error:
+        staged = with_values(document, values)
+        audiences = audiences_of(local_base(staged, addresses, ""))
+    except (UnusableBase, WrongCall) as error:
         raise WrongCall(f"{base}: {error}") from error
     issuers = {name: IssuerSettings(audience=each[0]) for name, each in audiences.items()}
     return DevelopmentProvider(addresses.provider, issuers)

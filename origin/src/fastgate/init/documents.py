@@ -6,9 +6,9 @@ file. Nothing is read or written here.
 
 import json
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from fastgate.init.provider import Provider
+from fastgate.toml_text import toml_string
 
 APP = "app"
 """The name of the app under `origins`, and of its backend."""
@@ -53,7 +53,7 @@ def base_policy(project: Project) -> str:
 
 def manifest(project: Project) -> str:
     """Return `fastly.toml`."""
-    text, provider = json.dumps, project.provider
+    text, provider = toml_string, project.provider
     return f"""\
 # The parts of the service on Fastly Compute. `fastly compute publish` creates what [setup] names
 # when it creates the service, and rewrites this file without these comments.
@@ -115,66 +115,4 @@ GITIGNORE = """\
 # What `fastly compute build` makes
 /bin/
 /pkg/
-"""
-
-
-def workflow(app: str | None, folder: PurePosixPath, install: str) -> str:
-    """Return the workflow for GitHub: drift and check for each change, then deploy.
-
-    Args:
-        app: the app as it was named; None if it is found without a name.
-        folder: the folder of the app in the repository.
-        install: the command that installs the app.
-
-    """
-    drift = "fastgate drift" if app is None else f"fastgate drift {app}"
-    return f"""\
-# Compares the app with the policy of its edge, checks the policy, and deploys the edge.
-name: Fastgate
-
-on:
-  push:
-  pull_request:
-
-permissions: {{ contents: read }}
-
-concurrency:
-  group: ${{{{ github.workflow }}}}-${{{{ github.ref }}}}
-
-defaults:
-  run: {{ working-directory: {json.dumps(str(folder))} }}
-
-jobs:
-  check:
-    runs-on: ubuntu-latest
-    timeout-minutes: 15
-    steps:
-      - uses: actions/checkout@11d5960a326750d5838078e36cf38b85af677262 # v4.4.0
-        with: {{ persist-credentials: false }}
-      - uses: actions/setup-python@a26af69be951a213d495a4c3e4e4022e16d87065 # v5.6.0
-        with: {{ python-version: "3.13" }}
-      - run: {install}
-      - run: pip install edge/wheels/*.whl # the two wheels of Fastgate, which you put there
-      - run: {drift} edge/policy.json
-      - run: fastgate check edge/policy.json --manifest edge/fastly.toml
-
-  deploy:
-    needs: check
-    if: github.event_name == 'push' && github.ref_name == github.event.repository.default_branch
-    runs-on: ubuntu-latest
-    timeout-minutes: 15
-    environment: production
-    concurrency: fastgate-deploy
-    env:
-      FASTLY_API_TOKEN: ${{{{ secrets.FASTLY_API_TOKEN }}}}
-      FASTLY_SERVICE_ID: ${{{{ vars.FASTLY_SERVICE_ID }}}}
-    steps:
-      - uses: actions/checkout@11d5960a326750d5838078e36cf38b85af677262 # v4.4.0
-        with: {{ persist-credentials: false }}
-      - uses: actions/setup-python@a26af69be951a213d495a4c3e4e4022e16d87065 # v5.6.0
-        with: {{ python-version: "3.13" }}
-      - run: pip install edge/wheels/*.whl
-      - run: npm install --global @fastly/cli@16.1.0
-      - run: fastly compute publish --non-interactive --dir edge --comment "$GITHUB_SHA"
-      - run: fastgate push edge/policy.json
 """

@@ -4,15 +4,17 @@ Input: options of the command line, and the document that the provider publishes
 `Provider`; or an error that says what to do. Nothing else is fetched.
 """
 
-import ipaddress
 import json
-import time
+import re
+import threading
 from collections.abc import Collection
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import httpx
 
+from fastgate.this_machine import is_loopback
 from fastgate.wrong_call import Failed, WrongCall
 
 TIMEOUT = 5.0
@@ -20,6 +22,7 @@ TIMEOUT = 5.0
 MAX_LENGTH = 256 * 1024
 """The length of the longest discovery document, in bytes."""
 _MAX_REDIRECTS = 3
+_HOST = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?")
 _WELL_KNOWN = "/.well-known/openid-configuration"
 
 
@@ -115,6 +118,11 @@ def discovered(chosen: Chosen, *, timeout: float = TIMEOUT) -> Provider:
             "provider writes it, also a slash at the end"
         )
     jwks_uri = document.get("jwks_uri")
+    if isinstance(jwks_uri, str) and (fault := _fault_of(jwks_uri)):
+        raise WrongCall(
+            f"{url}: its jwks_uri is {json.dumps(jwks_uri)}, which is no URL ({fault}): correct it "
+            "at the provider, or name another issuer"
+        )
     if not isinstance(jwks_uri, str) or not _is_fetchable(urlsplit(jwks_uri), chosen.issuer):
         raise Failed(
             f"{url}: its jwks_uri is {json.dumps(jwks_uri)}, and the edge fetches keys by https "
@@ -130,11 +138,10 @@ def discovered(chosen: Chosen, *, timeout: float = TIMEOUT) -> Provider:
 
 
 def _check_issuer(issuer: str) -> None:
-    try:
-        parts = urlsplit(issuer)
-        host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise WrongCall(f"--issuer {issuer}: {error}") from error
+    if fault := _fault_of(issuer):
+        raise WrongCall(f"--issuer {issuer}: {fault}: write a URL, https://…, as `iss` has it")
+    parts = urlsplit(issuer)
+    host = parts.hostname
     if parts.scheme not in ("http", "https") or not host:
         raise WrongCall(f"--issuer {issuer}: write a URL, https://…, as `iss` of the tokens has it")
     if parts.scheme == "http" and not is_loopback(host):
@@ -148,12 +155,20 @@ def _check_issuer(issuer: str) -> None:
         )
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine."""
+def _fault_of(url: str) -> str | None:
+    """Return what is wrong with a text that should be a URL; None if it is one."""
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError as error:
+        return str(error)
+    if port == 0:
+        return "there is no port 0"
+    if not url.isascii() or not url.isprintable() or " " in url:
+        return "it has characters that no URL has"
+    if host and ":" not in host and not _HOST.fullmatch(host):
+        return f"{host} is no host"
+    return None
 
 
 def _is_fetchable(parts: SplitResult, issuer: str) -> bool:
@@ -163,14 +178,36 @@ def _is_fetchable(parts: SplitResult, issuer: str) -> bool:
 
 
 def _fetched(url: str, timeout: float) -> dict[str, object]:
-    deadline = time.monotonic() + timeout
+    """Fetch a document in a thread, which is left behind at the deadline.
+
+    A limit for each read would not do: a provider may send one byte for each.
+    """
+    results = SimpleQueue[dict[str, object] | Exception]()
+
+    def run() -> None:
+        try:
+            results.put(_fetch(url, timeout))
+        except Exception as error:
+            results.put(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        result = results.get(timeout=timeout)
+    except Empty as error:
+        raise Failed(f"{url} takes longer than {timeout:g} s: try again") from error
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+def _fetch(url: str, timeout: float) -> dict[str, object]:
     place = url
     try:
         with httpx.Client(timeout=timeout, follow_redirects=False) as client:
             for _ in range(_MAX_REDIRECTS + 1):
                 with client.stream("GET", place, headers={"Accept": "application/json"}) as got:
                     if not got.has_redirect_location:
-                        return _read(got, url, deadline)
+                        return _read(got, url)
                     place = _next(place, got.headers["Location"], url)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise Failed(
@@ -181,7 +218,13 @@ def _fetched(url: str, timeout: float) -> dict[str, object]:
 
 
 def _next(place: str, location: str, url: str) -> str:
-    following = urljoin(place, location)
+    try:
+        following = urljoin(place, location)
+        fault = _fault_of(following)
+    except ValueError as error:
+        fault = str(error)
+    if fault:
+        raise Failed(f"{url} redirects to {location!r}, which is no URL ({fault})")
     old, new = urlsplit(place), urlsplit(following)
     if (old.scheme, old.netloc) != (new.scheme, new.netloc):
         raise Failed(
@@ -191,7 +234,7 @@ def _next(place: str, location: str, url: str) -> str:
     return following
 
 
-def _read(got: httpx.Response, url: str, deadline: float) -> dict[str, object]:
+def _read(got: httpx.Response, url: str) -> dict[str, object]:
     if got.status_code != httpx.codes.OK:
         raise Failed(
             f"{url} has the status {got.status_code}: check the spelling of the issuer; it must "
@@ -202,8 +245,6 @@ def _read(got: httpx.Response, url: str, deadline: float) -> dict[str, object]:
         text += part
         if len(text) > MAX_LENGTH:
             raise Failed(f"{url} has more than {MAX_LENGTH} bytes: this is no discovery document")
-        if time.monotonic() > deadline:
-            raise Failed(f"{url} takes longer than {TIMEOUT:.0f} s: try again")
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:

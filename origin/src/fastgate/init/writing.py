@@ -4,7 +4,8 @@ Input: paths with their texts. Output: the files that were written; on an error 
 """
 
 import contextlib
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from fastgate.wrong_call import Failed
@@ -27,10 +28,25 @@ def write_new(files: Mapping[Path, str]) -> None:
             with path.open("x", encoding="utf-8") as file:  # "x": it does not overwrite
                 written.append(path)
                 file.write(text)
-    except OSError as error:
+    except BaseException as error:
         for path in written:
             path.unlink(missing_ok=True)
         for folder in reversed(folders):
             with contextlib.suppress(OSError):
                 folder.rmdir()
-        raise Failed(f"{error}; nothing was written: correct that, and try again") from error
+        if isinstance(error, (OSError, UnicodeError)):
+            raise Failed(f"{error}; nothing was written: correct that, and try again") from error
+        raise
+
+
+def check_writable(paths: Iterable[Path]) -> None:
+    """Check that new files can be written, without doing it.
+
+    Raises:
+        Failed: one of them cannot.
+
+    """
+    for path in paths:
+        folder = next(each for each in path.parents if os.path.lexists(each))
+        if path.is_symlink() or not folder.is_dir() or not os.access(folder, os.W_OK):
+            raise Failed(f"{path} cannot be written, since of {folder}: correct that")

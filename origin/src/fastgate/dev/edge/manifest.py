@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
-from fastgate.dev.edge.toml_text import toml_document
+from fastgate.toml_text import toml_document
 from fastgate.wrong_call import WrongCall
 
 Table = dict[str, object]

@@ -14,15 +14,22 @@ import operator
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from fastgate.compile.policy import CannotCompile, RouteDocument, compile_routes
-from fastgate.dev.policy.local import APP, Addresses, UnusableBase, local_base
+from fastgate.compile.policy import CannotCompile, compile_routes
+from fastgate.dev.policy.local import (
+    APP,
+    Addresses,
+    UnusableBase,
+    local_base,
+    own_routes,
+    with_values,
+)
 from fastgate.find_app import FoundModule, find_module, import_app
 from fastgate.guard_settings import settings_of
 from fastgate.json_documents import document_at, rules_of
+from fastgate.stage import names_in, stage_of
 from fastgate.wrong_call import Failed, WrongCall
 
 _DEADLINE = 120
@@ -42,6 +49,8 @@ class Job:
     provider: str
     origin: str | None = None
     """The name of the app under `origins` of the base."""
+    stage: str | None = None
+    """The file with the values of `${NAME}` in the policy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +104,23 @@ def compiled(job: Job) -> Compiled:
         Failed, WrongCall: the app cannot be imported, or the base policy is unusable.
 
     """
+    stage = stage_of(None if job.stage is None else Path(job.stage))
     base = None if job.base is None else document_at(Path(job.base))
     found, app = import_app(find_module(job.target, Path(job.folder)))
     settings = settings_of(app)
     audience = APP if settings is None else settings.audience
     try:
-        local = local_base(base, Addresses(job.edge, job.provider), audience)
-    except UnusableBase as error:
+        staged = with_values(base, stage)
+        local = local_base(staged, Addresses(job.edge, job.provider), audience)
+    except (UnusableBase, WrongCall) as error:
         raise WrongCall(f"{job.base}: {error}") from error
     faults: list[dict[str, str]] = []
     policy: dict[str, object] | None = None
     try:
         routes = compile_routes(app, job.origin, rules=rules_of(local))
-        policy = {**local, "routes": [*_own_routes(local), *routes]}
+        stage.check_used([*names_in(base), *names_in(routes)])
+        compiled_routes = [stage.applied(each, f"the route {each['id']}") for each in routes]
+        policy = {**local, "routes": [*own_routes(local), *compiled_routes]}
     except CannotCompile as error:
         faults = [
             {"where": str(each.endpoint), "what": each.what, "remedy": each.remedy}
@@ -126,13 +139,6 @@ def compiled(job: Job) -> Compiled:
 
 def _is_factory(found: FoundModule) -> bool:
     return inspect.isfunction(operator.attrgetter(found.name)(sys.modules[found.module]))
-
-
-def _own_routes(local: Mapping[str, object]) -> Sequence[RouteDocument]:
-    """Return the routes of the base to which the edge responds itself."""
-    routes = local.get("routes", [])
-    listed = routes if isinstance(routes, list) else []
-    return [each for each in listed if isinstance(each, dict) and each.get("respond") is not None]
 
 
 def main() -> int:

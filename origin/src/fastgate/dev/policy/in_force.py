@@ -14,6 +14,7 @@ from fastgate.dev.edge.installed import Programs
 from fastgate.dev.edge.manifest import local_manifest
 from fastgate.dev.policy.compile_app import Compiled, Job, NotCompiled, compile_in_a_process
 from fastgate.dev.policy.local import PROVIDER, backends_of
+from fastgate.stage import escaped
 
 _UNREACHABLE = "http://127.0.0.1:9"
 """The backends of other apps, which nobody serves here (RFC 863)."""
@@ -108,13 +109,15 @@ class PolicyInForce:
     def _put_into_force(self, policy: dict[str, object]) -> str | None:
         """Put a policy into force; return why it is not."""
         candidate = self._folder / "candidate.json"
-        candidate.write_text(json.dumps(policy, indent=2, ensure_ascii=False), "utf-8")
+        # The check replaces names of a stage. This policy has its values already.
+        candidate.write_text(_json(escaped(policy)), "utf-8")
         command = [str(self._programs.tool), "check", str(candidate)]
         ran = subprocess.run(  # noqa: S603 the program of the wheel
             command, capture_output=True, text=True, check=False
         )
         if ran.returncode != 0:
             return (ran.stdout + ran.stderr).replace(str(candidate), "the policy").strip()
+        candidate.write_text(_json(policy), "utf-8")
         file = self._folder / "policy.json"
         candidate.replace(file)
         self._write_manifest(self._backends(policy), file)
@@ -143,3 +146,7 @@ class PolicyInForce:
         made = subprocess.run(command, capture_output=True, check=True)  # noqa: S603
         self._keys.touch(mode=0o600)
         self._keys.write_bytes(made.stdout)
+
+
+def _json(document: object) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False)

@@ -8,6 +8,8 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from fastgate.stage import Stage
+
 Document = dict[str, object]
 
 HOSTS = ["127.0.0.1", "localhost"]
@@ -21,6 +23,8 @@ AUDIENCE = "fastgate-dev"
 """The audience of tokens, if no base policy names one."""
 
 _KEPT_OF_ISSUERS = ("algorithms", "deny_list", "leeway", "max_age", "max_lifetime")
+_READ_OF_ISSUERS = (*_KEPT_OF_ISSUERS, "audiences")
+_EDGE_HERE = ("issuer", "hosts")
 
 
 class UnusableBase(ValueError):
@@ -57,6 +61,46 @@ def local_base(base: Mapping[str, object] | None, addresses: Addresses, audience
         name: _local_issuer(name, issuer, addresses) for name, issuer in issuers.items()
     }
     return local
+
+
+def with_values(base: Mapping[str, object] | None, stage: Stage) -> Document | None:
+    """Return a base with the values of a stage; without the members that are others here.
+
+    So those need no value on this machine.
+
+    Raises:
+        WrongCall: a name in another member has no value.
+
+    """
+    if base is None:
+        return None
+    needed = dict(base)
+    if isinstance(edge := base.get("edge"), dict):
+        needed["edge"] = {name: each for name, each in edge.items() if name not in _EDGE_HERE}
+    if isinstance(origins := base.get("origins"), dict):
+        needed["origins"] = {
+            name: _local_origin(name, each) if isinstance(each, dict) else each
+            for name, each in origins.items()
+        }
+    if isinstance(issuers := base.get("issuers"), dict):
+        needed["issuers"] = {
+            name: {member: each[member] for member in _READ_OF_ISSUERS if member in each}
+            if isinstance(each, dict)
+            else each
+            for name, each in issuers.items()
+        }
+    if isinstance(routes := base.get("routes"), list):
+        # The others are left out here. An empty one keeps the numbers of those after it.
+        needed["routes"] = [each if own_routes({"routes": [each]}) else {} for each in routes]
+    found = stage.applied(needed)
+    return found if isinstance(found, dict) else {}
+
+
+def own_routes(document: Mapping[str, object]) -> list[Document]:
+    """Return the routes of a base to which the edge responds itself."""
+    routes = document.get("routes", [])
+    listed = routes if isinstance(routes, list) else []
+    return [each for each in listed if isinstance(each, dict) and each.get("respond") is not None]
 
 
 def audiences_of(local: Mapping[str, object]) -> dict[str, list[str]]:

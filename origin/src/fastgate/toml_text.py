@@ -12,6 +12,12 @@ def toml_document(table: Mapping[str, object]) -> str:
     return "".join(f"{_key(name)} = {_value(value)}\n" for name, value in table.items())
 
 
+def toml_string(text: str) -> str:
+    """Return a text as a string of TOML."""
+    # A basic string has the escapes of JSON; DEL must be escaped as well.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
 def _value(value: object) -> str:
     match value:
         case Mapping():
@@ -24,14 +30,9 @@ def _value(value: object) -> str:
         case int() | float():
             return repr(value)
         case str():
-            return _text(value)
+            return toml_string(value)
     raise TypeError(f"TOML has no {type(value).__name__}")
 
 
 def _key(name: str) -> str:
-    return _text(name)
-
-
-def _text(text: str) -> str:
-    # A basic string has the escapes of JSON; DEL must be escaped as well.
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return toml_string(name)

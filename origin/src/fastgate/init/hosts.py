@@ -1,0 +1,63 @@
+"""The two hosts of a service: the one that clients name, and the one on which the app runs.
+
+Input: both, as the options or the guard of the app name them. Output: nothing; or `WrongCall`, if a
+service on Fastly cannot have them.
+"""
+
+import re
+
+from fastgate.wrong_call import WrongCall
+
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})+")
+_ADDRESS = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
+"""A browser reads a name whose last label is a number as an IPv4 address."""
+_PRIVATE = ("localhost", "local", "internal", "lan", "home.arpa")
+"""The ends of names that only this machine or a private network has."""
+_EXAMPLES = {
+    "--host": "a domain of the service, such as shop.edgecompute.app",
+    "--origin-host": "the public name of the app, such as shop.example.com",
+}
+
+
+def check_hosts(host: str, origin_host: str) -> None:
+    """Check both hosts.
+
+    Raises:
+        WrongCall: one is no public name, or both are equal.
+
+    """
+    for option, value in (("--host", host), ("--origin-host", origin_host)):
+        if _is_address(value):
+            raise WrongCall(
+                f"{option} {value}: is an address, for which there is no certificate: write "
+                f"{_EXAMPLES[option]}"
+            )
+        if not is_name(value):
+            raise WrongCall(
+                f"{option} {value}: write a host name in lower case, without scheme, port and path"
+            )
+        if is_private(value):
+            raise WrongCall(
+                f"{option} {value}: only this machine or a private network has this name: write "
+                f"{_EXAMPLES[option]}; `fastgate dev` runs the app on this machine"
+            )
+    if host == origin_host:
+        raise WrongCall(
+            f"--origin-host {origin_host}: is --host as well, so the edge would send each request "
+            "to itself: write another name under which the app is reached without the edge"
+        )
+
+
+def is_name(host: str) -> bool:
+    """Whether a host is a name with a dot, in lower case."""
+    return _NAME.fullmatch(host) is not None
+
+
+def is_private(host: str) -> bool:
+    """Whether only this machine or a private network has a name."""
+    return any(host == end or host.endswith(f".{end}") for end in _PRIVATE)
+
+
+def _is_address(host: str) -> bool:
+    return (":" in host.strip("[]") and "/" not in host) or _ADDRESS.fullmatch(host) is not None
