@@ -49,7 +49,7 @@ def test_a_change_is_compared_and_checked_and_then_deployed() -> None:
         "fastgate check edge/policy.json --publish --manifest edge/fastly.toml",
     ]
     assert commands_in(deploy)[2:] == [
-        'fastly compute publish --non-interactive --dir edge --comment "$GITHUB_SHA"',
+        'cd edge && fastly compute publish --non-interactive --comment "$GITHUB_SHA"',
         "fastgate push edge/policy.json --yes",
     ]
     assert "permissions: {}" in head

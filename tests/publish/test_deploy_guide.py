@@ -42,13 +42,14 @@ class Reader:
         self.environment = {
             **environment,
             "HOME": str(folder),
+            "GITHUB_SHA": "of-a-test",
             "PATH": os.pathsep.join(folders),
             "PYTHONPATH": os.pathsep.join(sources),
         }
 
     def run(self, command: str) -> str:
         """Run a block of the page; return its output."""
-        command = command.replace("fastgate push", "fastgate push --yes")
+        command = re.sub(r"fastgate push (?!.*--yes)", "fastgate push --yes ", command)
         command = command.replace("compute publish", "compute publish --status-check-off")
         ran = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", command],
@@ -105,10 +106,22 @@ def test_the_page_ends_with_an_edge_that_answers(api: Running, tmp_path: Path) -
         service = next(iter(api.state.services.values()))
         assert service.active
         assert service.active.domains == [HOST]
-        answered = reader.run(check)
-        assert "fault" not in answered
+        reader.run(check)
+        before = len(service.versions)
+        for command in deployment(folder / ".github" / "workflows" / "fastgate.yml"):
+            reader.run(command)
+        assert [each.active for each in service.versions[before:]] == [True]
         answer = _curl(reader, api, company, curl, address)
     assert answer == ["200", "401", "403", "200"]
+
+
+def deployment(workflow: Path) -> list[str]:
+    """Return the commands with which the workflow of `init` deploys what was checked."""
+    job = workflow.read_text().partition("\n  deploy:\n")[2]
+    steps = re.findall(r"- name: (.*)\n +run: (.*)\n", job)
+    commands = [run for name, run in steps if name in ("Publish the package", "Push the policy")]
+    assert len(commands) == 2
+    return commands
 
 
 def _curl(reader: Reader, api: Running, company: Company, command: str, address: str) -> list[str]:

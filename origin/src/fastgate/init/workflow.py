@@ -142,7 +142,7 @@ jobs:
         env:
           FASTLY_SERVICE_ID: ${{{{ vars.FASTLY_SERVICE_ID }}}}
       - name: Publish the package
-        run: fastly compute publish --non-interactive --dir edge --comment "$GITHUB_SHA"
+        run: cd edge && fastly compute publish --non-interactive --comment "$GITHUB_SHA"
         env:
           FASTLY_API_TOKEN: ${{{{ secrets.FASTLY_API_TOKEN }}}}
           FASTLY_SERVICE_ID: ${{{{ vars.FASTLY_SERVICE_ID }}}}
