@@ -17,7 +17,7 @@ from fastgate.dev.ports import bound, free_address
 from fastgate.dev.session import _request_in
 from fastgate.dev.terminal import Terminal
 from fastgate.wrong_call import WrongCall
-from tests.dev_session import APP, command, environment, free_port, is_served, serving, until
+from tests.dev_session import APP, environment, free_port, is_served, run, serving, until
 
 ADDRESSES = Addresses("http://127.0.0.1:7676", "http://127.0.0.1:9080")
 _WITHOUT = """
@@ -26,18 +26,6 @@ sys.modules[{name!r}] = None
 from fastgate.__main__ import main
 sys.exit(main(["dev"]))
 """
-
-
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 this package
-        command(*arguments),
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env=environment(),
-        timeout=90,
-        check=False,
-    )
 
 
 def test_an_app_that_fails_on_import_shows_its_own_traceback(tmp_path: Path) -> None:

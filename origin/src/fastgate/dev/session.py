@@ -8,6 +8,7 @@ import json
 import signal
 import sys
 import tempfile
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,16 +19,16 @@ from fastgate.dev.edge.manifest import local_server_of
 from fastgate.dev.edge.process import LOG, EdgeProcess
 from fastgate.dev.page.app import page_app
 from fastgate.dev.page.events import Events
+from fastgate.dev.policy.base_check import checked_base
 from fastgate.dev.policy.compile_app import Job, NotCompiled
 from fastgate.dev.policy.in_force import PolicyInForce
-from fastgate.dev.policy.local import Addresses, UnusableBase, audiences_of, local_base
+from fastgate.dev.policy.local import Addresses, audiences_of
 from fastgate.dev.ports import address_of, bound, free_address
 from fastgate.dev.provider.app import DevelopmentProvider
 from fastgate.dev.provider.issuer_settings import IssuerSettings
 from fastgate.dev.side_server import PageAndProvider, SideServer
 from fastgate.dev.terminal import Terminal
 from fastgate.find_app import find_module
-from fastgate.json_documents import document_at
 from fastgate.wrong_call import Failed, WrongCall
 
 
@@ -71,7 +72,7 @@ def _run(options: DevOptions) -> int:
     side_socket = bound(options.provider_port, "--provider-port")
     side_address = address_of(side_socket)
     addresses = Addresses(f"http://{edge_address}", f"http://{side_address}")
-    provider = _provider(base, addresses)
+    provider = _provider(checked_base(base, programs.tool, addresses), base, addresses)
     events, terminal = Events(), Terminal(sys.stdout)
     manifest = None if base is None else _existing(base.with_name("fastly.toml"))
 
@@ -172,14 +173,15 @@ def _start_edge_and_compile(edge: EdgeProcess, policy: PolicyInForce) -> None:
         started.result()
 
 
-def _provider(base: Path | None, addresses: Addresses) -> DevelopmentProvider:
-    document = None if base is None else document_at(base)
+def _provider(
+    local: Mapping[str, object], base: Path | None, addresses: Addresses
+) -> DevelopmentProvider:
     try:
-        audiences = audiences_of(local_base(document, addresses, ""))
-    except UnusableBase as error:
+        audiences = audiences_of(local)
+        issuers = {name: IssuerSettings(audience=each[0]) for name, each in audiences.items()}
+        return DevelopmentProvider(addresses.provider, issuers)
+    except ValueError as error:
         raise WrongCall(f"{base}: {error}") from error
-    issuers = {name: IssuerSettings(audience=each[0]) for name, each in audiences.items()}
-    return DevelopmentProvider(addresses.provider, issuers)
 
 
 def _existing(path: Path) -> Path | None:
