@@ -34,7 +34,7 @@ BASE: dict[str, Any] = {
     "groups": {"staff": {"claim": "groups", "values": ["staff"]}},
     "rules": {"staff": {"group": "staff"}},
 }
-ODD = [
+ODD: list[object] = [
     *(None, True, 0, -1, 1e300, 2**64, "", " ", "a\nb", "\x00", "\x7f", "é", "a" * 300, "My.P"),
     *([], [""], [1], ["a", "a"], [[]], {}, {"": {}}, {"a": 1}, {"a\n": {}}, {"a": {"a": {}}}),
 ]

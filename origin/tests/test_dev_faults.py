@@ -55,6 +55,27 @@ def test_a_port_in_use_is_named_with_its_option(tmp_path: Path, option: str) -> 
     )
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("--port", "--app-port"),
+        ("--port", "--provider-port"),
+        ("--app-port", "--provider-port"),
+    ],
+)
+def test_two_equal_ports_are_named_with_their_options(
+    tmp_path: Path, first: str, second: str
+) -> None:
+    """Nothing listens on the port, so a look at one port after the other would not find it."""
+    (tmp_path / "main.py").write_text(APP, "utf-8")
+    port = free_port()
+    others = dict.fromkeys(("--port", "--app-port", "--provider-port"), 0)
+    chosen = {**others, first: port, second: port}
+    ran = run(tmp_path, *(f"{name}={each}" for name, each in chosen.items()))
+    assert ran.returncode == 2
+    assert ran.stderr == f"{first} and {second} are both {port}: choose another {second}\n"
+
+
 def test_a_number_that_is_no_port_is_refused() -> None:
     for port in (-1, 65_536, 10**9):
         with pytest.raises(WrongCall, match="choose one with --port"):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Security
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Security, params
 from fastapi.requests import HTTPConnection
 from fastapi.security import (
     APIKeyHeader,
@@ -250,7 +250,7 @@ def below_a_router(where: str, listed: Any, *own: Any, access: str = "public") -
 @pytest.mark.parametrize("where", ["app", "inclusion", "router"])
 @pytest.mark.parametrize(("listed", "shown", "why"), UNDECIDED)
 def test_a_mark_of_the_endpoint_does_not_open_what_a_router_checks_itself(
-    access: str, where: str, listed: Depends, shown: str, why: str
+    access: str, where: str, listed: params.Depends, shown: str, why: str
 ) -> None:
     found = " ".join(faults(below_a_router(where, listed, access=access)).split())
     assert f"a router or app around it depends on {shown} (" in found
@@ -293,7 +293,7 @@ def test_the_fault_of_a_router_follows_an_override(where: str) -> None:
 def test_what_is_inherited_opens_nothing_that_gets_scopes(access: str) -> None:
     for listed in (Security(verified, scopes=["a"]), Security(checked, scopes=["a"])):
         app = at_edge(access=access)(app_with(listed))
-        assert f'inherits access="{access}", but depends on {listed.dependency.__name__}' in faults(  # type: ignore[union-attr]
+        assert f'inherits access="{access}", but depends on {listed.dependency.__name__}' in faults(
             app
         )
         assert compiled(app_with(listed, access=access))["access"] == access

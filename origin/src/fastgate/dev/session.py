@@ -23,7 +23,7 @@ from fastgate.dev.policy.base_check import checked_base
 from fastgate.dev.policy.compile_app import Job, NotCompiled
 from fastgate.dev.policy.in_force import PolicyInForce
 from fastgate.dev.policy.local import Addresses, audiences_of
-from fastgate.dev.ports import address_of, bound, free_address
+from fastgate.dev.ports import address_of, bound, free_address, refuse_equal
 from fastgate.dev.provider.app import DevelopmentProvider
 from fastgate.dev.provider.issuer_settings import IssuerSettings
 from fastgate.dev.side_server import PageAndProvider, SideServer
@@ -67,9 +67,17 @@ def _run(options: DevOptions) -> int:
     programs = installed_programs()
     find_module(options.target, options.folder)  # a wrong name is found before anything starts
     base = options.base or _existing(options.folder / "edge" / "policy.base.json")
-    edge_address = free_address(options.port, "--port")
+    refuse_equal(
+        {
+            "--port": options.port,
+            "--app-port": options.app_port,
+            "--provider-port": options.provider_port,
+        }
+    )
     app_socket = bound(options.app_port, "--app-port")
     side_socket = bound(options.provider_port, "--provider-port")
+    # The last one: it is free until the edge listens, so none of the others can get it.
+    edge_address = free_address(options.port, "--port")
     side_address = address_of(side_socket)
     addresses = Addresses(f"http://{edge_address}", f"http://{side_address}")
     provider = _provider(checked_base(base, programs.tool, addresses), base, addresses)
