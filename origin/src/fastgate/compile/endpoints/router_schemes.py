@@ -33,16 +33,20 @@ def router_scheme_faults(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
     if endpoint.tree is None or access not in OPEN:
         return
     tops = [each for each in endpoint.tree.dependencies if not is_a(each.call, RouterMark)]
-    # FastAPI puts the dependencies of routers before those of the route, and these first of all.
-    listed = [each for each in tops if each.name is None]
-    by_routers = listed[: len(listed) - _number_of_own(endpoint)]
-    around = [each for it in _around(endpoint) for each in _written_on(it)]
+    around = [each for it in (*_around(endpoint), endpoint.route) for each in _written_on(it)]
     securities = {id(each.dependency) for each in around if isinstance(each, Security)}
+    found = {
+        id(each): why
+        for each in tops
+        if (why := _why_undecided(each, is_security=id(each.call) in securities))
+    }
+    if not found:
+        return
     if "access" not in endpoint.declared:
         if has_caller_dependency(endpoint) or endpoint.callers.schemes:
             return  # these decide, or are found to be undecided
         for each in tops:
-            if why := _why_undecided(each, is_security=id(each.call) in securities):
+            if why := found.get(id(each), ""):
                 yield _fault(
                     each.call,
                     endpoint,
@@ -50,6 +54,9 @@ def router_scheme_faults(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
                     'declare on the endpoint itself who may call it: at_edge(access="…")',
                 )
         return
+    # FastAPI puts the dependencies of routers before those of the route, and these first of all.
+    listed = [each for each in tops if each.name is None]
+    by_routers = listed[: len(listed) - _number_of_own(endpoint)]
     confirmed = {
         id(each.call)
         for top in tops
@@ -57,7 +64,7 @@ def router_scheme_faults(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
         for each in (top, *flatten(top))
     }
     for each in by_routers:
-        why = _why_undecided(each, is_security=id(each.call) in securities)
+        why = found.get(id(each), "")
         if why and id(each.call) not in confirmed:
             yield _fault(
                 each.call,
