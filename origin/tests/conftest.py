@@ -8,6 +8,8 @@ import pytest
 from fastapi import FastAPI
 
 from fastgate import guard, refusal_log
+from fastgate.dev.provider.app import DevelopmentProvider
+from tests import development_provider
 from tests.edge import Edge
 from tests.serving import JwksServer
 
@@ -59,3 +61,16 @@ def jwks_server(edge: Edge) -> Iterator[JwksServer]:
     server.publish(edge.jwks)
     yield server
     server.close()
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[DevelopmentProvider]:
+    """Run a development provider, for all tests of a module."""
+    with development_provider.serving() as provider:
+        yield provider
+
+
+@pytest.fixture
+def dev(provider: DevelopmentProvider) -> str:
+    """Return the URL of one of its issuers."""
+    return provider.issuers["dev"].url

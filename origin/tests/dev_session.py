@@ -139,6 +139,19 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "fastgate", "dev", *arguments]
 
 
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `fastgate dev` in a folder until it ends by itself."""
+    return subprocess.run(  # noqa: S603 this package
+        command(*arguments),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env=environment(),
+        timeout=90,
+        check=False,
+    )
+
+
 @contextlib.contextmanager
 def _inherited(interrupts: signal.Handlers) -> Iterator[None]:
     """Let processes that are started meanwhile begin with this handling of SIGINT."""

@@ -3,26 +3,14 @@
 import base64
 import json
 import time
-from collections.abc import Iterator
 
 import httpx
 import jwt
 import pytest
 
 from fastgate.dev.provider.app import DevelopmentProvider
-from tests.development_provider import API, post, serving, verified
+from tests.development_provider import API, post, verified
 from tests.serving import sent
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[DevelopmentProvider]:
-    with serving() as provider:
-        yield provider
-
-
-@pytest.fixture
-def dev(provider: DevelopmentProvider) -> str:
-    return provider.issuers["dev"].url
 
 
 def test_a_client_gets_a_token_by_basic_or_by_form(dev: str) -> None:

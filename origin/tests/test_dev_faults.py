@@ -17,7 +17,7 @@ from fastgate.dev.ports import bound, free_address
 from fastgate.dev.session import _request_in
 from fastgate.dev.terminal import Terminal
 from fastgate.wrong_call import WrongCall
-from tests.dev_session import APP, command, environment, free_port, is_served, serving, until
+from tests.dev_session import APP, environment, free_port, is_served, run, serving, until
 
 ADDRESSES = Addresses("http://127.0.0.1:7676", "http://127.0.0.1:9080")
 _WITHOUT = """
@@ -26,18 +26,6 @@ sys.modules[{name!r}] = None
 from fastgate.__main__ import main
 sys.exit(main(["dev"]))
 """
-
-
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 this package
-        command(*arguments),
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env=environment(),
-        timeout=90,
-        check=False,
-    )
 
 
 def test_an_app_that_fails_on_import_shows_its_own_traceback(tmp_path: Path) -> None:
@@ -65,6 +53,27 @@ def test_a_port_in_use_is_named_with_its_option(tmp_path: Path, option: str) -> 
         f"port {port} is in use: end the program that uses it, or choose another one with "
         f"{option}\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("--port", "--app-port"),
+        ("--port", "--provider-port"),
+        ("--app-port", "--provider-port"),
+    ],
+)
+def test_two_equal_ports_are_named_with_their_options(
+    tmp_path: Path, first: str, second: str
+) -> None:
+    """Nothing listens on the port, so a look at one port after the other would not find it."""
+    (tmp_path / "main.py").write_text(APP, "utf-8")
+    port = free_port()
+    others = dict.fromkeys(("--port", "--app-port", "--provider-port"), 0)
+    chosen = {**others, first: port, second: port}
+    ran = run(tmp_path, *(f"{name}={each}" for name, each in chosen.items()))
+    assert ran.returncode == 2
+    assert ran.stderr == f"{first} and {second} are both {port}: choose another {second}\n"
 
 
 def test_a_number_that_is_no_port_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,14 @@ def test_a_base_of_another_form_is_refused_with_its_place(section: str, value: o
 
 _TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 _TABLES = st.recursive(
-    _TEXTS | st.integers(-(2**63), 2**63 - 1) | st.booleans() | st.floats(allow_nan=False),
+    _TEXTS
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.booleans()
+    | st.floats(allow_nan=False)
+    | st.dates()
+    | st.times()
+    | st.datetimes()
+    | st.datetimes(timezones=st.just(UTC)),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_TEXTS, inner, max_size=4),
     max_leaves=8,
 )

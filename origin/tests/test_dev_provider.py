@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -13,18 +12,7 @@ import pytest
 from fastgate import LocalCaller
 from fastgate.dev.provider.app import DevelopmentProvider
 from fastgate.dev.provider.issuer_settings import Client, IssuerSettings
-from tests.development_provider import API, PAGE, SETTINGS, get, post, serving
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[DevelopmentProvider]:
-    with serving() as provider:
-        yield provider
-
-
-@pytest.fixture
-def dev(provider: DevelopmentProvider) -> str:
-    return provider.issuers["dev"].url
+from tests.development_provider import API, PAGE, SETTINGS, get, post
 
 
 def test_the_metadata_is_found_in_both_places(provider: DevelopmentProvider) -> None:

@@ -3,15 +3,26 @@
 import json
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 
 import httpx
 import pytest
 from websockets.sync.client import connect
 
-from tests.dev_session import APP, Session, is_served, serving, until
+from tests.dev_session import (
+    APP,
+    Session,
+    command,
+    environment,
+    free_port,
+    is_served,
+    serving,
+    until,
+)
 
 
 @pytest.fixture(scope="module")
@@ -142,13 +153,14 @@ def test_the_host_that_counts_is_the_one_that_the_client_sends(session: Session)
 
 def test_a_body_that_is_no_caller_is_refused(session: Session) -> None:
     nested = b'{"subject": "a", "claims": ' + b'{"a": ' * 50_000 + b"1" + b"}" * 50_001
-    for body in (nested, b'{"subject": "a\\ud800"}', b"\xff", b"[]", b"x" * 5_000_000):
+    bodies = [(each, 400) for each in (nested, b'{"subject": "a\\ud800"}', b"\xff", b"[]")]
+    for body, status in (*bodies, (b"x" * 5_000_000, 413)):
         response = httpx.post(
             f"{session.edge}/__fastgate/tokens/dev",
             content=body,
             headers={"Content-Type": "application/json"},
         )
-        assert response.status_code == 400
+        assert response.status_code == status
 
 
 def test_a_changed_name_leads_to_the_guest_and_not_to_the_page(session: Session) -> None:
@@ -238,6 +250,29 @@ def test_it_ends_after_all_and_nothing_is_left(session: Session) -> None:
         assert session.ended(signal.SIGINT) == 0
     assert "Traceback (most recent call last)" not in session.output.split("broken by an edit")[-1]
     until(lambda: not any(map(is_served, session.ports)), "something is left running", 10)
+
+
+def test_it_is_in_force_when_it_says_so(tmp_path: Path) -> None:
+    """The edge listens while the app is imported. Without a policy it would respond 503."""
+    (tmp_path / "main.py").write_text(f"import time\ntime.sleep(1)\n{APP}", "utf-8")
+    port = free_port()
+    options = ("--app-port", "0", "--provider-port", "0", "--port", str(port))
+    with subprocess.Popen(  # noqa: S603 this package
+        command(*options),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment(),
+    ) as process:
+        try:
+            assert process.stdout is not None
+            said = list(takewhile(lambda line: not line.startswith("edge "), process.stdout))
+            # From the first line on, and the first request counts.
+            response = httpx.get(f"http://127.0.0.1:{port}/health", timeout=30)
+            assert (said, response.status_code, response.json()) == ([], 200, "well")
+        finally:
+            process.terminate()
 
 
 def test_sigterm_ends_everything_and_a_killed_parent_does_too(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +16,10 @@ from fastgate.dev.provider.access_token import reserved_claims
 from fastgate.dev.provider.app import DevelopmentProvider
 from fastgate.dev.provider.caller_request import RequestRefused
 from fastgate.dev.provider.issuer_settings import IssuerSettings
-from tests.development_provider import API, SETTINGS, claims_in, get, post, serving, verified
+from tests.development_provider import API, SETTINGS, claims_in, get, post, verified
 
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", Path(__file__).parents[2] / "target"))
 TOOL = TARGET / "debug" / "fastgate-tool"
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[DevelopmentProvider]:
-    with serving() as provider:
-        yield provider
-
-
-@pytest.fixture
-def dev(provider: DevelopmentProvider) -> str:
-    return provider.issuers["dev"].url
 
 
 def test_a_token_for_any_caller(dev: str) -> None:

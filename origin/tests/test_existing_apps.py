@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Security
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Security, params
 from fastapi.requests import HTTPConnection
 from fastapi.security import (
     APIKeyHeader,
@@ -183,6 +183,120 @@ def test_what_is_inherited_opens_nothing(access: str) -> None:
     members = compiled(app)
     assert members["access"] == "authenticated"
     assert sorted(members["scopes"]) == ["items", "me"]
+
+
+@pytest.mark.parametrize("access", ["public", "optional"])
+def test_the_token_is_passed_on_only_if_something_that_is_run_reads_it(access: str) -> None:
+    app = at_edge(access=access)(app_with(current_user))
+    assert compiled(app)["forward_token"] is True
+
+    def known(caller: Caller) -> str:
+        return caller.subject  # pragma: no cover
+
+    def known_with_token(caller: Caller, token: Annotated[str, Depends(PASSWORD)]) -> str:
+        return token  # pragma: no cover
+
+    app.dependency_overrides[current_user] = known
+    assert compiled(app) == {"access": "authenticated"}
+    app.dependency_overrides[current_user] = known_with_token
+    assert compiled(app) == SIGNED_IN
+    app.dependency_overrides = {PASSWORD: known}  # below current_user
+    assert compiled(app) == {"access": "authenticated"}
+    app.dependency_overrides = {}
+    twice = app_with(current_user, HTTPBearer())
+    twice.dependency_overrides[current_user] = known
+    assert compiled(twice) == SIGNED_IN
+
+
+def test_a_response_can_be_stored_if_an_override_no_longer_reads_the_token() -> None:
+    app = app_with(PASSWORD, cache=EdgeCache(ttl=60, audience="caller"))
+    assert "declares cache and forward_token" in faults(app)
+
+    def known(caller: Caller) -> None: ...
+
+    app.dependency_overrides[PASSWORD] = known
+    assert "cache" in compiled(app)
+
+
+def verified(scopes: SecurityScopes) -> None: ...
+
+
+def checked() -> None: ...
+
+
+NAMED = HTTPBearer(auto_error=False)
+UNDECIDED = [
+    (Depends(NAMED), "NAMED", "auto_error=False"),
+    (Depends(Lenient()), "Lenient(…)", "has a __call__ of its own"),
+    (Depends(APIKeyHeader(name="k")), "APIKeyHeader(…)", "is an API key"),
+    (Security(verified, scopes=["a"]), "verified", "may refuse callers"),
+    (Security(checked), "checked", "may refuse callers"),
+    (Security(checked, scopes=["a"]), "checked", "may refuse callers"),
+    (Depends(current_user), "current_user", "requires a token"),
+]
+
+
+def below_a_router(where: str, listed: Any, *own: Any, access: str = "public") -> FastAPI:  # noqa: ANN401
+    lists = {each: [listed] if each == where else [] for each in ("app", "inclusion", "router")}
+    app, router = FastAPI(openapi_url=None, dependencies=lists["app"]), APIRouter()
+    router.dependencies += lists["router"]
+    target = at_edge(access=access)(functools.partial(endpoint))
+    router.get("/x", dependencies=own)(target)
+    app.include_router(router, dependencies=lists["inclusion"])
+    return app
+
+
+@pytest.mark.parametrize("access", ["public", "optional"])
+@pytest.mark.parametrize("where", ["app", "inclusion", "router"])
+@pytest.mark.parametrize(("listed", "shown", "why"), UNDECIDED)
+def test_a_mark_of_the_endpoint_does_not_open_what_a_router_checks_itself(
+    access: str, where: str, listed: params.Depends, shown: str, why: str
+) -> None:
+    found = " ".join(faults(below_a_router(where, listed, access=access)).split())
+    assert f"a router or app around it depends on {shown} (" in found
+    assert why in found
+    assert "repeat the dependency on the endpoint itself" in found
+    # The same dependency, or the same object, says that the author of the endpoint knows it.
+    for own in (listed, Depends(listed.dependency)):
+        assert compiled(below_a_router(where, listed, own, access=access))["access"] == access
+    known = below_a_router(where, listed, access="authenticated")
+    assert compiled(known)["access"] == "authenticated"
+
+
+def test_the_fault_of_a_router_names_the_line() -> None:
+    lines = Path(__file__).read_text("utf-8").splitlines()
+    for (listed, _, _), text in ((UNDECIDED[0], "NAMED = "), (UNDECIDED[3], "def verified")):
+        line = 1 + next(number for number, each in enumerate(lines) if each.startswith(text))
+        assert f"({__file__}:{line})" in faults(below_a_router("router", listed))
+
+
+def test_a_chain_in_the_endpoint_confirms_a_scheme_of_the_router() -> None:
+    listed, chain = Depends(PASSWORD), Depends(current_user)
+    assert compiled(below_a_router("router", listed, chain)) == {"access": "public"}
+    assert "depends on current_user" in faults(below_a_router("router", chain, listed))
+
+
+def test_other_dependencies_of_a_router_say_nothing_about_callers() -> None:
+    assert compiled(below_a_router("router", Depends(checked))) == {"access": "public"}
+    optional = below_a_router("router", Depends(any_caller), access="optional")
+    assert compiled(optional) == {"access": "optional"}
+
+
+@pytest.mark.parametrize("where", ["app", "inclusion", "router"])
+def test_the_fault_of_a_router_follows_an_override(where: str) -> None:
+    app = below_a_router(where, Depends(MAYBE))
+    app.dependency_overrides[MAYBE] = checked
+    assert compiled(app) == {"access": "public"}
+
+
+@pytest.mark.parametrize("access", ["public", "optional"])
+def test_what_is_inherited_opens_nothing_that_gets_scopes(access: str) -> None:
+    for listed in (Security(verified, scopes=["a"]), Security(checked, scopes=["a"])):
+        app = at_edge(access=access)(app_with(listed))
+        assert f'inherits access="{access}", but depends on {listed.dependency.__name__}' in faults(
+            app
+        )
+        assert compiled(app_with(listed, access=access))["access"] == access
 
 
 @pytest.mark.parametrize("access", ["public", "optional"])

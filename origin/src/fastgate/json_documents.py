@@ -3,22 +3,26 @@
 Input: its path. Output: the object, and the rules of a policy; or `WrongCall`.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from fastgate import strict_json
 from fastgate.wrong_call import WrongCall
 
 
 def document_at(path: Path) -> dict[str, object]:
-    """Return the JSON object in a file. Raises `WrongCall` if it cannot be read or is none."""
+    """Return the JSON object in a file.
+
+    Raises:
+        WrongCall: it cannot be read, or is no JSON object, or one that the edge refuses too, such
+            as one with a duplicate member (`strict_json`).
+
+    """
     try:
-        document = json.loads(path.read_bytes())
+        return strict_json.parse_object(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise WrongCall(f"{path}: {error}") from error
-    if not isinstance(document, dict):
-        raise WrongCall(f"{path}: is not a JSON object")
-    return document
+        said = "is not a JSON object" if str(error) == "not an object" else error
+        raise WrongCall(f"{path}: {said}") from error
 
 
 def rules_of(document: Mapping[str, object]) -> dict[str, object]:

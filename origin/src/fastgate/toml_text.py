@@ -1,10 +1,11 @@
 """Write TOML: the standard library only reads it.
 
-Input: tables of text, numbers, truth values, lists and tables. Output: a document.
+Input: tables of text, numbers, truth values, dates and times, lists and tables. Output: a document.
 """
 
 import json
 from collections.abc import Mapping
+from datetime import date, time
 
 
 def toml_document(table: Mapping[str, object]) -> str:
@@ -31,6 +32,8 @@ def _value(value: object) -> str:
             return repr(value)
         case str():
             return toml_string(value)
+        case date() | time():  # a datetime is a date
+            return value.isoformat()
     raise TypeError(f"TOML has no {type(value).__name__}")
 
 

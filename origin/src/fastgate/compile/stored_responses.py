@@ -15,6 +15,7 @@ from fastgate.compile.endpoints.route_ids import (
     access_of,
     has_cacheable_responses,
     members_of,
+    schemes_that_read_tokens,
 )
 from fastgate.declare.edge_cache import (
     CACHE,
@@ -60,7 +61,7 @@ def stored_response_faults(endpoint: Endpoint) -> Iterator[StoredResponseFault]:
 
 def _schemes_of(endpoint: Endpoint) -> str:
     """Return the schemes of FastAPI for which the edge forwards the token."""
-    return " and ".join(each.shown for each in endpoint.callers.schemes if each.reads_token)
+    return " and ".join(each.shown for each in schemes_that_read_tokens(endpoint))
 
 
 _EXCLUDED = {

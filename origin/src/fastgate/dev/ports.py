@@ -5,10 +5,19 @@ Input: ports. Output: listening sockets, or an error that says which port is in 
 
 import errno
 import socket
+from collections.abc import Mapping
 
 from fastgate.wrong_call import WrongCall
 
 HOST = "127.0.0.1"
+
+
+def refuse_equal(ports: Mapping[str, int]) -> None:
+    """Raise `WrongCall` if two options choose the same port; 0 chooses another one each time."""
+    known: dict[int, str] = {}
+    for option, port in ports.items():
+        if port and (other := known.setdefault(port, option)) != option:
+            raise WrongCall(f"{other} and {option} are both {port}: choose another {option}")
 
 
 def bound(port: int, option: str) -> socket.socket:

@@ -8,6 +8,7 @@ import json
 import signal
 import sys
 import tempfile
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,22 +19,16 @@ from fastgate.dev.edge.manifest import local_server_of
 from fastgate.dev.edge.process import LOG, EdgeProcess
 from fastgate.dev.page.app import page_app
 from fastgate.dev.page.events import Events
+from fastgate.dev.policy.base_check import checked_base
 from fastgate.dev.policy.compile_app import Job, NotCompiled
 from fastgate.dev.policy.in_force import PolicyInForce
-from fastgate.dev.policy.local import (
-    Addresses,
-    UnusableBase,
-    audiences_of,
-    local_base,
-    with_values,
-)
-from fastgate.dev.ports import address_of, bound, free_address
+from fastgate.dev.policy.local import Addresses, audiences_of
+from fastgate.dev.ports import address_of, bound, free_address, refuse_equal
 from fastgate.dev.provider.app import DevelopmentProvider
 from fastgate.dev.provider.issuer_settings import IssuerSettings
 from fastgate.dev.side_server import PageAndProvider, SideServer
 from fastgate.dev.terminal import Terminal
 from fastgate.find_app import find_module
-from fastgate.json_documents import document_at
 from fastgate.stage import stage_of
 from fastgate.wrong_call import Failed, WrongCall
 
@@ -75,12 +70,21 @@ def _run(options: DevOptions) -> int:
     programs = installed_programs()
     find_module(options.target, options.folder)  # a wrong name is found before anything starts
     base = options.base or _existing(options.folder / "edge" / "policy.base.json")
-    edge_address = free_address(options.port, "--port")
+    refuse_equal(
+        {
+            "--port": options.port,
+            "--app-port": options.app_port,
+            "--provider-port": options.provider_port,
+        }
+    )
     app_socket = bound(options.app_port, "--app-port")
     side_socket = bound(options.provider_port, "--provider-port")
+    # The last one: it is free until the edge listens, so none of the others can get it.
+    edge_address = free_address(options.port, "--port")
     side_address = address_of(side_socket)
     addresses = Addresses(f"http://{edge_address}", f"http://{side_address}")
-    provider = _provider(base, options.stage, addresses)
+    local = checked_base(base, stage_of(options.stage), programs.tool, addresses)
+    provider = _provider(local, base, addresses)
     events, terminal = Events(), Terminal(sys.stdout)
     manifest = None if base is None else _existing(base.with_name("fastly.toml"))
 
@@ -182,15 +186,15 @@ def _start_edge_and_compile(edge: EdgeProcess, policy: PolicyInForce) -> None:
         started.result()
 
 
-def _provider(base: Path | None, stage: Path | None, addresses: Addresses) -> DevelopmentProvider:
-    document, values = None if base is None else document_at(base), stage_of(stage)
+def _provider(
+    local: Mapping[str, object], base: Path | None, addresses: Addresses
+) -> DevelopmentProvider:
     try:
-        staged = with_values(document, values)
-        audiences = audiences_of(local_base(staged, addresses, ""))
-    except (UnusableBase, WrongCall) as error:
+        audiences = audiences_of(local)
+        issuers = {name: IssuerSettings(audience=each[0]) for name, each in audiences.items()}
+        return DevelopmentProvider(addresses.provider, issuers)
+    except ValueError as error:
         raise WrongCall(f"{base}: {error}") from error
-    issuers = {name: IssuerSettings(audience=each[0]) for name, each in audiences.items()}
-    return DevelopmentProvider(addresses.provider, issuers)
 
 
 def _existing(path: Path) -> Path | None:

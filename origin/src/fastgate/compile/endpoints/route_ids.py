@@ -10,12 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from fastapi import FastAPI
 
+from fastgate.compile.callers.dependency_tree import callers_required_by, flatten
 from fastgate.compile.callers.regions import narrowed
 from fastgate.compile.endpoints.endpoint import Endpoint, Kind
 from fastgate.declare.edge_cache import CACHE
 from fastgate.declare.formerly import FORMERLY
 from fastgate.declare.members import ACCESS, METHODS, OPAQUE, TIMEOUT
 from fastgate.declare.merge import CALLER_REQUIREMENTS, OPEN, merge_inherited, requires_known_caller
+from fastgate.declare.schemes import Scheme
 from fastgate.declare.static_access import attribute
 from fastgate.path_template import comparable
 from fastgate.routes.framework import WEBSOCKET
@@ -84,12 +86,20 @@ def members_of(endpoint: Endpoint) -> dict[str, object]:
     if access == "authenticated":
         members = endpoint.callers.added_to(members)
     members = narrowed(members, endpoint.callers.regions)
-    if access in _KNOWS_TOKENS and any(each.reads_token for each in endpoint.callers.schemes):
+    if access in _KNOWS_TOKENS and schemes_that_read_tokens(endpoint):
         members.setdefault("forward_token", True)  # the app reads the token itself
     if members.get(CACHE, ...) is None:  # an endpoint does not store what its router does
         del members[CACHE]
     # These members are for the app only: the edge has one name for a route, and no mounts.
     return {name: value for name, value in members.items() if name not in (FORMERLY, OPAQUE)}
+
+
+def schemes_that_read_tokens(endpoint: Endpoint) -> list[Scheme]:
+    """Return the schemes of FastAPI that read the token of a request; overridden ones do not."""
+    if not any(each.reads_token for each in endpoint.callers.schemes):
+        return []
+    run = callers_required_by(flatten(endpoint.tree))
+    return [each for each in run.schemes if each.reads_token]
 
 
 def has_cacheable_responses(endpoint: Endpoint) -> bool:

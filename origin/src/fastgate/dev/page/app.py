@@ -14,8 +14,9 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from fastgate.dev.body_limit import BodyLimit
 from fastgate.dev.loopback import LoopbackOnly
 from fastgate.dev.page.events import Events
 from fastgate.dev.provider.app import DevelopmentProvider
@@ -31,6 +32,8 @@ _FIELDS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
     "form-action 'none'",
 }
+MAX_STREAMS = 100
+"""Streams of events at once. A page has one."""
 _ALIVE_EVERY = 15
 """Seconds between two comments in a stream without events: a closed connection is noticed."""
 
@@ -58,8 +61,14 @@ def page_app(
     async def slash(_request: Request) -> Response:
         return RedirectResponse(f"{PATH}/", headers=_FIELDS)
 
+    streams = _Streams()
+
     async def stream(_request: Request) -> Response:
-        return StreamingResponse(_messages(events), 200, _FIELDS, "text/event-stream")
+        if streams.number >= MAX_STREAMS:
+            fields = {**_FIELDS, "Retry-After": "5"}
+            error = f"there are {MAX_STREAMS} streams already: close other pages"
+            return JSONResponse({"error": error}, 503, fields)
+        return _Stream(streams, events)
 
     async def current(_request: Request) -> Response:
         return JSONResponse(state(), headers=_FIELDS)
@@ -84,7 +93,29 @@ def page_app(
             Route(f"{PATH}/{{name}}", page),
         ]
     )
-    return LoopbackOnly(app)
+    return LoopbackOnly(BodyLimit(app))
+
+
+class _Streams:
+    """How many streams of events there are."""
+
+    number = 0
+
+
+class _Stream(StreamingResponse):
+    """A stream of events, which counts as long as it is sent."""
+
+    def __init__(self, streams: _Streams, events: Events) -> None:
+        super().__init__(_messages(events), 200, _FIELDS, "text/event-stream")
+        self._streams = streams
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        self._streams.number += 1
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._streams.number -= 1
 
 
 async def _messages(events: Events) -> AsyncIterator[str]:

@@ -133,6 +133,8 @@ def _local_issuer(name: str, document: object, addresses: Addresses) -> Document
     issuer = _entry("issuers", name, document)
     audiences = issuer.get("audiences")
     is_list = isinstance(audiences, list) and audiences
+    if not is_list and audiences not in (None, [], "none"):
+        raise UnusableBase(f"$.issuers.{_shown(name)}.audiences is not a list of texts")
     return {
         **{member: issuer[member] for member in _KEPT_OF_ISSUERS if member in issuer},
         "issuer": f"{addresses.provider}/{name}",
@@ -151,5 +153,9 @@ def _section(document: Mapping[str, object], name: str) -> dict[str, object]:
 
 def _entry(section: str, name: str, document: object) -> Document:
     if not isinstance(document, dict):
-        raise UnusableBase(f"$.{section}.{name} is not an object")
+        raise UnusableBase(f"$.{section}.{_shown(name)} is not an object")
     return document
+
+
+def _shown(name: str) -> str:
+    return "".join(each if each.isprintable() else "�" for each in name[:100])

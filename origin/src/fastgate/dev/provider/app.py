@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from fastgate.dev.body_limit import BodyLimit
 from fastgate.dev.loopback import FORM, LoopbackOnly, loopback_origins
 from fastgate.dev.provider.caller_request import RequestRefused
 from fastgate.dev.provider.client_credentials import GrantRefused
@@ -86,7 +87,7 @@ class DevelopmentProvider:
             exception_handlers={HTTPException: self._not_served},
         )
         form_paths = [f"/{name}/token" for name in self.issuers]
-        return LoopbackOnly(app, origins=origins, form_paths=form_paths)
+        return LoopbackOnly(BodyLimit(app), origins=origins, form_paths=form_paths)
 
     async def _metadata(self, request: Request) -> Response:
         return JSONResponse(self._issuer(request).metadata, headers=_NOT_STORED)

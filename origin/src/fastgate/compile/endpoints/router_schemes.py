@@ -1,0 +1,180 @@
+"""Find endpoints that a mark opens although a router around them checks callers in its own way.
+
+Input: an `Endpoint`. Output: faults, each with what to do about it. The routers' dependencies that
+count are security schemes of FastAPI or of other libraries, and functions that get scopes. The
+author of the endpoint may not know of them. None of the code is run.
+"""
+
+import ast
+import operator
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import takewhile
+from pathlib import Path
+from types import FunctionType
+
+from fastapi.params import Depends, Security
+
+from fastgate.compile.callers.dependency_tree import Dependant, callers_required_by, flatten
+from fastgate.compile.endpoints.endpoint import Endpoint
+from fastgate.compile.endpoints.locations import location_of
+from fastgate.compile.endpoints.route_ids import access_of, has_caller_dependency
+from fastgate.declare.merge import OPEN
+from fastgate.declare.provenance import dependencies_of
+from fastgate.declare.router_marks import RouterMark
+from fastgate.declare.schemes import scheme_of
+from fastgate.declare.static_access import attribute, is_a
+from fastgate.routes.framework import router_of
+
+
+def router_scheme_faults(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
+    """Yield each dependency that leaves open who may call an endpoint that a mark opens."""
+    access = access_of(endpoint)
+    if endpoint.tree is None or access not in OPEN:
+        return
+    tops = [each for each in endpoint.tree.dependencies if not is_a(each.call, RouterMark)]
+    around = [each for it in (*_around(endpoint), endpoint.route) for each in _written_on(it)]
+    securities = {id(each.dependency) for each in around if isinstance(each, Security)}
+    found = {
+        id(each): why
+        for each in tops
+        if (why := _why_undecided(each, is_security=id(each.call) in securities))
+    }
+    if not found:
+        return
+    if "access" not in endpoint.declared:
+        if has_caller_dependency(endpoint) or endpoint.callers.schemes:
+            return  # these decide, or are found to be undecided
+        for each in tops:
+            if why := found.get(id(each), ""):
+                yield _fault(
+                    each.call,
+                    endpoint,
+                    f'inherits access="{access}", but depends on {{}}, which {why}',
+                    'declare on the endpoint itself who may call it: at_edge(access="…")',
+                )
+        return
+    # FastAPI puts the dependencies of routers before those of the route, and these first of all.
+    listed = [each for each in tops if each.name is None]
+    by_routers = listed[: len(listed) - _number_of_own(endpoint)]
+    confirmed = {
+        id(each.call)
+        for top in tops
+        if not any(top is other for other in by_routers)
+        for each in (top, *flatten(top))
+    }
+    for each in by_routers:
+        why = found.get(id(each), "")
+        if why and id(each.call) not in confirmed:
+            yield _fault(
+                each.call,
+                endpoint,
+                f'declares access="{access}", but a router or app around it depends on {{}}, '
+                f"which {why}",
+                "{}repeat the dependency on the endpoint itself, dependencies=[Depends({})], if it "
+                f'may have access="{access}" all the same: FastAPI runs it once; or move the '
+                "endpoint to a router without that dependency, or declare "
+                'at_edge(access="authenticated")',
+            )
+
+
+def _fault(call: object, endpoint: Endpoint, what: str, remedy: str) -> tuple[str, str]:
+    shown, place, has_name = _shown(call, endpoint)
+    name_it, named = ("", shown) if has_name else ("assign it to a variable, and ", "…")
+    return what.replace("{}", f"{shown} ({place})", 1), remedy.format(name_it, named)
+
+
+def _number_of_own(endpoint: Endpoint) -> int:
+    """Return how many dependencies the route itself lists, after those of its router.
+
+    FastAPI before 0.137 copies routes at an inclusion. The original is in the router's own list.
+    """
+    written = _without_marks(dependencies_of(endpoint.route))
+    found = [len(written)]
+    for router in _around(endpoint):
+        of_router = _without_marks(dependencies_of(router))
+        for route in getattr(router, "routes", None) or ():
+            here = _without_marks(dependencies_of(route))
+            is_original = attribute(route, "endpoint") is endpoint.source
+            if is_original and _are_same(here, written[len(written) - len(here) :]):
+                pairs = zip(here, of_router, strict=False)
+                common = [*takewhile(lambda pair: pair[0] is pair[1], pairs)]
+                found.append(len(here) - len(common))
+    return min(found)
+
+
+def _without_marks(listed: Iterable[Depends]) -> list[Depends]:
+    return [each for each in listed if not is_a(each.dependency, RouterMark)]
+
+
+def _are_same(some: list[Depends], others: list[Depends]) -> bool:
+    return len(some) == len(others) and all(map(operator.is_, some, others))
+
+
+def _around(endpoint: Endpoint) -> list[object]:
+    """Return the routers, inclusions and apps around an endpoint, the nearest first."""
+    holders = (each for it in endpoint.holders for each in (it, router_of(it)))
+    return [*reversed((*holders, *endpoint.routers))]
+
+
+def _written_on(around: object) -> list[Depends]:
+    """Return the dependencies that a router or app lists, or `include_router(…)`."""
+    inclusion = attribute(around, "include_context")
+    return dependencies_of(around if inclusion is None else inclusion)
+
+
+def _why_undecided(top: Dependant, *, is_security: bool) -> str:
+    """Return what a dependency of a router says about callers; empty if it says nothing."""
+    parts = (top, *flatten(top))
+    required = callers_required_by(parts)
+    if required.own or required.anybody:
+        return ""  # it is Fastgate's own, and other faults are about it
+    schemes = [scheme for each in parts if (scheme := scheme_of(each.call)) is not None]
+    if any(each.requires_token for each in schemes):
+        return "requires a token"
+    if schemes:
+        return f"leaves open who may call: {schemes[0].shown} {schemes[0].undecided}"
+    gets_scopes = any(each.security_scopes_param_name is not None for each in parts)
+    if is_security or gets_scopes or top.own_oauth_scopes:
+        return "may refuse callers, as Security(…) says, in a way that the edge does not know"
+    return ""
+
+
+def _shown(call: object, endpoint: Endpoint) -> tuple[str, str, bool]:
+    """Return a dependency's name, where it or its router is written, and whether it has a name."""
+    if is_a(call, FunctionType, type):
+        name = str(attribute(call, "__qualname__"))
+        return name, location_of(call), "<" not in name
+    if found := _assigned(call):
+        return found[1], found[0], True
+    places = []
+    around = _around(endpoint)
+    # A router itself is nearer to what it lists than an inclusion, which copies that.
+    for each in sorted(around, key=lambda it: attribute(it, "include_context") is not None):
+        if any(listed.dependency is call for listed in _written_on(each)):
+            router = getattr(each, "original_router", each)
+            holders = [it for it in endpoint.holders if router_of(it) is router]
+            places += [found[0] for it in (router, *holders) if (found := _assigned(it))]
+    return f"{type(call).__name__}(…)", next(iter(places), location_of(call)), False
+
+
+def _assigned(value: object) -> tuple[str, str] | None:
+    """Return where a global variable gets this value, as `file:line`, and its name."""
+    for module in [*sys.modules.values()]:
+        file = attribute(module, "__file__")
+        for name, each in [*vars(module).items()] if isinstance(file, str) else ():
+            if each is value and (line := _line_of(str(file), name)) is not None:
+                return f"{file}:{line}", name
+    return None
+
+
+def _line_of(file: str, name: str) -> int | None:
+    try:
+        tree = ast.parse(Path(file).read_bytes())
+    except (OSError, ValueError, SyntaxError):
+        return None
+    for node in ast.walk(tree):
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if any(isinstance(each, ast.Name) and each.id == name for each in targets):
+            return getattr(node, "lineno", None)
+    return None
