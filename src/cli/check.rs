@@ -1,6 +1,7 @@
 //! `fastgate check`: checks the shape against the JSON Schema first, which finds every misspelt field at once, and then
 //! the meaning, with the code that reads the policy at the edge.
 
+mod live;
 mod manifest;
 mod parts;
 mod publish;
@@ -14,6 +15,7 @@ use clap::Args;
 use fastgate::policy::Policy;
 use serde_json::Value;
 
+use super::fastly_api::{Api, ApiError, LiveService, Place};
 use super::finding::Finding;
 use super::lint::{jurisdictions, lints, resembling};
 use super::printer;
@@ -43,7 +45,8 @@ pub(super) struct Check {
     #[arg(long, value_name = "FILE")]
     stage: Option<PathBuf>,
     /// Also find what cannot work on Fastly: local hosts, plain http, and backends that `[setup.backends]` of the manifest does
-    /// not define.
+    /// not define. With an API token in `FASTLY_API_TOKEN`, also compares the policy with the live service, which
+    /// `FASTLY_SERVICE_ID` or `service_id` of the manifest names.
     #[arg(long)]
     publish: bool,
 }
@@ -92,6 +95,12 @@ fn examined(check: &Check) -> Result<usize, String> {
     if check.publish && is_valid {
         findings.extend(publish::findings(&document));
     }
+    let mut live_hints = Vec::new();
+    if check.publish && is_valid {
+        let (faults, hints) = with_token(&document, check)?;
+        findings.extend(faults);
+        live_hints = hints;
+    }
     let print = |Finding { at, what, remedy }: &Finding| {
         let at = format!("{}{}", parts.place(at), named_route(&document, at));
         print(&Finding { at, what: what.clone(), remedy: remedy.clone() });
@@ -104,6 +113,7 @@ fn examined(check: &Check) -> Result<usize, String> {
         }
         if check.publish {
             hints.extend(publish::hints(&document));
+            hints.extend(live_hints);
         }
         hints.iter().map(Finding::as_hint).for_each(|hint| print(&hint));
     }
@@ -137,6 +147,26 @@ pub(super) fn publishable(
     let undeclared = undeclared.filter(|(section, _)| *section == SETUP).map(|(_, finding)| finding);
     let hints = publish::hints(&document).iter().map(Finding::as_hint).collect();
     Ok((publish::findings(&document).into_iter().chain(undeclared).collect(), hints))
+}
+
+/// The faults and hints of a comparison with the live service, if there are a token and a service.
+fn with_token(document: &Value, check: &Check) -> Result<(Vec<Finding>, Vec<Finding>), String> {
+    let place = Place::of_manifest(check.manifest.clone());
+    let missing = match place.known_service(&check.policy.with_file_name("fastly.toml")) {
+        _ if !Api::has_token() => "an API token in FASTLY_API_TOKEN",
+        None => "a service (service_id in the manifest, or FASTLY_SERVICE_ID)",
+        Some(service) => {
+            let api = Api::from_environment()?;
+            return live(document, &api, &service).map_err(|error| error.to_string());
+        }
+    };
+    printer::line(format_args!("hint: with {missing}, the live service is checked as well"));
+    Ok((Vec::new(), Vec::new()))
+}
+
+/// The faults and hints of a comparison with the live service.
+pub(super) fn live(policy: &Value, api: &Api, service: &str) -> Result<(Vec<Finding>, Vec<Finding>), ApiError> {
+    live::compared(policy, &LiveService::read(api, service)?)
 }
 
 /// Prints a finding.

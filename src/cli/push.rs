@@ -72,6 +72,7 @@ fn run(push: &Push) -> Result<(), Failure> {
     checked(&text, &push.policy, push.place.manifest.as_deref())?;
     let assets = push.assets.as_deref().map(Assets::read).transpose().map_err(Failure::Usage)?;
     let store = store(&push.place, &push.policy)?;
+    works_live(&text, push)?;
     let live = Live::read(&store, push.shadow)?;
     let uploads = assets.map(|assets| assets.compared(&store, push.prune)).transpose()?;
     let changes = live.difference(&text);
@@ -116,6 +117,19 @@ pub(super) fn checked(text: &[u8], path: &Path, manifest: Option<&Path>) -> Resu
         )));
     }
     hints.iter().for_each(check::print);
+    Ok(())
+}
+
+/// Refuses a policy that cannot work with the live service. A store that was named without a service is not compared.
+fn works_live(text: &[u8], push: &Push) -> Result<(), Failure> {
+    let Some(service) = push.place.known_service(&push.policy.with_file_name("fastly.toml")) else { return Ok(()) };
+    let document = serde_json::from_slice(text).unwrap_or_default();
+    let api = Api::from_environment().map_err(Failure::Usage)?;
+    let (faults, hints) = check::live(&document, &api, &service)?;
+    if !faults.is_empty() {
+        return refused(&push.policy, &faults);
+    }
+    hints.iter().map(Finding::as_hint).for_each(|hint| check::print(&hint));
     Ok(())
 }
 

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from fastly_api.running import Running
-from fastly_api.state import Backend, KvStore, Link, Service
+from fastly_api.state import Backend, KvStore, Link, SecretStore, Service
 from programs import program
 
 POLICY: dict[str, object] = {
@@ -49,6 +49,10 @@ class Pushing:
             self.version.backends.append(Backend(name=name, members={"address": host}))
         link = Link(name="fastgate", resource_id=self.store.id, resource_type="kv-store")
         self.version.links.append(link)
+        secrets = SecretStore(name="shop-secrets")
+        link = Link(name="fastgate", resource_id=secrets.id, resource_type="secret-store")
+        self.version.links.append(link)
+        api.state.secret_stores[secrets.id] = secrets
         api.state.kv_stores[self.store.id] = self.store
         api.state.services[self.service.id] = self.service
         lines = [f'service_id = "{self.service.id}"', "[setup.backends.origin]"]

@@ -74,7 +74,7 @@ fn key(name: &str) -> String {
 }
 
 /// The backends that a policy names, each with its place.
-fn named(document: &Value) -> Vec<(String, String)> {
+pub(super) fn named(document: &Value) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let members = |value: &Value| value.as_object().cloned().unwrap_or_default();
     for section in ["origins", "issuers"] {

@@ -38,6 +38,16 @@ impl Place {
         Ok(KvStore::new(api, id))
     }
 
+    /// Of a command without these options.
+    pub(in super::super) const fn of_manifest(manifest: Option<PathBuf>) -> Self {
+        Self { service_id: None, store_id: None, manifest }
+    }
+
+    /// The service, unless only a store was named.
+    pub(in super::super) fn known_service(&self, beside: &Path) -> Option<String> {
+        self.service(beside).ok()
+    }
+
     fn service(&self, beside: &Path) -> Result<String, String> {
         if let Some(id) = self.service_id.clone().or_else(|| variable("FASTLY_SERVICE_ID")) {
             return Ok(id);
@@ -55,16 +65,22 @@ impl Place {
     }
 }
 
+/// The number of the active version of a service.
+pub(super) fn active_version(api: &Api, service: &str) -> Result<u64, ApiError> {
+    let subject = format!("service {service}");
+    let versions = api.read(&format!("/service/{}/version", super::kv_store::encoded(service)), &subject)?;
+    let is_active = |version: &&Value| version.get("active").and_then(Value::as_bool) == Some(true);
+    let active = versions.as_array().and_then(|all| all.iter().find(is_active)).and_then(|one| one.get("number"));
+    active.and_then(Value::as_u64).ok_or_else(|| {
+        ApiError::Failed(format!("{subject}: has no active version; `fastly compute publish` makes one"))
+    })
+}
+
 /// The id of the KV store that the active version of a service opens under the name of the edge's store.
 fn linked(api: &Api, service: &str) -> Result<String, ApiError> {
     let subject = format!("service {service}");
     let id = super::kv_store::encoded(service);
-    let versions = api.read(&format!("/service/{id}/version"), &subject)?;
-    let is_active = |version: &&Value| version.get("active").and_then(Value::as_bool) == Some(true);
-    let active = versions.as_array().and_then(|all| all.iter().find(is_active)).and_then(|one| one.get("number"));
-    let Some(number) = active.and_then(Value::as_u64) else {
-        return Err(ApiError::Failed(format!("{subject}: has no active version; `fastly compute publish` makes one")));
-    };
+    let number = active_version(api, service)?;
     let links = api.read(&format!("/service/{id}/version/{number}/resource"), &subject)?;
     let text = |link: &Value, name: &str| link.get(name).and_then(Value::as_str).map(str::to_owned);
     let is_store = |link: &&Value| {
