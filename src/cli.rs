@@ -44,9 +44,9 @@ enum Command {
     Explain(Box<explain::Explain>),
     /// Judge logged requests again by two policies, and list every verdict that differs.
     Diff(diff::Diff),
-    /// Make keys of the edge.
+    /// Make and replace the keys of the edge.
     #[command(subcommand)]
-    Keys(Keys),
+    Keys(keys::Keys),
     /// Purge all stored responses of an origin. With an API token (`FASTLY_API_TOKEN`) the new record is written to the KV
     /// store; without one, or with `--record`, it is printed with the command that stores it.
     Purge(purge::Purge),
@@ -62,13 +62,6 @@ enum Command {
     /// Put an earlier policy into force again; without REVISION, list what was pushed. Needs an API token
     /// (`FASTLY_API_TOKEN`).
     Rollback(rollback::Rollback),
-}
-
-#[derive(Subcommand)]
-enum Keys {
-    /// Print a new private key set for the Secret Store (secret "signing-keys"): an Ed25519 key, which signs, and an
-    /// X25519 key, from which MAC keys are derived. The public half is printed to standard error.
-    New,
 }
 
 /// Runs the tool. The exit code is 0 for success, 1 for findings and 2 for wrong usage.
@@ -87,7 +80,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Schema => check::schema(),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Diff(arguments) => diff::diff(&arguments),
-        Command::Keys(Keys::New) => keys::new(),
+        Command::Keys(command) => keys::keys(&command),
         Command::Reference => reference::reference(&Arguments::command()),
         Command::Purge(request) => purge::purge(&request),
         Command::Push(arguments) => push::push(&arguments),

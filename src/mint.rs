@@ -24,7 +24,7 @@ pub use grant::Grant;
 pub use jws::{HEADER_VERSION, TOKEN_TYPE};
 pub use key_record::{Curve, KeyRecord, KeyRecordError, KeyState, RecordedKey};
 use mac::MacKeys;
-pub use signing_keys::{SecretKeys, SigningKeys, SigningKeysError, new_edge_key, new_signing_keys};
+pub use signing_keys::{KeyText, SecretKeys, SigningKeys, SigningKeysError, new_edge_key, new_signing_keys};
 
 use crate::backend::Candidates;
 use crate::caching::{Tags, has_body, shared_by};

@@ -6,6 +6,7 @@ SHA256SUMS. The guest must have been built (`make guest`).
 """
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -36,6 +37,9 @@ def main() -> int:
     _run(TOOLS / "python", "-m", "build", "--outdir", DIST, ROOT / "origin")
     write_compute_package(GUEST, DIST / f"fastgate-{version}-compute.tar.gz")
     _write_bill_of_materials(version)
+    # Panics name source files: the folders of this machine are replaced, as in the guest.
+    home = os.environ.get("CARGO_HOME", Path.home() / ".cargo")
+    os.environ["RUSTFLAGS"] = f"--remap-path-prefix={home}=/cargo --remap-path-prefix={ROOT}=/fastgate"
     _run(TOOLS / "maturin", "build", "--out", DIST, folder=ROOT / "wheel")
     _write_checksums()
     return 0
@@ -53,7 +57,11 @@ def _write_bill_of_materials(version: str) -> None:
         *(CYCLONEDX, "cyclonedx", "--format", "json", "--target", "wasm32-wasip1"),
         *("--spec-version", "1.5", "--override-filename", name),
     )
-    (ROOT / f"{name}.json").rename(DIST / f"{name}.cyclonedx.json")
+    written = ROOT / f"{name}.json"
+    # Without the folder of this checkout.
+    text = written.read_text("utf-8").replace(f"path+file://{ROOT}", "path+file:///fastgate")
+    (DIST / f"{name}.cyclonedx.json").write_text(text, "utf-8")
+    written.unlink()
 
 
 def _write_checksums() -> None:

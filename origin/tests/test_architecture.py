@@ -28,7 +28,7 @@ LAYERS = (
     *("dependencies", "requires", "settings", "gateways"),
     *("compile.cache", "compile.callers", "compile.endpoints", "compile.ineffective", "compile"),
     *("local_edge", "fake_edge", "startup", "middleware", "guard", "guard_settings"),
-    "find_app",
+    *("find_app", "json_documents"),
     *("", "doctor", "testing", "init", "dev", "commands", "__main__"),
 )
 """From the lowest to the highest: a module imports its own layer and those before it."""

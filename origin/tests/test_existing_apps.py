@@ -185,6 +185,39 @@ def test_what_is_inherited_opens_nothing(access: str) -> None:
     assert sorted(members["scopes"]) == ["items", "me"]
 
 
+@pytest.mark.parametrize("access", ["public", "optional"])
+@pytest.mark.parametrize("scheme", [MAYBE, Lenient(), HTTPBasic(), APIKeyHeader(name="k")])
+def test_what_is_inherited_decides_nothing_for_an_undecided_scheme(
+    access: str, scheme: SecurityBase
+) -> None:
+    inheriting = at_edge(access=access)(app_with(scheme))
+    assert "does not declare who may call it" in faults(inheriting)
+    assert compiled(app_with(scheme, access=access))["access"] == access
+
+
+def test_a_caller_who_may_be_anonymous_does_not_drop_the_scopes_of_an_undecided_scheme() -> None:
+    def user(token: Annotated[str | None, Depends(MAYBE)]) -> None: ...
+
+    asked = app_with(Security(user, scopes=["items"]), any_caller)
+    assert "does not declare who may call it" in faults(asked)
+
+
+def test_scopes_that_a_function_reads_itself_are_required_of_known_callers() -> None:
+    def user(token: Annotated[str, Depends(PASSWORD)]) -> None: ...
+
+    def check(wanted: SecurityScopes) -> None: ...
+
+    chain = Security(check, scopes=["orders:admin"])
+    assert compiled(app_with(chain, user))["scopes"] == ["orders:admin"]
+    assert compiled(app_with(user))["access"] == "authenticated"
+    with_caller = FastAPI(openapi_url=None)
+
+    @with_caller.get("/me", dependencies=[chain])
+    def me(caller: Caller) -> None: ...
+
+    assert compiled(with_caller)["scopes"] == ["orders:admin"]
+
+
 def test_scopes_of_an_undecided_scheme_are_required_of_known_callers() -> None:
     def user(token: Annotated[str | None, Depends(MAYBE)]) -> None: ...
 

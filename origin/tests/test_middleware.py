@@ -197,8 +197,9 @@ async def test_a_server_without_raw_path_is_judged_by_the_decoded_path(
 async def test_the_guards_own_responses_have_every_optional_asgi_member(edge: Edge) -> None:
     guarded = FastgateMiddleware(Origin(), edge.settings(ready_path="/ready"))
     sent = await call(guarded, scope_of(edge, path="/ready", raw_path=b"/ready", headers=[]))
+    fields = [(b"fastgate-keys", edge.kid.encode()), (b"cache-control", b"no-store")]
     assert sent == [
-        {"type": "http.response.start", "status": 204, "headers": []},
+        {"type": "http.response.start", "status": 204, "headers": fields},
         {"type": "http.response.body", "body": b""},
     ]
 

@@ -21,7 +21,7 @@ use super::finding::Finding;
 use super::printer;
 use super::stage::Stage;
 use assets::{Assets, Uploads};
-pub(super) use live::{Live, Revision, history_key, pushed_at};
+pub(super) use live::{Live, Revision, date, history_key, pushed_at};
 
 /// A policy and where to write it.
 #[derive(Args)]

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
 
 use super::exchange_key::ExchangeKey;
 use super::key_record::{Curve, KeyRecord, KeyRecordError, KeyState, RecordedKey};
@@ -22,8 +23,11 @@ pub struct SigningKeys {
     nonces: Nonces,
 }
 
+/// The text of the secret of one key. It is overwritten when it is dropped.
+pub type KeyText = Secret<Zeroizing<String>>;
+
 /// Private keys as JWKs, each with its id.
-pub type SecretKeys = Vec<(String, Secret<String>)>;
+pub type SecretKeys = Vec<(String, KeyText)>;
 
 /// One key of either kind.
 enum EdgeKey {
@@ -85,9 +89,12 @@ impl EdgeKey {
     }
 
     /// The key as a record lists it, and the text of its secret.
-    fn recorded(&self, state: KeyState) -> (RecordedKey, Secret<String>) {
+    fn recorded(&self, state: KeyState) -> (RecordedKey, KeyText) {
         let okp = self.okp();
-        (RecordedKey::of(self.curve(), okp.x(), okp.id(), state), Secret::new(okp.private().to_string()))
+        (
+            RecordedKey::of(self.curve(), okp.x(), okp.id(), state),
+            Secret::new(Zeroizing::new(okp.private().to_string())),
+        )
     }
 
     fn is_sound(&self) -> bool {
@@ -242,7 +249,7 @@ pub fn new_signing_keys() -> (String, String) {
 /// A new key as a record lists it, with the state [`KeyState::Next`], and the text of its secret; `None` if the platform
 /// gives no randomness.
 #[must_use]
-pub fn new_edge_key(curve: Curve) -> Option<(RecordedKey, Secret<String>)> {
+pub fn new_edge_key(curve: Curve) -> Option<(RecordedKey, KeyText)> {
     let key = match curve {
         Curve::Ed25519 => EdgeKey::Signing(Box::new(SigningKey::generate()?)),
         Curve::X25519 => EdgeKey::Exchange(Box::new(ExchangeKey::generate()?)),

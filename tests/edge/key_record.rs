@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use fastgate::mint::{Curve, RecordedKey, new_edge_key};
+use fastgate::mint::{Curve, KeyText, RecordedKey, new_edge_key};
 use fastgate::secret::Secret;
 use hyper::{Body, Request};
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ use crate::support::world::{policy, signing_keys, stores};
 const KV_WRITER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/edge/model/kv_writer.wat");
 const PUBLISHED: &str = "/.well-known/fastgate/jwks.json";
 
-type NewKey = (RecordedKey, Secret<String>);
+type NewKey = (RecordedKey, KeyText);
 
 fn new(curve: Curve) -> NewKey {
     new_edge_key(curve).unwrap()
@@ -46,7 +46,7 @@ fn edge(record: &str, with_secret: &[&NewKey], change: impl FnOnce(&mut Stores))
     let policy = policy(listener.address(), "http://127.0.0.1:1");
     let mut stores = stores(&policy, &["origin", "echo", "issuer"].map(|name| (name, origin.address)));
     stores.kv.as_mut().unwrap().push(("edge-keys".to_owned(), record.to_owned()));
-    let secret = |(key, secret): &&NewKey| (format!("signing-key.{}", key.kid), secret.expose().clone());
+    let secret = |(key, secret): &&NewKey| (format!("signing-key.{}", key.kid), secret.expose().to_string());
     stores.secrets = with_secret.iter().map(secret).collect();
     change(&mut stores);
     (Edge::start(listener, &stores), origin)

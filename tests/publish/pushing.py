@@ -59,6 +59,9 @@ class Pushing:
         lines += ["[setup.backends.idp]", ""]
         (folder / "fastly.toml").write_text("\n".join(lines))
 
+    longest = 60.0
+    """Seconds until a command is killed."""
+
     def write(self, text: str) -> None:
         """Write the policy file."""
         (self.folder / "policy.json").write_text(text)
@@ -75,7 +78,7 @@ class Pushing:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=self.longest,
             check=False,
         )
         assert "Fastly-Key" not in ran.stdout + ran.stderr

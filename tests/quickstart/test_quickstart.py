@@ -106,10 +106,16 @@ class Reader:
     def _path_without_compilers(self) -> str:
         folder = self.folder.parent / "path"
         folder.mkdir()
-        for name in ("bash", "curl", "python3"):
+        for name in ("bash", "curl"):
             found = shutil.which(name)
             assert found is not None
             (folder / name).symlink_to(found)
+        # Not a link: a Python finds its library by the path of its program.
+        python = folder / "python3"
+        python.write_text(
+            f'#!{shutil.which("bash")}\nexec "{getattr(sys, "_base_executable", sys.executable)}" "$@"\n'
+        )
+        python.chmod(0o755)
         for name in ("cargo", "rustc", "node", "npm"):
             assert shutil.which(name, path=str(folder)) is None
         return str(folder)

@@ -88,7 +88,7 @@ const CONFINED: [(&str, &[&str]); 8] = [
     ("jwt_simple", &["identity/sample_token"]), // only on the host
     ("StatusCode", &["compute", "local_edge"]),
     ("SystemTime", &["compute", "cli", "conditional/http_date"]),
-    ("Instant", &["compute"]),
+    ("Instant", &["compute", "cli"]),
     ("getrandom", &["compute", "mint/okp"]), // for new keys
 ];
 const STATUS_CODES: [&str; 22] = [

@@ -74,7 +74,7 @@ class Settings:
     ready_path: str | None = None
     """A path to which the guard responds itself, without the header: 204 if it has keys to verify
     with, 503 while it has none. It is not an endpoint. An orchestrator uses it to wait for the
-    keys."""
+    keys. The field `Fastgate-Keys` of the 204 names the edge's keys that the app knows."""
     end_with_token: EndWithToken = "sessions"  # noqa: S105
     """The connections that end when the caller's token has expired and `leeway` has passed, if
     the edge reports the time. `sessions`: WebSockets, closed with 1008, and event streams. `all`:

@@ -1,12 +1,14 @@
 //! One request to Fastly's API, and its repetition: every request that this tool sends can be repeated, because writes
-//! are conditional or write the same again.
+//! are conditional or write the same again, and a secret is created under a name that no other secret can have.
 
 use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
 
+use ureq::config::ConfigBuilder;
 use ureq::http::{self, Method, header};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::typestate::AgentScope;
 
 /// The time until a connection must exist.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -58,20 +60,29 @@ impl Answer {
 /// # Errors
 /// A message if a token must not be sent there in plain text, or if the machine has no certificates.
 pub(super) fn agent(endpoint: &str) -> Result<ureq::Agent, String> {
-    let config = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .timeout_connect(Some(CONNECT))
-        .timeout_global(Some(WHOLE))
-        .user_agent(concat!("fastgate/", env!("CARGO_PKG_VERSION")));
+    let config = config();
     if endpoint.starts_with("https://") {
         return Ok(config.tls_config(tls()?).build().new_agent());
     }
     let host = endpoint.strip_prefix("http://").and_then(|rest| rest.split(['/', ':']).next());
     match host {
-        Some("127.0.0.1" | "localhost") => Ok(config.proxy(None).build().new_agent()),
-        _ => Err(format!("{endpoint}: write an https URL, because the token is sent there")),
+        Some("127.0.0.1" | "localhost") => Ok(plain()),
+        _ => Err(format!("{endpoint}: write an https URL")),
     }
+}
+
+/// An agent for http, without a proxy: for this machine, and for what is public and secures nothing.
+pub(super) fn plain() -> ureq::Agent {
+    config().proxy(None).build().new_agent()
+}
+
+fn config() -> ConfigBuilder<AgentScope> {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .timeout_connect(Some(CONNECT))
+        .timeout_global(Some(WHOLE))
+        .user_agent(concat!("fastgate/", env!("CARGO_PKG_VERSION")))
 }
 
 /// TLS with the certificates that this machine trusts.
@@ -115,10 +126,14 @@ fn once(agent: &ureq::Agent, endpoint: &str, token: &str, request: &Request<'_>)
     for (name, value) in &request.fields {
         builder = builder.header(*name, *value);
     }
-    let answer = if request.method == Method::PUT {
-        agent.run(builder.header(header::CONTENT_TYPE, "application/octet-stream").body(request.body)?)?
-    } else {
-        agent.run(builder.body(())?)?
+    let kind = match request.method {
+        Method::PUT => Some("application/octet-stream"),
+        Method::POST => Some("application/json"),
+        _ => None,
+    };
+    let answer = match kind {
+        Some(kind) => agent.run(builder.header(header::CONTENT_TYPE, kind).body(request.body)?)?,
+        None => agent.run(builder.body(())?)?,
     };
     let (head, body) = answer.into_parts();
     let body = if request.without_body && head.status.is_success() {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use fastgate::secret::Secret;
 use serde_json::Value;
+use ureq::http::Method;
 
 use super::agent::{self, Answer, Request};
 
@@ -31,6 +32,7 @@ impl fmt::Display for ApiError {
 }
 
 /// Access to the API with a token.
+#[derive(Clone)]
 pub(in super::super) struct Api {
     agent: ureq::Agent,
     endpoint: String,
@@ -56,7 +58,8 @@ impl Api {
         }
         let endpoint = variable("FASTLY_API_ENDPOINT").unwrap_or_else(|| ENDPOINT.to_owned());
         let endpoint = endpoint.trim_end_matches('/').to_owned();
-        let agent = agent::agent(&endpoint).map_err(|fault| format!("FASTLY_API_ENDPOINT: {fault}"))?;
+        let agent = agent::agent(&endpoint)
+            .map_err(|fault| format!("FASTLY_API_ENDPOINT: {fault}, because the token is sent there"))?;
         Ok(Self { agent, endpoint, token: Secret::new(token) })
     }
 
@@ -71,21 +74,30 @@ impl Api {
         if answer.status == 404 { Ok(None) } else { accepted(answer, subject).map(Some) }
     }
 
-    fn attempt(&self, request: &Request<'_>, subject: &str) -> Result<Answer, ApiError> {
+    pub(super) fn attempt(&self, request: &Request<'_>, subject: &str) -> Result<Answer, ApiError> {
         agent::send(&self.agent, &self.endpoint, self.token.expose(), request)
             .map_err(|fault| ApiError::Failed(format!("{subject}: {} cannot be reached: {fault}", self.endpoint)))
     }
 
+    /// Sends JSON, and reads JSON.
+    pub(super) fn post(&self, path: &str, body: &[u8], subject: &str) -> Result<Value, ApiError> {
+        let request = Request { body, ..Request::new(Method::POST, path) };
+        json(&self.send(&request, subject)?, subject)
+    }
+
     /// Reads JSON.
     pub(super) fn read(&self, path: &str, subject: &str) -> Result<Value, ApiError> {
-        let answer = self.send(&Request::reading(path), subject)?;
-        serde_json::from_slice(&answer.body)
-            .map_err(|_| ApiError::Failed(format!("{subject}: the answer of Fastly's API is not JSON")))
+        json(&self.send(&Request::reading(path), subject)?, subject)
     }
 }
 
+pub(super) fn json(answer: &Answer, subject: &str) -> Result<Value, ApiError> {
+    serde_json::from_slice(&answer.body)
+        .map_err(|_| ApiError::Failed(format!("{subject}: the answer of Fastly's API is not JSON")))
+}
+
 /// The answer if it is a success.
-fn accepted(answer: Answer, subject: &str) -> Result<Answer, ApiError> {
+pub(super) fn accepted(answer: Answer, subject: &str) -> Result<Answer, ApiError> {
     match answer.status {
         200..=299 => Ok(answer),
         412 => Err(ApiError::Lost),

@@ -1,4 +1,4 @@
-//! Which KV store a command writes to: the one that the active version of the service is linked to.
+//! Which stores a command writes to: those that the active version of the service is linked to.
 
 use std::path::{Path, PathBuf};
 
@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::client::{Api, ApiError, variable};
 use super::kv_store::KvStore;
+use super::secret_store::SecretStore;
 
 /// The service and its KV store.
 #[derive(Args)]
@@ -29,12 +30,7 @@ impl Place {
     /// # Errors
     /// A message that says what is missing.
     pub(in super::super) fn store(&self, api: Api, beside: &Path) -> Result<KvStore, String> {
-        let id = if let Some(id) = &self.store_id {
-            id.clone()
-        } else {
-            let service = self.service(beside)?;
-            linked(&api, &service).map_err(|error| error.to_string())?
-        };
+        let id = self.id(&api, self.store_id.as_deref(), Kind::Kv, beside)?;
         Ok(KvStore::new(api, id))
     }
 
@@ -46,6 +42,15 @@ impl Place {
     /// The service, unless only a store was named.
     pub(in super::super) fn known_service(&self, beside: &Path) -> Option<String> {
         self.service(beside).ok()
+    }
+
+    /// The id of a store that was named, or else of the one that the service is linked to.
+    fn id(&self, api: &Api, named: Option<&str>, kind: Kind, beside: &Path) -> Result<String, String> {
+        if let Some(id) = named {
+            return Ok(id.to_owned());
+        }
+        let service = self.service(beside)?;
+        linked(api, &service, kind).map_err(|error| error.to_string())
     }
 
     fn service(&self, beside: &Path) -> Result<String, String> {
@@ -65,6 +70,52 @@ impl Place {
     }
 }
 
+/// The service and both of its stores.
+#[derive(Args)]
+pub(in super::super) struct Places {
+    #[command(flatten)]
+    place: Place,
+    /// The id of the Secret Store; default: the one that the active version of the service opens as "fastgate".
+    #[arg(long)]
+    secret_store_id: Option<String>,
+}
+
+impl Places {
+    /// Both stores of the service. Without `--manifest`, the manifest is `beside`.
+    ///
+    /// # Errors
+    /// A message that says what is missing.
+    pub(in super::super) fn stores(&self, api: Api, beside: &Path) -> Result<(KvStore, SecretStore), String> {
+        let id = self.place.id(&api, self.secret_store_id.as_deref(), Kind::Secret, beside)?;
+        let secrets = SecretStore::new(api.clone(), id);
+        Ok((self.place.store(api, beside)?, secrets))
+    }
+}
+
+/// A kind of store.
+#[derive(Clone, Copy)]
+enum Kind {
+    Kv,
+    Secret,
+}
+
+impl Kind {
+    /// Its name as the API and Fastly's command-line tool write it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Kv => "kv-store",
+            Self::Secret => "secret-store",
+        }
+    }
+
+    const fn in_words(self) -> &'static str {
+        match self {
+            Self::Kv => "KV store",
+            Self::Secret => "Secret Store",
+        }
+    }
+}
+
 /// The number of the active version of a service.
 pub(super) fn active_version(api: &Api, service: &str) -> Result<u64, ApiError> {
     let subject = format!("service {service}");
@@ -76,8 +127,8 @@ pub(super) fn active_version(api: &Api, service: &str) -> Result<u64, ApiError> 
     })
 }
 
-/// The id of the KV store that the active version of a service opens under the name of the edge's store.
-fn linked(api: &Api, service: &str) -> Result<String, ApiError> {
+/// The id of the store that the active version of a service opens under the name of the edge's stores.
+fn linked(api: &Api, service: &str, wanted: Kind) -> Result<String, ApiError> {
     let subject = format!("service {service}");
     let id = super::kv_store::encoded(service);
     let number = active_version(api, service)?;
@@ -85,13 +136,14 @@ fn linked(api: &Api, service: &str) -> Result<String, ApiError> {
     let text = |link: &Value, name: &str| link.get(name).and_then(Value::as_str).map(str::to_owned);
     let is_store = |link: &&Value| {
         let kind = text(link, "resource_type").unwrap_or_default().replace('_', "-");
-        kind == "kv-store" && text(link, "name").as_deref() == Some(STORE)
+        kind == wanted.name() && text(link, "name").as_deref() == Some(STORE)
     };
     let found = links.as_array().and_then(|all| all.iter().find(is_store)).and_then(|link| text(link, "resource_id"));
     found.ok_or_else(|| {
+        let (kind, words) = (wanted.name(), wanted.in_words());
         ApiError::Failed(format!(
-            "{subject}: version {number}, the active one, is linked to no KV store by the name \"{STORE}\"; create one and \
-             link it: fastly kv-store create --name {STORE}, then fastly service resource-link create --version latest \
+            "{subject}: version {number}, the active one, is linked to no {words} by the name \"{STORE}\"; create one and \
+             link it: fastly {kind} create --name {STORE}, then fastly service resource-link create --version latest \
              --autoclone --name {STORE} --resource-id ID, and activate that version"
         ))
     })

@@ -157,7 +157,7 @@ fn now() -> String {
 }
 
 /// A time as RFC 3339 writes it. The calendar is Hinnant's: days since the first of March of year 0, in eras of 400 years.
-fn date(seconds: u64) -> String {
+pub(in super::super) fn date(seconds: u64) -> String {
     let (days, second) = (seconds / 86_400 + 719_468, seconds % 86_400);
     let (era, day) = (days / 146_097, days % 146_097);
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;

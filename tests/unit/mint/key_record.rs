@@ -2,12 +2,13 @@
 
 use fastgate::mint::rotation::{created, first};
 use fastgate::mint::{
-    Curve, KeyRecord, KeyRecordError, KeyState, Minter, RecordedKey, SigningKeys, new_edge_key, new_signing_keys,
+    Curve, KeyRecord, KeyRecordError, KeyState, KeyText, Minter, RecordedKey, SigningKeys, new_edge_key,
+    new_signing_keys,
 };
 use fastgate::secret::Secret;
 use serde_json::{Value, json};
 
-type NewKey = (RecordedKey, Secret<String>);
+type NewKey = (RecordedKey, KeyText);
 
 fn new(curve: Curve) -> NewKey {
     new_edge_key(curve).unwrap()
@@ -143,11 +144,19 @@ fn a_secret_that_is_not_the_private_half_of_its_key_is_refused_and_never_printed
     let (set, public) = new_signing_keys();
     let mut two_halves: Value = serde_json::from_str(next.1.expose()).unwrap();
     two_halves["x"] = serde_json::from_str::<Value>(signing.1.expose()).unwrap()["x"].clone();
-    let others =
-        [signing.1.expose(), exchange.1.expose(), &set, &public, "", "{}", "c2VjcmV0", &two_halves.to_string()]
-            .map(str::to_owned);
+    let others = [
+        signing.1.expose().as_str(),
+        exchange.1.expose(),
+        &set,
+        &public,
+        "",
+        "{}",
+        "c2VjcmV0",
+        &two_halves.to_string(),
+    ]
+    .map(str::to_owned);
     for secret in others {
-        let wrong = (next.0.clone(), Secret::new(secret.clone()));
+        let wrong = (next.0.clone(), Secret::new(secret.clone().into()));
         let error = keys(&document, &[&signing, &wrong]).unwrap_err();
         assert_eq!(error, KeyRecordError::OtherSecret { kid: next.0.kid.clone() }, "{secret}");
         assert!(secret.len() < 8 || !error.to_string().contains(&secret));
@@ -155,7 +164,7 @@ fn a_secret_that_is_not_the_private_half_of_its_key_is_refused_and_never_printed
     // The record names the right halves, and the private one is another.
     let mut unsound: Value = serde_json::from_str(signing.1.expose()).unwrap();
     unsound["d"] = serde_json::from_str::<Value>(next.1.expose()).unwrap()["d"].clone();
-    let unsound = (signing.0.clone(), Secret::new(unsound.to_string()));
+    let unsound = (signing.0.clone(), Secret::new(unsound.to_string().into()));
     let read = keys(&record(&[entry(&signing, "signing")]), &[&unsound]).unwrap();
     assert!(Minter::new(read, []).published_keys().is_err());
 }

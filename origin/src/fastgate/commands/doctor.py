@@ -9,13 +9,13 @@ import time
 from http.client import HTTPException
 from pathlib import Path
 
-from fastgate.commands.load import document_at
 from fastgate.doctor.examine import examine, published_keys
 from fastgate.doctor.probe import Target
 from fastgate.doctor.raw_http import split_address
 from fastgate.doctor.report import Finding, as_json, as_line, as_table, exit_code
 from fastgate.errors import JwksRefused
 from fastgate.fake_edge.signing import EdgeKeys
+from fastgate.json_documents import document_at
 from fastgate.keys.jwks import ExchangeKey, read_exchange_key
 from fastgate.wrong_call import WrongCall
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from fastgate.commands.load import app_of, document_at, policy_routes, rules_of
+from fastgate.commands.load import app_of, policy_routes
 from fastgate.commands.policy import kept_routes, print_hints, written
 from fastgate.commands.tool import guest_path, tool_output
 from fastgate.compile.policy import CannotCompile, RouteDocument, compile_routes
@@ -29,6 +29,7 @@ from fastgate.guard_settings import (
 from fastgate.init import documents
 from fastgate.init.provider import Chosen, chosen_issuer, discovered, is_loopback
 from fastgate.init.writing import write_new
+from fastgate.json_documents import document_at, rules_of
 from fastgate.settings import Settings
 from fastgate.wrong_call import Failed, WrongCall
 

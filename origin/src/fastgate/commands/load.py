@@ -5,7 +5,6 @@ Input: the arguments of the command line. Output: the app, or the JSON document;
 
 import argparse
 import contextlib
-import json
 import sys
 from pathlib import Path
 
@@ -49,23 +48,6 @@ def app_of(options: argparse.Namespace) -> object:
         if requirements := unused_requirements(app, recorded.requirements):
             print(*requirements, _DEPEND, sep="\n", file=sys.stderr)
     return app
-
-
-def document_at(path: Path) -> dict[str, object]:
-    """Return the JSON object in a file. Raises `WrongCall` if it cannot be read or is none."""
-    try:
-        document = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise WrongCall(f"{path}: {error}") from error
-    if not isinstance(document, dict):
-        raise WrongCall(f"{path}: is not a JSON object")
-    return document
-
-
-def rules_of(document: dict[str, object]) -> dict[str, object]:
-    """Return the `rules` of a policy; empty if it has none."""
-    rules = document.get("rules", {})
-    return rules if isinstance(rules, dict) else {}  # the edge refuses any other value
 
 
 def policy_routes(

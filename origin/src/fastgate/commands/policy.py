@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from fastgate.commands.edge_routes import has_origin
-from fastgate.commands.load import app_of, document_at, policy_routes, rules_of
+from fastgate.commands.load import app_of, policy_routes
 from fastgate.compile.drift import drift, no_longer_needed, requests_in
 from fastgate.compile.former_routes import overlap_of
 from fastgate.compile.policy import RouteDocument, compile_routes
@@ -19,6 +19,7 @@ from fastgate.guard_settings import (
     settings_of,
     token_hints,
 )
+from fastgate.json_documents import document_at, rules_of
 from fastgate.routes.framework import root_path_of, routed_app
 
 

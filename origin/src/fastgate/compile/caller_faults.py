@@ -23,8 +23,7 @@ from fastgate.compile.endpoints.inheritance import unmet_requirements
 from fastgate.compile.endpoints.locations import location_of
 from fastgate.compile.endpoints.route_ids import (
     access_of,
-    declared_access,
-    has_caller_dependency,
+    is_undeclared,
     members_of,
 )
 from fastgate.compile.ineffective.comparison import members_free_to_differ, name_of
@@ -63,7 +62,7 @@ class CallerFault(NamedTuple):
 def caller_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
     """Yield what is missing or has no effect in one endpoint's requirements on callers."""
     callers, declared = endpoint.callers, endpoint.declared
-    if _is_undeclared(endpoint):
+    if is_undeclared(endpoint):
         what, remedy = undecided(callers.schemes) or ("", _remedy_for_callers(endpoint))
         yield CallerFault(_UNDECLARED + what, remedy)
     else:
@@ -151,7 +150,7 @@ def unchecked_requirements(endpoint: Endpoint) -> Iterator[CallerFault]:
     """Yield the requirements on callers that the app itself does not check."""
     yield from (each for each in caller_faults(endpoint) if each.is_lost)
     is_page = _remedy_for_callers(endpoint) == _DECLARE_DOCS_CALLERS
-    if _is_undeclared(endpoint) and not is_page:
+    if is_undeclared(endpoint) and not is_page:
         yield from _faults_of_what_is_not_run(endpoint)
 
 
@@ -191,10 +190,6 @@ def _at_edge_for(endpoint: Endpoint) -> str:
     needed = {name: members[name] for name in COMPARABLE if members.get(name)}
     shown = ", ".join(f"{name}={value!r}" for name, value in needed.items())
     return f'at_edge(access="authenticated", {shown})'
-
-
-def _is_undeclared(endpoint: Endpoint) -> bool:
-    return not has_caller_dependency(endpoint) and declared_access(endpoint) is None
 
 
 def _faults_of_what_is_not_run(endpoint: Endpoint) -> Iterator[CallerFault]:

@@ -27,6 +27,7 @@ from fastgate.dev.provider.issuer_settings import IssuerSettings
 from fastgate.dev.side_server import PageAndProvider, SideServer
 from fastgate.dev.terminal import Terminal
 from fastgate.find_app import find_module
+from fastgate.json_documents import document_at
 from fastgate.wrong_call import Failed, WrongCall
 
 
@@ -172,14 +173,7 @@ def _start_edge_and_compile(edge: EdgeProcess, policy: PolicyInForce) -> None:
 
 
 def _provider(base: Path | None, addresses: Addresses) -> DevelopmentProvider:
-    document = None
-    if base is not None:
-        try:
-            document = json.loads(base.read_bytes())
-        except (OSError, ValueError) as error:
-            raise WrongCall(f"{base}: {error}") from error
-        if not isinstance(document, dict):
-            raise WrongCall(f"{base}: is not a JSON object")
+    document = None if base is None else document_at(base)
     try:
         audiences = audiences_of(local_base(document, addresses, ""))
     except UnusableBase as error:

@@ -65,6 +65,7 @@ def callers_required_by(dependencies: Iterable[Dependant], *, with_schemes: bool
     schemes: dict[Scheme, None] = {}
     scopes: dict[str, None] = {}
     unchecked: dict[str, None] = {}
+    read: dict[str, None] = {}
     required_by_app = Callers()
     for dependency in dependencies:
         required: Iterable[str] = (
@@ -72,6 +73,8 @@ def callers_required_by(dependencies: Iterable[Dependant], *, with_schemes: bool
             *(dependency.own_oauth_scopes or ()),
         )
         called = called_objects(dependency.call)
+        if dependency.security_scopes_param_name is not None:
+            read |= dict.fromkeys(required)  # the function checks them itself
         if any(each is any_caller for each in called):
             anybody = True
             unchecked |= dict.fromkeys(required)
@@ -84,8 +87,11 @@ def callers_required_by(dependencies: Iterable[Dependant], *, with_schemes: bool
         for each in called:
             if is_a(each, Requires):
                 required_by_app |= Callers.of_requirement(attribute(each, "requirement"))  # type: ignore[arg-type]
+    known = own or any(each.requires_token for each in schemes)
+    if known and with_schemes:
+        scopes |= read
     found = Callers(
-        known=own or any(each.requires_token for each in schemes),
+        known=known,
         anybody=anybody,
         scopes=tuple(scopes),
         unchecked=tuple(unchecked),

@@ -54,6 +54,16 @@ def has_caller_dependency(endpoint: Endpoint) -> bool:
     return endpoint.callers.known or endpoint.callers.anybody
 
 
+def is_undeclared(endpoint: Endpoint) -> bool:
+    """Whether nothing says who may call the endpoint."""
+    callers = endpoint.callers
+    if "access" in endpoint.declared or callers.known:
+        return False
+    if callers.schemes and access_of(endpoint) in OPEN and (callers.scopes or not callers.anybody):
+        return True  # what it inherits opens nothing: the scheme may refuse anonymous callers
+    return not has_caller_dependency(endpoint) and declared_access(endpoint) is None
+
+
 def members_of(endpoint: Endpoint) -> dict[str, object]:
     """Return the declared members of the route document, including inherited ones."""
     access = access_of(endpoint)

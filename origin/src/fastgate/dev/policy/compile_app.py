@@ -22,6 +22,7 @@ from fastgate.compile.policy import CannotCompile, RouteDocument, compile_routes
 from fastgate.dev.policy.local import APP, Addresses, UnusableBase, local_base
 from fastgate.find_app import FoundModule, find_module, import_app
 from fastgate.guard_settings import settings_of
+from fastgate.json_documents import document_at, rules_of
 from fastgate.wrong_call import Failed, WrongCall
 
 _DEADLINE = 120
@@ -94,7 +95,7 @@ def compiled(job: Job) -> Compiled:
         Failed, WrongCall: the app cannot be imported, or the base policy is unusable.
 
     """
-    base = None if job.base is None else _document(Path(job.base))
+    base = None if job.base is None else document_at(Path(job.base))
     found, app = import_app(find_module(job.target, Path(job.folder)))
     settings = settings_of(app)
     audience = APP if settings is None else settings.audience
@@ -105,7 +106,7 @@ def compiled(job: Job) -> Compiled:
     faults: list[dict[str, str]] = []
     policy: dict[str, object] | None = None
     try:
-        routes = compile_routes(app, job.origin, rules=_rules_of(local))
+        routes = compile_routes(app, job.origin, rules=rules_of(local))
         policy = {**local, "routes": [*_own_routes(local), *routes]}
     except CannotCompile as error:
         faults = [
@@ -125,21 +126,6 @@ def compiled(job: Job) -> Compiled:
 
 def _is_factory(found: FoundModule) -> bool:
     return inspect.isfunction(operator.attrgetter(found.name)(sys.modules[found.module]))
-
-
-def _document(path: Path) -> dict[str, object]:
-    try:
-        document = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise WrongCall(f"{path}: {error}") from error
-    if not isinstance(document, dict):
-        raise WrongCall(f"{path}: is not a JSON object")
-    return document
-
-
-def _rules_of(local: Mapping[str, object]) -> Mapping[str, object]:
-    rules = local.get("rules", {})
-    return rules if isinstance(rules, dict) else {}  # the edge refuses any other value
 
 
 def _own_routes(local: Mapping[str, object]) -> Sequence[RouteDocument]:
