@@ -18,4 +18,4 @@ pub(super) use kv_store::{Item, KvStore};
 pub(super) use live_service::LiveService;
 pub(super) use published::published;
 pub(super) use secret_store::{ListedSecret, SecretStore};
-pub(super) use service::{Place, Places};
+pub(super) use service::{Place, Places, StoreKind};

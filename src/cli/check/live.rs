@@ -1,20 +1,32 @@
 //! A policy compared with the live service: what the active version lacks is a fault, what may be meant so is a hint.
 
+use std::collections::BTreeSet;
+
 use fastgate::store_keys::STORE;
 use serde_json::Value;
 
-use super::super::fastly_api::{ApiError, LiveService};
+use super::super::fastly_api::{ApiError, LiveService, StoreKind};
 use super::super::finding::Finding;
 use super::manifest::named;
 
 /// The name of the log endpoint.
 const LOG: &str = "fastgate";
 
-/// The faults and the hints.
-pub(super) fn compared(policy: &Value, service: &LiveService<'_>) -> Result<(Vec<Finding>, Vec<Finding>), ApiError> {
+/// The faults and the hints. What only hints need and the API does not tell is a hint itself.
+pub(super) fn compared(policy: &Value, service: &LiveService<'_>) -> (Vec<Finding>, Vec<Finding>) {
     let mut faults = stores(service);
     faults.extend(acls(policy, service));
-    let mut hints = Vec::new();
+    let (missing, mut hints) = backends(policy, service);
+    faults.extend(missing);
+    hints.extend(hosts(policy, service).unwrap_or_else(|error| vec![unread(service, "its domains", &error)]));
+    hints.extend(log(service).unwrap_or_else(|error| Some(unread(service, "its log endpoints", &error))));
+    (faults, hints)
+}
+
+/// The backends that are missing; and hints about the others, one of each kind for each backend.
+fn backends(policy: &Value, service: &LiveService<'_>) -> (Vec<Finding>, Vec<Finding>) {
+    let (mut faults, mut hints) = (Vec::new(), Vec::new());
+    let (mut plain, mut overriding) = (BTreeSet::new(), BTreeSet::new());
     for (at, name) in named(policy) {
         let Some(backend) = service.backends.iter().find(|backend| backend.name == name) else {
             let what = format!("names the backend \"{name}\", which {} does not have", service.subject);
@@ -23,28 +35,37 @@ pub(super) fn compared(policy: &Value, service: &LiveService<'_>) -> Result<(Vec
             faults.push(finding(at, what, remedy));
             continue;
         };
-        if !backend.uses_tls {
+        if !backend.uses_tls && plain.insert(name.clone()) {
             let what = format!("the backend \"{name}\" of {} does not use TLS", service.subject);
             let remedy = format!(
                 "fastly service backend update --version latest --autoclone --name {name} --use-ssl, and activate that version"
             );
             hints.push(finding(at.clone(), what, &remedy));
         }
-        if let (true, Some(host)) = (at.starts_with("$.origins."), &backend.override_host) {
+        if let (true, Some(host)) = (at.starts_with("$.origins."), &backend.override_host)
+            && overriding.insert(name.clone())
+        {
             let what = format!("the backend \"{name}\" sends \"Host: {host}\", which the app must expect");
-            hints.push(finding(
-                at,
-                what,
-                &format!("write Settings(backend_host=\"{host}\") in the app, if it is not there"),
-            ));
+            let remedy = format!("write Settings(backend_host=\"{host}\") in the app, if it is not there");
+            hints.push(finding(at, what, &remedy));
         }
     }
-    hints.extend(hosts(policy, service)?);
-    if !service.has_log(LOG)? {
-        let what = format!("has no log endpoint named \"{LOG}\", so the log is lost");
-        hints.push(finding(service.subject.clone(), what, "create one, see docs/reference/log-line.md"));
+    (faults, hints)
+}
+
+/// That something could not be read.
+fn unread(service: &LiveService<'_>, what: &str, error: &ApiError) -> Finding {
+    let remedy = "nothing, if that is right; otherwise use a token that may read it";
+    finding(service.subject.clone(), format!("{what} cannot be read and are not compared: {error}"), remedy)
+}
+
+/// That there is no log endpoint.
+fn log(service: &LiveService<'_>) -> Result<Option<Finding>, ApiError> {
+    if service.has_log(LOG)? {
+        return Ok(None);
     }
-    Ok((faults, hints))
+    let what = format!("has no log endpoint named \"{LOG}\", so the log is lost");
+    Ok(Some(finding(service.subject.clone(), what, "create one, see docs/reference/log-line.md")))
 }
 
 fn finding(at: String, what: String, remedy: &str) -> Finding {
@@ -53,15 +74,8 @@ fn finding(at: String, what: String, remedy: &str) -> Finding {
 
 /// The stores that the edge opens.
 fn stores(service: &LiveService<'_>) -> Vec<Finding> {
-    let missing = [("kv-store", "KV store"), ("secret-store", "Secret Store")].into_iter();
-    let missing = missing.filter(|(kind, _)| !service.has_store(kind, STORE)).map(|(kind, shown)| {
-        let remedy = format!(
-            "create one and link it: fastly {kind} create --name {STORE}, then fastly service resource-link create --version \
-             latest --autoclone --name {STORE} --resource-id ID, and activate that version"
-        );
-        finding(service.subject.clone(), format!("is linked to no {shown} by the name \"{STORE}\""), &remedy)
-    });
-    missing.collect()
+    let missing = [StoreKind::Kv, StoreKind::Secret].into_iter().filter(|kind| !service.has_store(*kind, STORE));
+    missing.map(|kind| finding(service.subject.clone(), kind.missing(), &kind.remedy())).collect()
 }
 
 /// The ACLs that the places name.
@@ -88,9 +102,14 @@ fn acls(policy: &Value, service: &LiveService<'_>) -> Vec<Finding> {
 
 /// Hosts that are no domain of the service.
 fn hosts(policy: &Value, service: &LiveService<'_>) -> Result<Vec<Finding>, ApiError> {
-    let domains = service.domains()?;
     let hosts = policy.pointer("/edge/hosts").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-    let other = hosts.enumerate().filter(|(_, host)| !domains.iter().any(|domain| covers(domain, host)));
+    let mut other: Vec<(usize, &str)> = hosts.enumerate().collect();
+    for listed in [LiveService::domains, LiveService::domains_without_version] {
+        if !other.is_empty() {
+            let domains = listed(service)?;
+            other.retain(|(_, host)| !domains.iter().any(|domain| covers(domain, host)));
+        }
+    }
     let hint = |(index, host): (usize, &str)| {
         let remedy = format!(
             "fastly service domain create --version latest --autoclone --name {host}, and activate that version, or \
@@ -98,7 +117,7 @@ fn hosts(policy: &Value, service: &LiveService<'_>) -> Result<Vec<Finding>, ApiE
         );
         finding(format!("$.edge.hosts[{index}]"), format!("is no domain of {}", service.subject), &remedy)
     };
-    Ok(other.map(hint).collect())
+    Ok(other.into_iter().map(hint).collect())
 }
 
 /// Whether a domain, maybe with a wildcard, is the one of a host, maybe with a port.

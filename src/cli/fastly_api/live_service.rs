@@ -6,9 +6,10 @@ use ureq::http::Method;
 use super::agent::Request;
 use super::client::{Api, ApiError};
 use super::kv_store::encoded;
-use super::service::active_version;
+use super::service::{StoreKind, active_version, link_kind};
 
-/// The kinds of log endpoints, the most common first. The API lists each kind separately.
+/// The kinds of log endpoints, the most common first. The API lists each kind separately: the details of a service have backends
+/// and domains, and no log endpoints.
 const LOG_KINDS: [&str; 28] = [
     "https",
     "s3",
@@ -57,11 +58,10 @@ pub(in super::super) struct LiveService<'api> {
     version: String,
     links: Vec<(String, String)>,
     pub(in super::super) backends: Vec<LiveBackend>,
-    domains: Vec<String>,
 }
 
 impl<'api> LiveService<'api> {
-    /// Reads the active version.
+    /// Reads what the active version must have: its links and its backends.
     ///
     /// # Errors
     /// A message if the service does not exist or has no active version, or if the token may not read it.
@@ -69,12 +69,8 @@ impl<'api> LiveService<'api> {
         let subject = format!("service {service}");
         let number = active_version(api, service)?;
         let version = format!("/service/{}/version/{number}", encoded(service));
-        let list = |part: &str| -> Result<Vec<Value>, ApiError> {
-            let list = api.read(&format!("{version}/{part}"), &subject)?;
-            list.as_array().cloned().ok_or_else(|| ApiError::Failed(format!("{subject}: its {part} list is no list")))
-        };
-        let links = list("resource")?;
-        let links = links.iter().map(|link| (text(link, "resource_type").replace('_', "-"), text(link, "name")));
+        let links = listed(api, &format!("{version}/resource"), &subject)?;
+        let backends = listed(api, &format!("{version}/backend"), &subject)?;
         let backend = |backend: &Value| LiveBackend {
             name: text(backend, "name"),
             uses_tls: backend.get("use_ssl").and_then(Value::as_bool) == Some(true),
@@ -83,22 +79,21 @@ impl<'api> LiveService<'api> {
         Ok(Self {
             api,
             id: service.to_owned(),
-            links: links.collect(),
-            backends: list("backend")?.iter().map(backend).collect(),
-            domains: list("domain")?.iter().map(|domain| text(domain, "name")).collect(),
+            links: links.iter().map(|link| (link_kind(link), text(link, "name"))).collect(),
+            backends: backends.iter().map(backend).collect(),
             subject: format!("{subject}, version {number}"),
             version,
         })
     }
 
-    /// Whether a store of this kind (`kv-store`, `secret-store`) is linked under the name.
-    pub(in super::super) fn has_store(&self, kind: &str, name: &str) -> bool {
-        self.links.iter().any(|link| link.0 == kind && link.1 == name)
+    /// Whether a store of this kind is linked under the name.
+    pub(in super::super) fn has_store(&self, kind: StoreKind, name: &str) -> bool {
+        self.links.iter().any(|link| link.0 == kind.name() && link.1 == name)
     }
 
     /// Whether something that is no store is linked under the name.
     pub(in super::super) fn has_acl(&self, name: &str) -> bool {
-        self.links.iter().any(|link| !link.0.ends_with("-store") && link.1 == name)
+        self.links.iter().any(|(kind, linked)| !kind.ends_with("-store") && kind != "config" && linked == name)
     }
 
     /// Whether there is a log endpoint of any kind with the name.
@@ -112,9 +107,15 @@ impl<'api> LiveService<'api> {
         Ok(false)
     }
 
-    /// The domains of the version, and those that the account gives to the service without a version.
+    /// The domains of the version.
     pub(in super::super) fn domains(&self) -> Result<Vec<String>, ApiError> {
-        let mut domains = self.domains.clone();
+        let domains = listed(self.api, &format!("{}/domain", self.version), &self.subject)?;
+        Ok(domains.iter().map(|domain| text(domain, "name")).collect())
+    }
+
+    /// The domains that the account gives to the service without a version.
+    pub(in super::super) fn domains_without_version(&self) -> Result<Vec<String>, ApiError> {
+        let mut domains = Vec::new();
         let mut cursor = String::new();
         loop {
             let page = format!("&cursor={}", encoded(&cursor));
@@ -134,6 +135,14 @@ impl<'api> LiveService<'api> {
     fn optional(&self, path: &str) -> Result<Value, ApiError> {
         let answer = self.api.send_or_absent(&Request::new(Method::GET, path), &self.subject)?;
         Ok(answer.and_then(|answer| serde_json::from_slice(&answer.body).ok()).unwrap_or_default())
+    }
+}
+
+/// Reads a list.
+fn listed(api: &Api, path: &str, subject: &str) -> Result<Vec<Value>, ApiError> {
+    match api.read(path, subject)? {
+        Value::Array(list) => Ok(list),
+        _ => Err(ApiError::Failed(format!("{subject}: the answer of Fastly's API to {path} is no list"))),
     }
 }
 
