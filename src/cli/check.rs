@@ -29,6 +29,9 @@ use shape::shape_findings;
 /// What is not checked if the manifest beside the policy cannot be read.
 const NOT_COMPARED: &str = "cannot be read, so the backends of the policy are not compared with it";
 
+/// Faults and hints.
+type Findings = (Vec<Finding>, Vec<Finding>);
+
 /// A policy to check.
 #[derive(Args)]
 pub(super) struct Check {
@@ -139,11 +142,7 @@ fn examined(check: &Check) -> Result<usize, String> {
 ///
 /// # Errors
 /// A message if the manifest cannot be read.
-pub(super) fn publishable(
-    text: &[u8],
-    path: &Path,
-    manifest: Option<&Path>,
-) -> Result<(Vec<Finding>, Vec<Finding>), String> {
+pub(super) fn publishable(text: &[u8], path: &Path, manifest: Option<&Path>) -> Result<Findings, String> {
     let faults = findings(text);
     if !faults.is_empty() {
         return Ok((faults, Vec::new()));
@@ -157,7 +156,7 @@ pub(super) fn publishable(
 }
 
 /// The faults and hints of a comparison with the live service; `None` without a token or a service.
-fn with_token(document: &Value, check: &Check) -> Result<Option<(Vec<Finding>, Vec<Finding>)>, String> {
+fn with_token(document: &Value, check: &Check) -> Result<Option<Findings>, String> {
     let place = Place::of_manifest(check.manifest.clone());
     let missing = match place.compared_service(&check.policy.with_file_name("fastly.toml")) {
         _ if !Api::has_token() => "an API token in FASTLY_API_TOKEN",
@@ -172,7 +171,7 @@ fn with_token(document: &Value, check: &Check) -> Result<Option<(Vec<Finding>, V
 }
 
 /// The faults and hints of a comparison with the live service.
-pub(super) fn live(policy: &Value, api: &Api, service: &str) -> Result<(Vec<Finding>, Vec<Finding>), ApiError> {
+pub(super) fn live(policy: &Value, api: &Api, service: &str) -> Result<Findings, ApiError> {
     Ok(live::compared(policy, &LiveService::read(api, service)?))
 }
 

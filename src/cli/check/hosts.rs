@@ -84,7 +84,7 @@ fn elsewhere_v4(address: Ipv4Addr) -> Option<Elsewhere> {
     }
 }
 
-/// See IANA's registry of special-purpose IPv6 addresses. Only 2000::/3 is assigned to hosts on the internet.
+/// See IANA's registry of special-purpose IPv6 addresses. Only `2000::/3` is assigned to hosts on the internet.
 fn elsewhere_v6(address: Ipv6Addr) -> Option<Elsewhere> {
     if let Some(address) = embedded(address) {
         return elsewhere_v4(address);
