@@ -1,6 +1,8 @@
 //! `fastgate check`: checks the shape against the JSON Schema first, which finds every misspelt field at once, and then
 //! the meaning, with the code that reads the policy at the edge.
 
+mod hosts;
+mod live;
 mod manifest;
 mod parts;
 mod publish;
@@ -12,8 +14,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 use fastgate::policy::Policy;
+use fastgate::sandbox::MAX_POLICY_BYTES;
 use serde_json::Value;
 
+use super::fastly_api::{Api, ApiError, LiveService, Place};
 use super::finding::Finding;
 use super::lint::{jurisdictions, lints, resembling};
 use super::printer;
@@ -24,6 +28,9 @@ use shape::shape_findings;
 
 /// What is not checked if the manifest beside the policy cannot be read.
 const NOT_COMPARED: &str = "cannot be read, so the backends of the policy are not compared with it";
+
+/// Faults and hints.
+type Findings = (Vec<Finding>, Vec<Finding>);
 
 /// A policy to check.
 #[derive(Args)]
@@ -42,8 +49,11 @@ pub(super) struct Check {
     /// variable `FASTGATE_STAGE_NAME`.
     #[arg(long, value_name = "FILE")]
     stage: Option<PathBuf>,
-    /// Also find what cannot work on Fastly: local hosts, plain http, and backends that `[setup.backends]` of the manifest does
-    /// not define.
+    /// Also find what cannot work on Fastly: hosts that are not on the internet, plain http, and backends that
+    /// `[setup.backends]` of the manifest does not define or that Fastly cannot reach. With an API token in `FASTLY_API_TOKEN`,
+    /// also compare the policy with the active version of the service that `FASTLY_SERVICE_ID` or `service_id` of the manifest
+    /// names: stores, ACLs and backends that it lacks are faults; TLS, the host of backends, domains and the log endpoint are
+    /// hints.
     #[arg(long)]
     publish: bool,
 }
@@ -87,10 +97,23 @@ fn examined(check: &Check) -> Result<usize, String> {
     let is_fault = |section: &str| check.manifest.is_some() || (check.publish && section == SETUP);
     let (faults, undeclared): (Vec<_>, Vec<_>) =
         declared.undeclared(&document).into_iter().partition(|(section, _)| is_fault(section));
-    let is_valid = findings.is_empty();
+    let is_published = check.publish && findings.is_empty();
     findings.extend(faults.into_iter().map(|(_, finding)| finding));
-    if check.publish && is_valid {
-        findings.extend(publish::findings(&document));
+    let mut hints: Vec<Finding> = undeclared.into_iter().map(|(_, finding)| finding).collect();
+    let mut failed = None;
+    if is_published {
+        let (faults, more) = publish::findings(&document);
+        findings.extend(faults.into_iter().chain(declared.unreachable()));
+        hints.extend(more);
+        match with_token(&document, check) {
+            Ok(Some((faults, more))) => {
+                findings.extend(faults);
+                hints.extend(more);
+            }
+            Ok(None) if unread.is_none() => hints.extend(declared.not_compared(&document)),
+            Ok(None) => {}
+            Err(error) => failed = Some(error),
+        }
     }
     let print = |Finding { at, what, remedy }: &Finding| {
         let at = format!("{}{}", parts.place(at), named_route(&document, at));
@@ -98,12 +121,8 @@ fn examined(check: &Check) -> Result<usize, String> {
     };
     findings.iter().for_each(print);
     if let (true, Ok(policy)) = (findings.is_empty(), Policy::parse(&text)) {
-        let mut hints: Vec<Finding> = undeclared.into_iter().map(|(_, finding)| finding).collect();
         for lint in lints(&policy).into_iter().chain(resembling(&document)).chain(jurisdictions(&document)) {
             hints.push(Finding { at: lint.at, what: lint.what, remedy: lint.remedy.to_owned() });
-        }
-        if check.publish {
-            hints.extend(publish::hints(&document));
         }
         hints.iter().map(Finding::as_hint).for_each(|hint| print(&hint));
     }
@@ -115,7 +134,7 @@ fn examined(check: &Check) -> Result<usize, String> {
         }
         None => {}
     }
-    Ok(findings.len())
+    failed.map_or(Ok(findings.len()), Err)
 }
 
 /// The faults of a policy that is to be published, and hints. The backends are compared with `manifest`, or with `fastly.toml`
@@ -123,20 +142,37 @@ fn examined(check: &Check) -> Result<usize, String> {
 ///
 /// # Errors
 /// A message if the manifest cannot be read.
-pub(super) fn publishable(
-    text: &[u8],
-    path: &Path,
-    manifest: Option<&Path>,
-) -> Result<(Vec<Finding>, Vec<Finding>), String> {
+pub(super) fn publishable(text: &[u8], path: &Path, manifest: Option<&Path>) -> Result<Findings, String> {
     let faults = findings(text);
     if !faults.is_empty() {
         return Ok((faults, Vec::new()));
     }
     let document: Value = serde_json::from_slice(text).unwrap_or_default();
-    let undeclared = Declared::read(path, manifest)?.undeclared(&document).into_iter();
-    let undeclared = undeclared.filter(|(section, _)| *section == SETUP).map(|(_, finding)| finding);
-    let hints = publish::hints(&document).iter().map(Finding::as_hint).collect();
-    Ok((publish::findings(&document).into_iter().chain(undeclared).collect(), hints))
+    let declared = Declared::read(path, manifest)?;
+    let undeclared = declared.undeclared(&document).into_iter().filter(|(section, _)| *section == SETUP);
+    let (mut faults, hints) = publish::findings(&document);
+    faults.extend(undeclared.map(|(_, finding)| finding).chain(declared.unreachable()));
+    Ok((faults, hints.iter().map(Finding::as_hint).collect()))
+}
+
+/// The faults and hints of a comparison with the live service; `None` without a token or a service.
+fn with_token(document: &Value, check: &Check) -> Result<Option<Findings>, String> {
+    let place = Place::of_manifest(check.manifest.clone());
+    let missing = match place.compared_service(&check.policy.with_file_name("fastly.toml")) {
+        _ if !Api::has_token() => "an API token in FASTLY_API_TOKEN",
+        None => "a service (service_id in the manifest, or FASTLY_SERVICE_ID)",
+        Some(service) => {
+            let api = Api::from_environment()?;
+            return live(document, &api, &service).map(Some).map_err(|error| error.to_string());
+        }
+    };
+    printer::line(format_args!("hint: with {missing}, the live service is checked as well"));
+    Ok(None)
+}
+
+/// The faults and hints of a comparison with the live service.
+pub(super) fn live(policy: &Value, api: &Api, service: &str) -> Result<Findings, ApiError> {
+    Ok(live::compared(policy, &LiveService::read(api, service)?))
 }
 
 /// Prints a finding.
@@ -163,6 +199,14 @@ pub(super) fn schema() -> ExitCode {
 }
 
 fn findings(text: &[u8]) -> Vec<Finding> {
+    if text.len() > MAX_POLICY_BYTES {
+        return vec![Finding {
+            at: "$".to_owned(),
+            what: format!("is longer than 8 MiB, the most that the edge reads ({} octets)", text.len()),
+            remedy: "serve long texts from files (`respond`), and describe several routes by one path template"
+                .to_owned(),
+        }];
+    }
     let shape: Vec<Finding> = match serde_json::from_slice::<Value>(text) {
         Ok(document) => shape_findings(&document),
         Err(_) => Vec::new(), // the policy's own reader reports it better, below

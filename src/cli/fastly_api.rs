@@ -2,18 +2,20 @@
 //! say what to do next.
 //!
 //! `client.rs` has the token and the errors, `agent.rs` sends a request, `service.rs` finds the stores of a service, `kv_store.rs`
-//! reads and writes items, `secret_store.rs` creates and deletes secrets, `published.rs` reads what anybody may read,
-//! without the token.
+//! reads and writes items, `secret_store.rs` creates and deletes secrets, `live_service.rs` reads what the active version has,
+//! `published.rs` reads what anybody may read, without the token.
 
 mod agent;
 mod client;
 mod kv_store;
+mod live_service;
 mod published;
 mod secret_store;
 mod service;
 
 pub(super) use client::{Api, ApiError};
 pub(super) use kv_store::{Item, KvStore};
+pub(super) use live_service::LiveService;
 pub(super) use published::published;
 pub(super) use secret_store::{ListedSecret, SecretStore};
-pub(super) use service::{Place, Places};
+pub(super) use service::{Place, Places, StoreKind};

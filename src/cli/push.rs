@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use fastgate::sandbox::MAX_POLICY_BYTES;
 
 use super::check;
 use super::failure::{Failure, exit_code};
@@ -72,6 +71,7 @@ fn run(push: &Push) -> Result<(), Failure> {
     checked(&text, &push.policy, push.place.manifest.as_deref())?;
     let assets = push.assets.as_deref().map(Assets::read).transpose().map_err(Failure::Usage)?;
     let store = store(&push.place, &push.policy)?;
+    works_live(&text, &push.policy, &push.place)?;
     let live = Live::read(&store, push.shadow)?;
     let uploads = assets.map(|assets| assets.compared(&store, push.prune)).transpose()?;
     let changes = live.difference(&text);
@@ -109,13 +109,26 @@ pub(super) fn checked(text: &[u8], path: &Path, manifest: Option<&Path>) -> Resu
     if !faults.is_empty() {
         return refused(path, &faults);
     }
-    if text.len() > MAX_POLICY_BYTES {
-        return Err(Failure::Refused(format!(
-            "{}: is longer than 8 MiB, the most that the edge reads",
-            path.display()
-        )));
-    }
     hints.iter().for_each(check::print);
+    Ok(())
+}
+
+/// Refuses a policy that cannot work with the live service. A store that was named without a service is not compared. `path` is
+/// the file of the policy.
+pub(super) fn works_live(text: &[u8], path: &Path, place: &Place) -> Result<(), Failure> {
+    let Some(service) = place.compared_service(&path.with_file_name("fastly.toml")) else {
+        printer::line(
+            "hint: only a store was named, so the policy is not compared with the live service; add --service-id",
+        );
+        return Ok(());
+    };
+    let document = serde_json::from_slice(text).unwrap_or_default();
+    let api = Api::from_environment().map_err(Failure::Usage)?;
+    let (faults, hints) = check::live(&document, &api, &service)?;
+    if !faults.is_empty() {
+        return refused(path, &faults);
+    }
+    hints.iter().map(Finding::as_hint).for_each(|hint| check::print(&hint));
     Ok(())
 }
 

@@ -45,6 +45,7 @@ fn run(rollback: &Rollback) -> Result<(), Failure> {
         return Err(Failure::Refused(format!("key \"{key}\": has another text than the one that was pushed")));
     }
     push::checked(&text, Path::new(key), rollback.place.manifest.as_deref())?;
+    push::works_live(&text, Path::new(key), &rollback.place)?;
     let Some(changes) = live.difference(&text) else {
         printer::line(format_args!("nothing to do: revision {} is in force already", Revision::of(&text)));
         return Ok(());

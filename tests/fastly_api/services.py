@@ -111,6 +111,17 @@ async def details(request: Request) -> Response:
     return JSONResponse(answer)
 
 
+async def managed_domains(request: Request) -> Response:
+    """List the domains without a version."""
+    wanted = request.query_params.get("service_id")
+    data = [
+        {"id": fqdn, "fqdn": fqdn, "service_id": service}
+        for fqdn, service in state_of(request).managed_domains.items()
+        if wanted in {None, service}
+    ]
+    return JSONResponse({"data": data, "meta": {"limit": 20, "total": len(data)}})
+
+
 async def delete(request: Request) -> Response:
     """Delete a service; one that serves requests must be deactivated first."""
     service = service_of(request)
@@ -216,6 +227,7 @@ ROUTES = [
     Route("/service/search", search, methods=["GET"]),
     Route(_ONE, get, methods=["GET"]),
     Route(_ONE, delete, methods=["DELETE"]),
+    Route("/domain-management/v1/domains", managed_domains, methods=["GET"]),
     Route(_ONE + "/details", details, methods=["GET"]),
     Route(_ONE + "/version", versions, methods=["GET"]),
     Route(_VERSION, get_version, methods=["GET"]),

@@ -71,6 +71,8 @@ class Version(BaseModel):
     backends: list[Backend] = []
     links: list[Link] = []
     logging: list[Backend] = []
+    other_logging: dict[str, list[str]] = {}
+    """Names of log endpoints that are no HTTPS servers, by kind. No request creates them."""
     package: Package | None = None
 
 
@@ -148,6 +150,8 @@ class State(BaseModel):
     kv_stores: dict[str, KvStore] = {}
     secret_stores: dict[str, SecretStore] = {}
     acls: dict[str, Acl] = {}
+    managed_domains: dict[str, str] = {}
+    """Domains without a version, each with the id of its service. No request creates them."""
     purges: list[Purge] = []
     generation: int = FIRST_GENERATION
 

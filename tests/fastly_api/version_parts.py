@@ -50,6 +50,38 @@ _BACKEND_MEMBERS = frozenset(
     ]
 )
 
+_OTHER_LOGGING = frozenset(
+    [
+        "s3",
+        "gcs",
+        "bigquery",
+        "datadog",
+        "splunk",
+        "newrelic",
+        "newrelicotlp",
+        "grafanacloudlogs",
+        "honeycomb",
+        "elasticsearch",
+        "sumologic",
+        "syslog",
+        "kafka",
+        "kinesis",
+        "pubsub",
+        "azureblob",
+        "papertrail",
+        "loggly",
+        "scalyr",
+        "logshuttle",
+        "logentries",
+        "heroku",
+        "cloudfiles",
+        "digitalocean",
+        "openstack",
+        "sftp",
+        "ftp",
+    ]
+)
+
 
 def _place(request: Request) -> dict[str, object]:
     return {"service_id": service_of(request).id, "version": version_of(request).number}
@@ -111,6 +143,7 @@ async def add_backend(request: Request) -> Response:
 def _shown_backend(request: Request, backend: Backend) -> dict[str, object]:
     sent = backend.members
     shown: dict[str, object] = {name: value or None for name, value in sent.items()}
+    shown["name"] = backend.name
     shown["port"] = int(sent.get("port", "80"))
     shown["hostname"] = sent["address"]
     shown["use_ssl"] = sent.get("use_ssl") in {"1", "true"}
@@ -165,6 +198,15 @@ async def logging(request: Request) -> Response:
     """List the log endpoints."""
     place = _place(request)
     return JSONResponse([{**each.members, **place} for each in version_of(request).logging])
+
+
+async def other_logging(request: Request) -> Response:
+    """List the log endpoints of another kind; 404 for a kind that does not exist."""
+    kind, place = last_segment(request), _place(request)
+    if kind not in _OTHER_LOGGING:
+        raise no_record("logging", kind)
+    listed = version_of(request).other_logging.get(kind, [])
+    return JSONResponse([{"name": name, **place} for name in listed])
 
 
 def _resource_type(state: State, resource_id: str) -> str:
@@ -241,6 +283,7 @@ ROUTES = [
     Route(_VERSION + "/backend/{name:path}", remove_backend, methods=["DELETE"]),
     Route(_VERSION + "/logging/https", add_logging, methods=["POST"]),
     Route(_VERSION + "/logging/https", logging, methods=["GET"]),
+    Route(_VERSION + "/logging/{kind}", other_logging, methods=["GET"]),
     Route(_VERSION + "/resource", add_link, methods=["POST"]),
     Route(_VERSION + "/resource", links, methods=["GET"]),
     Route(_VERSION + "/resource/{link}", remove_link, methods=["DELETE"]),

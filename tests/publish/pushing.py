@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from fastly_api.running import Running
-from fastly_api.state import Backend, KvStore, Link, Service
+from fastly_api.state import Backend, KvStore, Link, SecretStore, Service
 from programs import program
 
 POLICY: dict[str, object] = {
@@ -36,7 +36,7 @@ def policy(*routes: str, **edge: object) -> str:
 
 
 class Pushing:
-    """A service with a KV store, a folder with its manifest, and the command-line tool."""
+    """A service that has all that a policy needs, a folder with its manifest, and the tool."""
 
     def __init__(self, api: Running, folder: Path) -> None:
         self.api = api
@@ -45,10 +45,16 @@ class Pushing:
         self.service = Service(name="shop", type="wasm")
         self.version = self.service.versions[0]
         self.version.active = self.version.locked = True
+        self.version.domains.append("shop.example.com")
+        self.version.logging.append(Backend(name="fastgate", members={"name": "fastgate"}))
         for name, host in [("origin", "origin.example.com"), ("idp", "idp.example.com")]:
-            self.version.backends.append(Backend(name=name, members={"address": host}))
-        link = Link(name="fastgate", resource_id=self.store.id, resource_type="kv-store")
-        self.version.links.append(link)
+            self.version.backends.append(
+                Backend(name=name, members={"address": host, "use_ssl": "1"})
+            )
+        self.secrets = SecretStore(name="shop-secrets")
+        for store, kind in [(self.store.id, "kv-store"), (self.secrets.id, "secret-store")]:
+            self.version.links.append(Link(name="fastgate", resource_id=store, resource_type=kind))
+        api.state.secret_stores[self.secrets.id] = self.secrets
         api.state.kv_stores[self.store.id] = self.store
         api.state.services[self.service.id] = self.service
         lines = [f'service_id = "{self.service.id}"', "[setup.backends.origin]"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fastly_api.running import Running, listener, serving
-from fastly_api.state import Link, Secret, SecretStore
+from fastly_api.state import Secret
 from pushing import Pushing
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -29,10 +29,6 @@ class Rotating(Pushing):
 
     def __init__(self, api: Running, folder: Path) -> None:
         super().__init__(api, folder)
-        self.secrets = SecretStore(name="shop-secrets")
-        api.state.secret_stores[self.secrets.id] = self.secrets
-        link = Link(name="fastgate", resource_id=self.secrets.id, resource_type="secret-store")
-        self.version.links.append(link)
         self.edge = ""
         self.edge_status = 200
         self.known: list[str] | None = []

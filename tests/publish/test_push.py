@@ -10,7 +10,7 @@ from fastly_api import kv_stores
 from fastly_api.app import Fault
 from fastly_api.on_viceroy import served
 from fastly_api.running import Running
-from fastly_api.state import Item, Link, Secret, SecretStore
+from fastly_api.state import Item, Secret
 from programs import ROOT, edge, package, program, run
 from pushing import Pushing, policy
 from starlette.requests import Request
@@ -185,13 +185,32 @@ def test_a_policy_that_cannot_work_on_fastly_is_not_pushed(shop: Pushing) -> Non
         (policy("/a").replace('"origin"', '"elsewhere"'), "$.origins.shop.backend"),
         (policy("a"), "$.routes[0].path"),
         ("{", "line 1"),
+        (policy("/a") + " " * (8 << 20), "8 MiB"),
     ]:
         shop.write(text)
         ran = shop.attempt("push", "--yes")
         assert ran.returncode == 1
         assert place in ran.stdout
-        assert shop.attempt("check", "--publish").returncode == 1
-    assert shop.api.requests == []
+        assert shop.api.requests == []
+        ran = shop.attempt("check", "--publish")
+        assert (ran.returncode, place in ran.stdout) == (1, True)
+        assert shop.live is None
+        shop.api.requests.clear()
+
+
+def test_a_policy_that_the_service_cannot_serve_is_not_pushed(shop: Pushing) -> None:
+    shop.push(policy("/a"))
+    shop.push(policy("/b"))
+    shop.version.backends.pop()
+    shop.write(policy("/a"))
+    for command in (["push", "--yes"], ["rollback", revision(policy("/a")), "--yes"]):
+        ran = shop.attempt(*command)
+        assert ran.returncode == 1
+        assert "$.issuers.login.backend" in ran.stdout
+        assert shop.live == policy("/b")
+    output = shop("push", "--yes", "--store-id", shop.store.id)
+    assert "not compared with the live service" in output
+    assert shop.live == policy("/a")
 
 
 def test_rollback_lists_and_restores(shop: Pushing) -> None:
@@ -267,12 +286,8 @@ def test_purge_writes_the_record(shop: Pushing) -> None:
 
 def test_what_was_pushed_is_served(shop: Pushing, tmp_path: Path) -> None:
     shop.push(policy("/hello"))
-    secrets = SecretStore(name="fastgate")
     keys = run(program("FASTGATE_TOOL"), "keys", "new").encode()
-    secrets.secrets["signing-keys"] = Secret(value=keys, digest="")
-    shop.api.state.secret_stores[secrets.id] = secrets
-    link = Link(name="fastgate", resource_id=secrets.id, resource_type="secret-store")
-    shop.version.links.append(link)
+    shop.secrets.secrets["signing-keys"] = Secret(value=keys, digest="")
     shop.version.package = package()
     folder, compiled = tmp_path / "served", ROOT / "target" / "compiled"
     folder.mkdir()

@@ -115,8 +115,8 @@ fn explained(status: u16, body: &[u8], subject: &str) -> String {
     let next = match status {
         401 => "FASTLY_API_TOKEN is not valid or has expired: create another API token in the Fastly console",
         403 => {
-            "the token may not do this: it needs the scope \"global\" and access to the service, \
-             and its user the role engineer or superuser"
+            "the token may not do this: it needs the scope \"global\" (\"global:read\" to read only) and access to the \
+             service, and its user the role engineer or superuser"
         }
         404 => "check the id, and that the token belongs to the account that owns it",
         413 => "a value of a KV store has at most 25 MB",

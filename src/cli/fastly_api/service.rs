@@ -30,12 +30,23 @@ impl Place {
     /// # Errors
     /// A message that says what is missing.
     pub(in super::super) fn store(&self, api: Api, beside: &Path) -> Result<KvStore, String> {
-        let id = self.id(&api, self.store_id.as_deref(), Kind::Kv, beside)?;
+        let id = self.id(&api, self.store_id.as_deref(), StoreKind::Kv, beside)?;
         Ok(KvStore::new(api, id))
     }
 
+    /// Of a command without these options.
+    pub(in super::super) const fn of_manifest(manifest: Option<PathBuf>) -> Self {
+        Self { service_id: None, store_id: None, manifest }
+    }
+
+    /// The service that a policy can be compared with: none if only a store was named.
+    pub(in super::super) fn compared_service(&self, beside: &Path) -> Option<String> {
+        let is_store_only = self.store_id.is_some() && self.service_id.is_none();
+        if is_store_only { None } else { self.service(beside).ok() }
+    }
+
     /// The id of a store that was named, or else of the one that the service is linked to.
-    fn id(&self, api: &Api, named: Option<&str>, kind: Kind, beside: &Path) -> Result<String, String> {
+    fn id(&self, api: &Api, named: Option<&str>, kind: StoreKind, beside: &Path) -> Result<String, String> {
         if let Some(id) = named {
             return Ok(id.to_owned());
         }
@@ -76,7 +87,7 @@ impl Places {
     /// # Errors
     /// A message that says what is missing.
     pub(in super::super) fn stores(&self, api: Api, beside: &Path) -> Result<(KvStore, SecretStore), String> {
-        let id = self.place.id(&api, self.secret_store_id.as_deref(), Kind::Secret, beside)?;
+        let id = self.place.id(&api, self.secret_store_id.as_deref(), StoreKind::Secret, beside)?;
         let secrets = SecretStore::new(api.clone(), id);
         Ok((self.place.store(api, beside)?, secrets))
     }
@@ -84,51 +95,67 @@ impl Places {
 
 /// A kind of store.
 #[derive(Clone, Copy)]
-enum Kind {
+pub(in super::super) enum StoreKind {
     Kv,
     Secret,
 }
 
-impl Kind {
+impl StoreKind {
     /// Its name as the API and Fastly's command-line tool write it.
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Kv => "kv-store",
             Self::Secret => "secret-store",
         }
     }
 
-    const fn in_words(self) -> &'static str {
-        match self {
+    /// What is wrong with a version that is not linked to the store of this kind.
+    pub(in super::super) fn missing(self) -> String {
+        let words = match self {
             Self::Kv => "KV store",
             Self::Secret => "Secret Store",
-        }
+        };
+        format!("is linked to no {words} by the name \"{STORE}\"")
+    }
+
+    /// How to create and link one.
+    pub(in super::super) fn remedy(self) -> String {
+        let kind = self.name();
+        format!(
+            "create one and link it: fastly {kind} create --name {STORE}, then fastly service resource-link create --version \
+             latest --autoclone --name {STORE} --resource-id ID, and activate that version"
+        )
     }
 }
 
-/// The id of the store that the active version of a service opens under the name of the edge's stores.
-fn linked(api: &Api, service: &str, wanted: Kind) -> Result<String, ApiError> {
+/// The number of the active version of a service.
+pub(super) fn active_version(api: &Api, service: &str) -> Result<u64, ApiError> {
     let subject = format!("service {service}");
-    let id = super::kv_store::encoded(service);
-    let versions = api.read(&format!("/service/{id}/version"), &subject)?;
+    let versions = api.read(&format!("/service/{}/version", super::kv_store::encoded(service)), &subject)?;
     let is_active = |version: &&Value| version.get("active").and_then(Value::as_bool) == Some(true);
     let active = versions.as_array().and_then(|all| all.iter().find(is_active)).and_then(|one| one.get("number"));
-    let Some(number) = active.and_then(Value::as_u64) else {
-        return Err(ApiError::Failed(format!("{subject}: has no active version; `fastly compute publish` makes one")));
-    };
+    active.and_then(Value::as_u64).ok_or_else(|| {
+        ApiError::Failed(format!("{subject}: has no active version; `fastly compute publish` makes one"))
+    })
+}
+
+/// The id of the store that the active version of a service opens under the name of the edge's stores.
+fn linked(api: &Api, service: &str, wanted: StoreKind) -> Result<String, ApiError> {
+    let subject = format!("service {service}");
+    let id = super::kv_store::encoded(service);
+    let number = active_version(api, service)?;
     let links = api.read(&format!("/service/{id}/version/{number}/resource"), &subject)?;
     let text = |link: &Value, name: &str| link.get(name).and_then(Value::as_str).map(str::to_owned);
-    let is_store = |link: &&Value| {
-        let kind = text(link, "resource_type").unwrap_or_default().replace('_', "-");
-        kind == wanted.name() && text(link, "name").as_deref() == Some(STORE)
-    };
+    let is_store = |link: &&Value| link_kind(link) == wanted.name() && text(link, "name").as_deref() == Some(STORE);
     let found = links.as_array().and_then(|all| all.iter().find(is_store)).and_then(|link| text(link, "resource_id"));
     found.ok_or_else(|| {
-        let (kind, words) = (wanted.name(), wanted.in_words());
-        ApiError::Failed(format!(
-            "{subject}: version {number}, the active one, is linked to no {words} by the name \"{STORE}\"; create one and \
-             link it: fastly {kind} create --name {STORE}, then fastly service resource-link create --version latest \
-             --autoclone --name {STORE} --resource-id ID, and activate that version"
-        ))
+        let (missing, remedy) = (wanted.missing(), wanted.remedy());
+        ApiError::Failed(format!("{subject}: version {number}, the active one, {missing}; {remedy}"))
     })
+}
+
+/// The kind of resource that a version is linked to: `kv-store`, which was `object-store` once, or another one.
+pub(super) fn link_kind(link: &Value) -> String {
+    let kind = link.get("resource_type").and_then(Value::as_str).unwrap_or_default().replace('_', "-");
+    if kind == "object-store" { StoreKind::Kv.name().to_owned() } else { kind }
 }

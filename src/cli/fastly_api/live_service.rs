@@ -1,0 +1,151 @@
+//! What the active version of a service has: resource links, backends, domains and log endpoints. Everything is only read.
+
+use serde_json::Value;
+use ureq::http::Method;
+
+use super::agent::Request;
+use super::client::{Api, ApiError};
+use super::kv_store::encoded;
+use super::service::{StoreKind, active_version, link_kind};
+
+/// The kinds of log endpoints, the most common first. The API lists each kind separately: the details of a service have backends
+/// and domains, and no log endpoints.
+const LOG_KINDS: [&str; 28] = [
+    "https",
+    "s3",
+    "gcs",
+    "bigquery",
+    "datadog",
+    "splunk",
+    "newrelic",
+    "newrelicotlp",
+    "grafanacloudlogs",
+    "honeycomb",
+    "elasticsearch",
+    "sumologic",
+    "syslog",
+    "kafka",
+    "kinesis",
+    "pubsub",
+    "azureblob",
+    "papertrail",
+    "loggly",
+    "scalyr",
+    "logshuttle",
+    "logentries",
+    "heroku",
+    "cloudfiles",
+    "digitalocean",
+    "openstack",
+    "sftp",
+    "ftp",
+];
+
+/// A backend of the active version.
+pub(in super::super) struct LiveBackend {
+    pub(in super::super) name: String,
+    pub(in super::super) uses_tls: bool,
+    /// The `Host` that it sends, if it is not the client's.
+    pub(in super::super) override_host: Option<String>,
+}
+
+/// The active version of a service.
+pub(in super::super) struct LiveService<'api> {
+    api: &'api Api,
+    id: String,
+    /// The service and the version, for people.
+    pub(in super::super) subject: String,
+    version: String,
+    links: Vec<(String, String)>,
+    pub(in super::super) backends: Vec<LiveBackend>,
+}
+
+impl<'api> LiveService<'api> {
+    /// Reads what the active version must have: its links and its backends.
+    ///
+    /// # Errors
+    /// A message if the service does not exist or has no active version, or if the token may not read it.
+    pub(in super::super) fn read(api: &'api Api, service: &str) -> Result<Self, ApiError> {
+        let subject = format!("service {service}");
+        let number = active_version(api, service)?;
+        let version = format!("/service/{}/version/{number}", encoded(service));
+        let links = listed(api, &format!("{version}/resource"), &subject)?;
+        let backends = listed(api, &format!("{version}/backend"), &subject)?;
+        let backend = |backend: &Value| LiveBackend {
+            name: text(backend, "name"),
+            uses_tls: backend.get("use_ssl").and_then(Value::as_bool) == Some(true),
+            override_host: Some(text(backend, "override_host")).filter(|host| !host.is_empty()),
+        };
+        Ok(Self {
+            api,
+            id: service.to_owned(),
+            links: links.iter().map(|link| (link_kind(link), text(link, "name"))).collect(),
+            backends: backends.iter().map(backend).collect(),
+            subject: format!("{subject}, version {number}"),
+            version,
+        })
+    }
+
+    /// Whether a store of this kind is linked under the name.
+    pub(in super::super) fn has_store(&self, kind: StoreKind, name: &str) -> bool {
+        self.links.iter().any(|link| link.0 == kind.name() && link.1 == name)
+    }
+
+    /// Whether something that is no store is linked under the name.
+    pub(in super::super) fn has_acl(&self, name: &str) -> bool {
+        self.links.iter().any(|(kind, linked)| !kind.ends_with("-store") && kind != "config" && linked == name)
+    }
+
+    /// Whether there is a log endpoint of any kind with the name.
+    pub(in super::super) fn has_log(&self, name: &str) -> Result<bool, ApiError> {
+        for kind in LOG_KINDS {
+            let list = self.optional(&format!("{}/logging/{kind}", self.version))?;
+            if list.as_array().into_iter().flatten().any(|endpoint| text(endpoint, "name") == name) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The domains of the version.
+    pub(in super::super) fn domains(&self) -> Result<Vec<String>, ApiError> {
+        let domains = listed(self.api, &format!("{}/domain", self.version), &self.subject)?;
+        Ok(domains.iter().map(|domain| text(domain, "name")).collect())
+    }
+
+    /// The domains that the account gives to the service without a version.
+    pub(in super::super) fn domains_without_version(&self) -> Result<Vec<String>, ApiError> {
+        let mut domains = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let page = format!("&cursor={}", encoded(&cursor));
+            let page = if cursor.is_empty() { "" } else { &page };
+            let path = format!("/domain-management/v1/domains?service_id={}{page}", encoded(&self.id));
+            let answer = self.optional(&path)?;
+            let listed = answer.get("data").and_then(Value::as_array).into_iter().flatten();
+            domains.extend(listed.filter(|domain| text(domain, "service_id") == self.id).map(|one| text(one, "fqdn")));
+            match answer.pointer("/meta/next_cursor").and_then(Value::as_str) {
+                Some(next) if !next.is_empty() && next != cursor => next.clone_into(&mut cursor),
+                _ => return Ok(domains),
+            }
+        }
+    }
+
+    /// Reads JSON; `null` if there is no such address.
+    fn optional(&self, path: &str) -> Result<Value, ApiError> {
+        let answer = self.api.send_or_absent(&Request::new(Method::GET, path), &self.subject)?;
+        Ok(answer.and_then(|answer| serde_json::from_slice(&answer.body).ok()).unwrap_or_default())
+    }
+}
+
+/// Reads a list.
+fn listed(api: &Api, path: &str, subject: &str) -> Result<Vec<Value>, ApiError> {
+    match api.read(path, subject)? {
+        Value::Array(list) => Ok(list),
+        _ => Err(ApiError::Failed(format!("{subject}: the answer of Fastly's API to {path} is no list"))),
+    }
+}
+
+fn text(value: &Value, name: &str) -> String {
+    value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
