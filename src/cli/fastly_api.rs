@@ -13,7 +13,7 @@ mod secret_store;
 mod service;
 
 pub(super) use client::{Api, ApiError};
-pub(super) use kv_store::{Item, KvStore};
+pub(super) use kv_store::{Generation, Item, KvStore};
 pub(super) use published::published;
 pub(super) use secret_store::{ListedSecret, SecretStore};
 pub(super) use service::{Place, Places};
