@@ -14,7 +14,7 @@ mod secret_store;
 mod service;
 
 pub(super) use client::{Api, ApiError};
-pub(super) use kv_store::{Item, KvStore};
+pub(super) use kv_store::{Generation, Item, KvStore};
 pub(super) use live_service::LiveService;
 pub(super) use published::published;
 pub(super) use secret_store::{ListedSecret, SecretStore};

@@ -1,15 +1,17 @@
 //! `fastgate purge`: raises the purge generation of an origin, in the KV store if there is an API token.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use fastgate::caching::Generations;
-use fastgate::store_keys::PURGE_KEY;
+use fastgate::policy::Policy;
+use fastgate::store_keys::{POLICY_KEY, PURGE_KEY};
 use serde_json::json;
 
 use super::failure::{Failure, exit_code};
-use super::fastly_api::{Api, ApiError, Place};
+use super::fastly_api::{Api, ApiError, KvStore, Place};
 use super::printer;
 use super::push;
 
@@ -51,6 +53,7 @@ pub(super) fn purge(purge: &Purge) -> ExitCode {
 /// Writes the record that follows the one in the store. A write that lost a race is repeated: each purge counts.
 fn write(purge: &Purge) -> Result<(), Failure> {
     let store = push::store(&purge.place, Path::new("policy.json"))?;
+    known(&store, &purge.audience)?;
     let mut attempts = 3;
     loop {
         let item = store.item(PURGE_KEY)?;
@@ -63,7 +66,7 @@ fn write(purge: &Purge) -> Result<(), Failure> {
         let record = former.raised(&purge.audience).to_json();
         let written = match &item {
             None => store.add(PURGE_KEY, record.as_bytes(), ""),
-            Some(read) => store.replace(PURGE_KEY, read, record.as_bytes(), &read.metadata),
+            Some(read) => store.replace(PURGE_KEY, &read.generation, record.as_bytes(), &read.metadata),
         };
         attempts -= 1;
         match written {
@@ -74,6 +77,31 @@ fn write(purge: &Purge) -> Result<(), Failure> {
                 printer::line("every POP follows within ten seconds after it sees the record");
                 return Ok(());
             }
+        }
+    }
+}
+
+/// Refuses an audience that no origin of the live policy has: the purge of it would change nothing.
+fn known(store: &KvStore, audience: &str) -> Result<(), Failure> {
+    let refused = |why: &str| Err(Failure::Refused(format!("{why}; nothing was purged")));
+    let Some(item) = store.item(POLICY_KEY)? else {
+        return refused("the service has no policy, so the edge stores nothing: push one first");
+    };
+    let Ok(policy) = Policy::parse(&item.value) else {
+        return refused(
+            "the live policy is not valid, so the edge refuses every request: `fastgate rollback` restores one",
+        );
+    };
+    let audiences: BTreeSet<&str> = policy.origins().map(|origin| origin.audience.as_str()).collect();
+    match audiences.len() {
+        _ if audiences.contains(audience) => Ok(()),
+        0 => refused("the live policy has no origins, so the edge stores nothing"),
+        _ => {
+            let known: Vec<_> = audiences.into_iter().map(|name| format!("\"{name}\"")).collect();
+            refused(&format!(
+                "--audience {audience}: no origin of the live policy has this \"audience\"; write one of {}",
+                known.join(", ")
+            ))
         }
     }
 }

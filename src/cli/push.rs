@@ -1,17 +1,32 @@
 //! `fastgate push`: writes a policy and files to the KV store of a service. The live policy is replaced by one conditional
 //! write, after the history has the new text and the old one; so whatever fails, the live policy is whole.
 //!
-//! `difference.rs` says what changes, `live.rs` reads and writes the live policy, `assets.rs` uploads files.
+//! `difference.rs` says what changes, `live.rs` reads and writes the live policy, `assets.rs` lists the files of a folder and
+//! compares them with the store, `uploads.rs` writes them, `named_files.rs` finds files that a policy names and nobody stores.
+//!
+//! # Files and the live policy
+//!
+//! Files that are new, which cannot replace any, are written before the policy, after another look at whether the live
+//! policy is the one that was read. Whatever takes something away from the live policy is written after the new policy is in
+//! force: files that replace others, and the deletions. Each of these writes is conditional on the generation that was
+//! compared. So a push that lost the race for the policy leaves new files at most. What remains possible: until a
+//! file is replaced, the new policy serves its former content; and if another push writes its policy while files are
+//! replaced or deleted, its policy may name files that this push replaced or deletes, if it found them in the store and
+//! did not write them itself. Names that contain a digest of the content have neither problem.
 
 mod assets;
 mod difference;
 mod live;
+mod named_files;
+mod uploads;
 
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use fastgate::store_keys::file_key;
 
 use super::check;
 use super::failure::{Failure, exit_code};
@@ -19,8 +34,9 @@ use super::fastly_api::{Api, KvStore, Place};
 use super::finding::Finding;
 use super::printer;
 use super::stage::Stage;
-use assets::{Assets, Uploads};
+use assets::Assets;
 pub(super) use live::{Live, Revision, date, history_key, pushed_at};
+use uploads::Uploads;
 
 /// A policy and where to write it.
 #[derive(Args)]
@@ -35,8 +51,9 @@ pub(super) struct Push {
     /// Write the shadow policy, which is judged and logged only. It has no history.
     #[arg(long)]
     shadow: bool,
-    /// Also upload the files of this folder, for routes with `respond`; files that are equal already are skipped.
-    #[arg(long, value_name = "DIR")]
+    /// Also upload the files of this folder, for routes with `respond`. Files that are equal already are skipped, and so are names
+    /// that begin with a dot, except `.well-known/`. A shadow policy has no files.
+    #[arg(long, value_name = "DIR", conflicts_with = "shadow")]
     assets: Option<PathBuf>,
     /// Delete the files in the store that are not in the folder.
     #[arg(long, requires = "assets")]
@@ -74,6 +91,10 @@ fn run(push: &Push) -> Result<(), Failure> {
     works_live(&text, &push.policy, &push.place)?;
     let live = Live::read(&store, push.shadow)?;
     let uploads = assets.map(|assets| assets.compared(&store, push.prune)).transpose()?;
+    if !push.shadow {
+        with_files(&store, &text, &push.policy, uploads.as_ref().map(Uploads::keys))?;
+    }
+    uploads.iter().flat_map(Uploads::notes).for_each(printer::line);
     let changes = live.difference(&text);
     let files = uploads.as_ref().map(Uploads::lines).unwrap_or_default();
     changes.iter().flatten().chain(&files).for_each(printer::line);
@@ -84,15 +105,22 @@ fn run(push: &Push) -> Result<(), Failure> {
     if !push.mode.confirmed()? {
         return Ok(());
     }
-    // The new policy may name new files, and the former one those that are deleted.
     if let Some(uploads) = &uploads {
-        uploads.write(&store)?;
+        live.unchanged(&store)?;
+        uploads.add(&store)?;
     }
     if changes.is_some() {
         live.replace(&store, &text)?;
     }
     if let Some(uploads) = &uploads {
-        uploads.prune(&store)?;
+        if uploads.replaces() {
+            live.still(&store, &text, "no file was replaced or deleted")?;
+            uploads.replace(&store)?;
+        }
+        if uploads.prunes() {
+            live.still(&store, &text, "no file was deleted")?;
+            uploads.prune(&store)?;
+        }
     }
     Ok(())
 }
@@ -130,6 +158,21 @@ pub(super) fn works_live(text: &[u8], path: &Path, place: &Place) -> Result<(), 
     }
     hints.iter().map(Finding::as_hint).for_each(|hint| check::print(&hint));
     Ok(())
+}
+
+/// Refuses a policy that names files which are not in the store. `path` is its file, or its key. `keys` are those that the
+/// store has after a push; without them, it is asked.
+pub(super) fn with_files(
+    store: &KvStore,
+    text: &[u8],
+    path: &Path,
+    keys: Option<&BTreeSet<String>>,
+) -> Result<(), Failure> {
+    let faults = named_files::missing(text, || match keys {
+        Some(keys) => Ok(keys.clone()),
+        None => Ok(store.keys(&file_key(""))?.into_iter().collect()),
+    })?;
+    if faults.is_empty() { Ok(()) } else { refused(path, &faults) }
 }
 
 fn refused<T>(path: &Path, faults: &[Finding]) -> Result<T, Failure> {

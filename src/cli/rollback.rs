@@ -46,6 +46,7 @@ fn run(rollback: &Rollback) -> Result<(), Failure> {
     }
     push::checked(&text, Path::new(key), rollback.place.manifest.as_deref())?;
     push::works_live(&text, Path::new(key), &rollback.place)?;
+    push::with_files(&store, &text, Path::new(key), None)?;
     let Some(changes) = live.difference(&text) else {
         printer::line(format_args!("nothing to do: revision {} is in force already", Revision::of(&text)));
         return Ok(());
@@ -57,19 +58,22 @@ fn run(rollback: &Rollback) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Prints the revisions, the newest first.
+/// Prints the revisions, each with the time of its latest push, the newest first. That of the one in force is at the live
+/// policy; its entry learns it when it is replaced.
 fn list(store: &KvStore, live: &Live, keys: &[String]) -> Result<(), Failure> {
     let mut revisions = Vec::new();
+    let (in_force, since) = live.in_force().unzip();
     for key in keys {
-        let metadata = store.metadata(key)?.unwrap_or_default();
         let revision = key.strip_prefix(&history_key("")).unwrap_or(key);
-        revisions.push((pushed_at(&metadata), revision.to_owned()));
+        let is_live = in_force.as_ref().is_some_and(|live| live.to_string() == revision);
+        let recorded = store.described(key)?.map(|entry| pushed_at(&entry.metadata)).unwrap_or_default();
+        let latest = since.as_ref().filter(|_| is_live).map_or(&recorded, |since| since.max(&recorded));
+        revisions.push((latest.clone(), is_live, revision.to_owned()));
     }
     revisions.sort_by(|one, two| two.cmp(one));
-    let live = live.revision().map(|revision| revision.to_string()).unwrap_or_default();
-    for (time, revision) in &revisions {
+    for (time, is_live, revision) in &revisions {
         let time = if time.is_empty() { "time unknown" } else { time };
-        let mark = if *revision == live { "  in force" } else { "" };
+        let mark = if *is_live { "  in force" } else { "" };
         printer::line(format_args!("{revision}  {time:20}{mark}"));
     }
     if revisions.is_empty() {

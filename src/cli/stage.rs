@@ -1,7 +1,11 @@
 //! Values of a stage: one policy serves several services, and `${NAME}` in it stands for what differs between them. The
 //! values are put in before a policy is checked or pushed; the edge never sees a name.
 //!
-//! A value comes from the stage file, or from the environment variable `FASTGATE_STAGE_<NAME>` if the file has none.
+//! A value comes from the stage file, or from the environment variable `FASTGATE_STAGE_<NAME>` if the file has none. An empty
+//! text and `null` are no values: they are what a variable has that somebody forgot to set.
+//!
+//! `$${` is the text `${`. Every other `${` that no value replaces is a fault, also in names of members, which are never
+//! replaced, and in values, which are not replaced again: the policy would compare with a text that nobody means.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -51,8 +55,12 @@ impl Stage {
         let policy = Value::Object(policy);
         let values = self.file.as_ref().map(|(_, values)| values);
         let look_up = |name: &str| {
-            let of_file = values.and_then(|values| values.get(name)).cloned();
-            of_file.or_else(|| variable(name).map(Value::String))
+            if let (Some((file, _)), Some(value)) = (&self.file, values.and_then(|values| values.get(name))) {
+                return Some((value.clone(), format!("{file}: {name}")));
+            }
+            variable(name)
+                .filter(|text| !text.is_empty())
+                .map(|text| (Value::String(text), format!("{VARIABLES}{name}")))
         };
         let mut replacing = Replacing { look_up: &look_up, used: BTreeSet::new(), findings: Vec::new() };
         let mut replaced = policy.clone();
@@ -75,7 +83,8 @@ impl Stage {
 
 /// A pass through a policy.
 struct Replacing<'a> {
-    look_up: &'a dyn Fn(&str) -> Option<Value>,
+    /// The value of a name, and where it comes from.
+    look_up: &'a dyn Fn(&str) -> Option<(Value, String)>,
     used: BTreeSet<String>,
     findings: Vec<Finding>,
 }
@@ -84,7 +93,17 @@ impl Replacing<'_> {
     fn value(&mut self, value: &mut Value, at: &str) {
         match value {
             Value::Object(members) => {
-                members.iter_mut().for_each(|(name, member)| self.value(member, &format!("{at}.{name}")));
+                for (name, member) in members.iter_mut() {
+                    let at = format!("{at}.{name}");
+                    if name.contains("${") {
+                        self.fault(
+                            &at,
+                            "has ${ in the name of a member, and only texts are replaced",
+                            "write the name itself",
+                        );
+                    }
+                    self.value(member, &at);
+                }
             }
             Value::Array(entries) => {
                 entries.iter_mut().enumerate().for_each(|(index, entry)| self.value(entry, &format!("{at}[{index}]")));
@@ -105,25 +124,29 @@ impl Replacing<'_> {
         }
         let (mut new, mut rest, mut changes) = (String::new(), text, false);
         while let Some((before, after)) = rest.split_once("${") {
-            let Some((name, behind)) = split_name(after) else {
-                new.extend([before, "${"]);
-                rest = after;
-                continue;
-            };
             changes = true;
-            rest = behind;
+            rest = after;
             if let Some(before) = before.strip_suffix('$') {
-                new.extend([before, "${", name, "}"]); // $${NAME} is the text ${NAME}
+                new.extend([before, "${"]);
                 continue;
             }
             new.push_str(before);
+            let Some((name, behind)) = split_name(after) else {
+                self.fault(
+                    at,
+                    "has ${ without a name and } behind it",
+                    "write ${NAME} in capital letters, digits and _, or $${ for the text ${",
+                );
+                continue;
+            };
+            rest = behind;
             match self.look_up(name, at) {
                 Some(Value::String(value)) => new.push_str(&value),
-                Some(_) => self.findings.push(Finding {
-                    at: at.to_owned(),
-                    what: format!("has ${{{name}}} inside a longer text, and its value is not a text"),
-                    remedy: format!("write a text as value, or write \"${{{name}}}\" alone"),
-                }),
+                Some(_) => self.fault(
+                    at,
+                    &format!("has ${{{name}}} inside a longer text, and its value is not a text"),
+                    &format!("write a text as value, or write \"${{{name}}}\" alone"),
+                ),
                 None => {}
             }
         }
@@ -131,16 +154,51 @@ impl Replacing<'_> {
     }
 
     fn look_up(&mut self, name: &str, at: &str) -> Option<Value> {
-        self.used.insert(name.to_owned());
-        let found = (self.look_up)(name);
-        if found.is_none() {
-            self.findings.push(Finding {
-                at: at.to_owned(),
-                what: format!("needs a value for ${{{name}}}, and there is none"),
-                remedy: format!("add \"{name}\" to the stage file (--stage FILE), or set {VARIABLES}{name}"),
-            });
+        let is_first = self.used.insert(name.to_owned());
+        let Some((value, source)) = (self.look_up)(name) else {
+            self.fault(
+                at,
+                &format!("needs a value for ${{{name}}}, and there is none"),
+                &format!("add \"{name}\" to the stage file (--stage FILE), or set {VARIABLES}{name}"),
+            );
+            return None;
+        };
+        if is_first {
+            self.value_of_stage(&value, &source);
         }
-        found
+        Some(value)
+    }
+
+    /// Checks a value of the stage, which comes from `source`.
+    fn value_of_stage(&mut self, value: &Value, source: &str) {
+        if value.is_null() || value.as_str() == Some("") {
+            self.fault(
+                source,
+                "is empty, which is no value",
+                "write the value; where two stages differ by a part, write the whole text",
+            );
+        } else if has_marker(value) {
+            self.fault(
+                source,
+                "has ${ in it, or a $ at its end, and values are not replaced again",
+                "write the text itself",
+            );
+        }
+    }
+
+    fn fault(&mut self, at: &str, what: &str, remedy: &str) {
+        self.findings.push(Finding { at: at.to_owned(), what: what.to_owned(), remedy: remedy.to_owned() });
+    }
+}
+
+/// Whether a text in a value has `${`, or can have it together with what follows.
+fn has_marker(value: &Value) -> bool {
+    let is_marked = |text: &str| text.contains("${") || text.ends_with('$');
+    match value {
+        Value::String(text) => is_marked(text),
+        Value::Array(entries) => entries.iter().any(has_marker),
+        Value::Object(members) => members.iter().any(|(name, member)| is_marked(name) || has_marker(member)),
+        _ => false,
     }
 }
 
@@ -157,48 +215,37 @@ fn is_name(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::Stage;
-    use serde_json::{Value, json};
+    use serde_json::Value;
 
-    fn applied(values: Value, policy: &Value) -> Result<Value, Vec<String>> {
-        let Value::Object(values) = values else { return Err(Vec::new()) };
-        let stage = Stage { file: Some(("stage.json".to_owned(), values)) };
-        let variable = |name: &str| (name == "FROM_ENVIRONMENT").then(|| "there".to_owned());
-        let text = stage.applied_with(policy.to_string().into_bytes(), variable);
-        text.map(|text| serde_json::from_slice(&text).unwrap())
-            .map_err(|findings| findings.into_iter().map(|found| format!("{} {}", found.at, found.what)).collect())
-    }
+    /// Policies and values with what they become, or with their faults. The Python package passes the same cases.
+    const CASES: &str = include_str!("../../tests/data/stage_values.json");
 
     #[test]
-    fn a_name_becomes_its_value() {
-        let values = json!({ "HOST": "api.example.com", "HOSTS": ["a.example", "b.example"] });
-        let policy = json!({
-            "edge": { "issuer": "https://${HOST}/${HOST}", "hosts": "${HOSTS}" },
-            "routes": [{ "id": "$${HOST} ${FROM_ENVIRONMENT} ${lower} ${", "${HOST}": 1 }],
-        });
-        let expected = json!({
-            "edge": { "issuer": "https://api.example.com/api.example.com", "hosts": ["a.example", "b.example"] },
-            "routes": [{ "id": "${HOST} there ${lower} ${", "${HOST}": 1 }],
-        });
-        assert_eq!(applied(values, &policy), Ok(expected));
-    }
-
-    #[test]
-    fn values_that_are_missing_unused_or_of_another_kind_are_faults_with_their_place() {
-        let policy = json!({ "edge": { "issuer": "${ISSUER}", "hosts": ["x", "https://${LIST}"] } });
-        let faults = applied(json!({ "LIST": [], "OTHER": "x" }), &policy).unwrap_err();
-        assert_eq!(
-            faults,
-            [
-                "$.edge.hosts[1] has ${LIST} inside a longer text, and its value is not a text",
-                "$.edge.issuer needs a value for ${ISSUER}, and there is none",
-                "stage.json: OTHER is not used: the policy has no ${OTHER}",
-            ]
-        );
+    fn each_case_has_its_result_or_its_faults() {
+        let cases: Vec<Value> = serde_json::from_str(CASES).unwrap();
+        for case in &cases {
+            let members = |name: &str| case.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
+            let variables = members("variables");
+            let stage = Stage { file: Some(("stage.json".to_owned(), members("values"))) };
+            let variable = |name: &str| variables.get(name).and_then(Value::as_str).map(str::to_owned);
+            match stage.applied_with(case["policy"].to_string().into_bytes(), variable) {
+                Ok(text) => assert_eq!(Some(&serde_json::from_slice(&text).unwrap()), case.get("result"), "{case}"),
+                Err(findings) => {
+                    let mut faults: Vec<_> =
+                        findings.iter().map(|found| format!("{} {}", found.at, found.what)).collect();
+                    faults.sort();
+                    let mut expected: Vec<String> = serde_json::from_value(case["faults"].clone()).unwrap();
+                    expected.sort();
+                    assert_eq!(faults, expected, "{case}");
+                }
+            }
+        }
+        assert!(cases.len() > 7);
     }
 
     #[test]
     fn a_text_without_names_stays_as_it_is() {
-        for text in ["{ \"a\" :1.0, \"b\": \"$ {X} ${x}\" }", "no object ${X}", "{\"a\": 1, \"a\": \"${X}\"}"] {
+        for text in ["{ \"a\" :1.0, \"b\": \"$ {X} $x\" }", "no object ${X}", "{\"a\": 1, \"a\": \"${X}\"}"] {
             assert_eq!(Stage::default().applied_with(text.into(), |_| None).ok(), Some(text.into()), "{text}");
         }
     }

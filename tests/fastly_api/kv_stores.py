@@ -12,6 +12,7 @@ from starlette.routing import Route
 from fastly_api.errors import Refused, precondition_failed, store_refused
 from fastly_api.reading import document, is_set, last_segment, page, state_of, text_member
 from fastly_api.state import Item, KvStore, State
+from fastly_api.stores import add, found, listed
 
 MAX_KEY = 1024
 MAX_VALUE = 25_000_000
@@ -22,10 +23,7 @@ _NOT_IN_KEYS = re.compile(r"[#;?^|\r\n]")
 
 
 def _store(request: Request) -> KvStore:
-    store = state_of(request).kv_stores.get(request.path_params["store"])
-    if store is None:
-        raise store_refused(404, "KV store not found")
-    return store
+    return found(request, state_of(request).kv_stores, "KV store")
 
 
 def described(store: KvStore) -> dict[str, object]:
@@ -39,21 +37,15 @@ async def create(request: Request) -> Response:
     state, name = state_of(request), text_member(await document(request), "name")
     if len(name) > 255 or not name.isprintable():
         raise store_refused(400, "Bad Request: invalid store name")
-    if any(store.name == name for store in state.kv_stores.values()):
-        raise store_refused(409, "Conflict: a KV store of that name already exists")
     store = KvStore(name=name)
-    state.kv_stores[store.id] = store
+    add(state.kv_stores, store, "KV store")
     return JSONResponse(described(store), 201)
 
 
 async def stores(request: Request) -> Response:
     """List the stores."""
-    name = request.query_params.get("name")
     every = state_of(request).kv_stores
-    named = (store.id for store in every.values() if name in {None, store.name})
-    shown, meta = page(request, named, PAGE)
-    data = [described(every[store]) for store in shown]
-    return JSONResponse({"data": data, "meta": meta | {"total": len(every)}})
+    return listed(request, every, PAGE, described, total=len(every))
 
 
 async def get(request: Request) -> Response:
@@ -98,8 +90,12 @@ async def read(request: Request) -> Response:
     item = _store(request).items.get(check_key(last_segment(request)))
     if item is None:
         raise store_refused(404, "Item not found")
-    fields = {"generation": str(item.generation), "metadata": item.metadata}
-    return Response(item.value, headers=fields, media_type="application/octet-stream")
+    return Response(item.value, headers=fields(item), media_type="application/octet-stream")
+
+
+def fields(item: Item) -> dict[str, str]:
+    """Return the fields of the answer that has the item."""
+    return {"generation": str(item.generation), "metadata": item.metadata}
 
 
 def _generation(request: Request) -> int | None:

@@ -17,6 +17,7 @@ from starlette.routing import Route
 from fastly_api.errors import store_refused
 from fastly_api.reading import document, last_segment, page, state_of, text_member
 from fastly_api.state import Secret, SecretStore
+from fastly_api.stores import add, found, listed
 
 MAX_SECRET = 64 * 1024
 PAGE = 10
@@ -66,10 +67,7 @@ def _keys(request: Request) -> ClientKeys:
 
 
 def _store(request: Request) -> SecretStore:
-    store = state_of(request).secret_stores.get(request.path_params["store"])
-    if store is None:
-        raise store_refused(404, "Secret store not found")
-    return store
+    return found(request, state_of(request).secret_stores, "Secret store")
 
 
 def described(store: SecretStore) -> dict[str, object]:
@@ -86,20 +84,14 @@ async def create(request: Request) -> Response:
     state, name = state_of(request), text_member(await document(request), "name")
     if not _NAME.fullmatch(name):
         raise store_refused(400, "Bad Request: invalid store name")
-    if any(store.name == name for store in state.secret_stores.values()):
-        raise store_refused(409, "Conflict: a secret store of that name already exists")
     store = SecretStore(name=name)
-    state.secret_stores[store.id] = store
+    add(state.secret_stores, store, "secret store")
     return JSONResponse(described(store), 200)
 
 
 async def stores(request: Request) -> Response:
     """List the stores."""
-    name = request.query_params.get("name")
-    every = state_of(request).secret_stores
-    named = (store.id for store in every.values() if name in {None, store.name})
-    shown, meta = page(request, named, PAGE)
-    return JSONResponse({"data": [described(every[store]) for store in shown], "meta": meta})
+    return listed(request, state_of(request).secret_stores, PAGE, described)
 
 
 async def get(request: Request) -> Response:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from fastly_api.running import Running, running
 from programs import FastlyCli, project
+from pushing import Pushing
 
 
 @pytest.fixture
@@ -20,3 +21,9 @@ def fastly(api: Running, tmp_path: Path) -> FastlyCli:
     """Return the command-line tool in the folder of a new service."""
     (tmp_path / "home").mkdir()
     return FastlyCli(project(tmp_path / "edge"), tmp_path / "home", api.environment())
+
+
+@pytest.fixture
+def shop(api: Running, tmp_path: Path) -> Pushing:
+    """Return a published service without a policy."""
+    return Pushing(api, tmp_path)

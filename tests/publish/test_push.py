@@ -17,12 +17,6 @@ from starlette.requests import Request
 from test_publish import free_address
 
 
-@pytest.fixture
-def shop(api: Running, tmp_path: Path) -> Pushing:
-    """Return a published service without a policy."""
-    return Pushing(api, tmp_path)
-
-
 def revision(text: str) -> str:
     """Return the revision of a policy."""
     return hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -231,22 +225,31 @@ def test_rollback_lists_and_restores(shop: Pushing) -> None:
     assert shop.live == one
 
 
-def test_stages(shop: Pushing) -> None:
-    text = policy("/a", issuer="https://${HOST}", hosts="${HOSTS}")
-    shop.write(text)
-    ran = shop.attempt("push", "--yes")
-    assert (ran.returncode, "$.edge.issuer" in ran.stdout) == (1, True)
-    stage = shop.folder / "stage.json"
-    stage.write_text(json.dumps({"HOSTS": ["shop.example.com"], "OTHER": "x"}))
-    ran = shop.attempt("check", "--stage", stage)
-    assert ran.returncode == 1
-    assert "${HOST}" in ran.stdout
-    assert "stage.json: OTHER" in ran.stdout
-    stage.write_text(json.dumps({"HOSTS": ["shop.example.com"]}))
-    shop("check", "--publish", "--stage", stage, FASTGATE_STAGE_HOST="shop.example.com")
-    shop("push", "--yes", "--stage", stage, FASTGATE_STAGE_HOST="shop.example.com")
-    assert shop.live
-    assert json.loads(shop.live) == json.loads(policy("/a"))
+def pushed_in(shop: Pushing, year: int) -> None:
+    """Make the latest push one of another year, as far as its first entry goes."""
+    live = shop.store.items["policy"]
+    described = json.loads(live.metadata)
+    entry = shop.store.items[f"policy@{described['revision']}"]
+    is_first = json.loads(entry.metadata)["time"] == described["time"]
+    live.metadata = json.dumps({**described, "time": f"{year}-01-01T00:00:00Z"})
+    if is_first:
+        entry.metadata = live.metadata
+
+
+def test_rollback_lists_the_latest_push_of_each_first(shop: Pushing) -> None:
+    one, two = policy("/a"), policy("/b")
+    for text, year in [(one, 2021), (two, 2022), (one, 2023)]:
+        shop.push(text)
+        pushed_in(shop, year)
+    assert [line.split()[:2] for line in shop("rollback").splitlines()] == [
+        [revision(one), "2023-01-01T00:00:00Z"],
+        [revision(two), "2022-01-01T00:00:00Z"],
+    ]
+    shop.push(policy("/c"))
+    listed = [line.split() for line in shop("rollback").splitlines()]
+    assert [line[0] for line in listed] == [revision(policy("/c")), revision(one), revision(two)]
+    assert [line[1][:4] for line in listed[1:]] == ["2023", "2022"]
+    assert listed[0][2:] == ["in", "force"]
 
 
 def test_the_shadow_policy(shop: Pushing) -> None:
@@ -256,32 +259,65 @@ def test_the_shadow_policy(shop: Pushing) -> None:
     assert shop.store.items["policy.shadow"].value == policy("/b").encode()
 
 
-def test_assets(shop: Pushing) -> None:
-    folder = shop.folder / "dist"
-    (folder / "app").mkdir(parents=True)
-    for name in ("app/main.js", "app/main.js.br", "robots.txt"):
-        (folder / name).write_text(name)
-    shop.store.items["files/old.txt"] = Item(value=b"old", generation=1)
-    shop.push(policy("/a"), "--assets", folder)
-    described = json.loads(shop.store.items["files/app/main.js.br"].metadata)
-    assert described["content_type"] == "text/javascript; charset=utf-8"
-    assert described["etag"].startswith('"')
-    generation = shop.store.items["files/robots.txt"].generation
-    (folder / "app" / "main.js").write_text("new")
-    output = shop.push(policy("/a"), "--assets", folder)
-    assert "~ files/app/main.js\n" in output
-    assert "robots" not in output
-    assert shop.store.items["files/robots.txt"].generation == generation
-    assert "files/old.txt" in shop.store.items
-    shop.push(policy("/a"), "--assets", folder, "--prune")
-    assert "files/old.txt" not in shop.store.items
-
-
 def test_purge_writes_the_record(shop: Pushing) -> None:
+    shop.push(policy("/a"))
     for number in (1, 2):
         shop("purge", "--audience", "shop")
         assert json.loads(shop.store.items["purge"].value) == {"shop": number}
     assert "if-generation-match" in shop.api.requests[-1].fields
+
+
+def test_purge_knows_the_audiences_of_the_live_policy(shop: Pushing) -> None:
+    refused = shop.attempt("purge", "--audience", "shop")
+    assert (refused.returncode, "no policy" in refused.stderr) == (1, True)
+    shop.push(policy("/a"))
+    refused = shop.attempt("purge", "--audience", "shopp")
+    assert refused.returncode == 1
+    assert 'write one of "shop"' in refused.stderr
+    shop.store.items["policy"].value = b"{}"
+    assert shop.attempt("purge", "--audience", "shop").returncode == 1
+    assert "purge" not in shop.store.items
+
+
+@pytest.mark.parametrize("generation", [None, "", "x"])
+def test_an_answer_without_a_generation_is_an_error(
+    shop: Pushing, generation: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.push(policy("/a"))
+    shop("purge", "--audience", "shop")
+    answered = {} if generation is None else {"generation": generation}
+    monkeypatch.setattr(kv_stores, "fields", lambda _item: answered)
+    before, count = shop.store.model_dump(), len(shop.api.requests)
+    shop.write(policy("/b"))
+    for command in (["push", "--yes"], ["purge", "--audience", "shop"]):
+        ran = shop.attempt(*command)
+        assert (ran.returncode, "no generation" in ran.stderr) == (1, True), ran.stderr
+    assert {each.method for each in shop.api.requests[count:]} == {"GET"}
+    assert shop.store.model_dump() == before
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "words"),
+    [
+        ("http://localhost:x@{}", "user name"),
+        ("http://user:of-a-friend@{}", "user name"),
+        ("https://@{}", "user name"),
+        ("http://{}?", "query"),
+        ("http://{}#", "fragment"),
+        ("http://localhost.example.com", "https"),
+        ("http://0.0.0.0:1", "https"),
+        ("http://localhost:x", "FASTLY_API_ENDPOINT"),
+    ],
+)
+def test_the_token_is_sent_to_the_parsed_host_only(
+    shop: Pushing, endpoint: str, words: str
+) -> None:
+    shop.write(policy("/a"))
+    here = shop.api.environment()["FASTLY_API_ENDPOINT"].removeprefix("http://")
+    ran = shop.attempt("push", "--yes", FASTLY_API_ENDPOINT=endpoint.format(here))
+    assert (ran.returncode, words in ran.stderr) == (2, True), ran.stderr
+    assert "of-a-friend" not in ran.stderr
+    assert shop.api.requests == []
 
 
 def test_what_was_pushed_is_served(shop: Pushing, tmp_path: Path) -> None:

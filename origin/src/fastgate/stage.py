@@ -18,7 +18,8 @@ VARIABLES = "FASTGATE_STAGE_"
 """The environment variables with values: this, and the name."""
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*")
-_USE = re.compile(r"(\$?)\$\{([A-Z][A-Z0-9_]*)\}")
+_USE = re.compile(r"(\$?)\$\{(?:([A-Z][A-Z0-9_]*)\}|)")
+"""A `${`: escaped by another `$`, or with a name, or a fault."""
 _BEGIN = "${"
 
 
@@ -76,8 +77,8 @@ class Stage:
         match value:
             case dict():
                 faults += [
-                    f"{at}: the name of a member, {name}, has {_BEGIN}, and values replace texts "
-                    "only: write the name itself"
+                    f"{at}.{name} has {_BEGIN} in the name of a member, and only texts are "
+                    "replaced: write the name itself"
                     for name in value
                     if _BEGIN in name
                 ]
@@ -97,33 +98,65 @@ class Stage:
     def _of_text(self, text: str, at: str, faults: list[str]) -> object:
         """Return what a text becomes: any value, if the text is exactly one name."""
         whole = _USE.fullmatch(text)
-        if whole is not None and not whole[1] and self._has(whole[2]):
-            return self._value(whole[2])
+        if whole is not None and not whole[1] and whole[2]:
+            return self._checked(whole[2], at, faults)
 
         def replacement(found: re.Match[str]) -> str:
             name = found[2]
             if found[1]:
-                return f"${{{name}}}"  # $${NAME} is the text ${NAME}
-            if not self._has(name):
+                return found[0][1:]  # $${NAME} is the text ${NAME}
+            if not name:
                 faults.append(
-                    f'{at} needs a value for ${{{name}}}, and there is none: add "{name}" to the '
-                    f"stage file (--stage FILE), or set {VARIABLES}{name}"
+                    f"{at} has {_BEGIN} without a name and }} behind it: write ${{NAME}} in "
+                    f"capital letters, digits and _, or ${_BEGIN} for the text {_BEGIN}"
                 )
                 return ""
-            new = self._value(name)
-            if not isinstance(new, str):
+            new = self._checked(name, at, faults)
+            if new is not None and not isinstance(new, str):
                 faults.append(
                     f"{at} has ${{{name}}} inside a longer text, and its value is not a text: "
                     f'write a text as value, or write "${{{name}}}" alone'
                 )
             return str(new)
 
-        if _BEGIN in _USE.sub("", text):
-            faults.append(
-                f"{at} has a {_BEGIN} that is no name: write ${{NAME}}, with capital letters, "
-                "digits and _"
-            )
         return _USE.sub(replacement, text)
+
+    def _checked(self, name: str, at: str, faults: list[str]) -> object:
+        """Return the value of a name; None if it has none, which is a fault."""
+        if not self._has(name):
+            faults.append(
+                f'{at} needs a value for ${{{name}}}, and there is none: add "{name}" to the '
+                f"stage file (--stage FILE), or set {VARIABLES}{name}"
+            )
+            return None
+        value = self._value(name)
+        source = f"{self.file}: {name}" if name in self.values else VARIABLES + name
+        fault = None
+        if value in (None, ""):
+            fault = (
+                f"{source} is empty, which is no value: write the value; where two stages differ "
+                "by a part, write the whole text"
+            )
+        elif _has_marker(value):
+            fault = (
+                f"{source} has {_BEGIN} in it, or a $ at its end, and values are not replaced "
+                "again: write the text itself"
+            )
+        if fault is not None and fault not in faults:
+            faults.append(fault)
+        return value
+
+
+def _has_marker(value: object) -> bool:
+    """Whether a text in a value has `${`, or can have it together with what follows."""
+    match value:
+        case str():
+            return _BEGIN in value or value.endswith("$")
+        case list():
+            return any(map(_has_marker, value))
+        case dict():
+            return any(map(_has_marker, (*value, *value.values())))
+    return False
 
 
 def stage_of(file: Path | None) -> Stage:
@@ -150,7 +183,7 @@ def names_in(document: object) -> list[str]:
     names = dict[str, None]()
 
     def read(text: str) -> str:
-        names.update({found[2]: None for found in _USE.finditer(text) if not found[1]})
+        names.update({found[2]: None for found in _USE.finditer(text) if found[2] and not found[1]})
         return text
 
     _mapped(document, read)
@@ -159,7 +192,7 @@ def names_in(document: object) -> list[str]:
 
 def escaped(document: object) -> object:
     """Return a document in which no text has a name: the rules above leave it as it was."""
-    return _mapped(document, lambda text: _USE.sub(lambda found: f"${found[0]}", text))
+    return _mapped(document, lambda text: text.replace(_BEGIN, f"${_BEGIN}"))
 
 
 def has_names(text: str) -> bool:

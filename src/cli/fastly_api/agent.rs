@@ -1,11 +1,13 @@
 //! One request to Fastly's API, and its repetition: every request that this tool sends can be repeated, because writes
 //! are conditional or write the same again, and a secret is created under a name that no other secret can have.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
 
 use ureq::config::ConfigBuilder;
+use ureq::http::uri::{Scheme, Uri};
 use ureq::http::{self, Method, header};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::typestate::AgentScope;
@@ -55,25 +57,69 @@ impl Answer {
     }
 }
 
-/// An agent for the API at `endpoint`.
+/// An agent for a URL: https, or http to this machine.
 ///
 /// # Errors
-/// A message if a token must not be sent there in plain text, or if the machine has no certificates.
-pub(super) fn agent(endpoint: &str) -> Result<ureq::Agent, String> {
-    let config = config();
-    if endpoint.starts_with("https://") {
-        return Ok(config.tls_config(tls()?).build().new_agent());
-    }
-    let host = endpoint.strip_prefix("http://").and_then(|rest| rest.split(['/', ':']).next());
-    match host {
-        Some("127.0.0.1" | "localhost") => Ok(plain()),
-        _ => Err(format!("{endpoint}: write an https URL")),
+/// A message if the URL is another one, or if the machine has no certificates.
+pub(super) fn agent(url: &str) -> Result<ureq::Agent, String> {
+    match Transport::of(url)? {
+        Transport::Tls => Ok(config().tls_config(tls()?).build().new_agent()),
+        Transport::Local => Ok(plain()),
+        Transport::Plain => Err(format!("{url}: write an https URL")),
     }
 }
 
-/// An agent for http, without a proxy: for this machine, and for what is public and secures nothing.
-pub(super) fn plain() -> ureq::Agent {
+/// An agent for a URL of what is public and secures nothing: http is accepted from other machines, too.
+///
+/// # Errors
+/// As those of [`agent`].
+pub(super) fn agent_for_public(url: &str) -> Result<ureq::Agent, String> {
+    if Transport::of(url)? == Transport::Plain { Ok(plain()) } else { agent(url) }
+}
+
+/// An agent for http, without a proxy.
+fn plain() -> ureq::Agent {
     config().proxy(None).build().new_agent()
+}
+
+/// How a URL is requested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Transport {
+    Tls,
+    /// http to this machine.
+    Local,
+    /// http to another machine.
+    Plain,
+}
+
+impl Transport {
+    /// Reads the URL with the parser by which ureq finds the host that it connects to.
+    fn of(url: &str) -> Result<Self, String> {
+        // Neither message repeats the URL: what is in front of an @ may be a password.
+        let uri: Uri = url.parse().map_err(|_| "the address is not a URL: write https://HOST".to_owned())?;
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
+        if authority.contains('@') {
+            return Err(
+                "the address has a user name in front of its host (@): write https://HOST without one".to_owned()
+            );
+        }
+        let host = uri.host().unwrap_or_default();
+        if authority.len() > host.len() && uri.port().is_none() {
+            return Err(format!("{url}: has a port that is no number"));
+        }
+        match uri.scheme() {
+            _ if host.is_empty() => Err(format!("{url}: has no host, write https://HOST")),
+            Some(scheme) if *scheme == Scheme::HTTPS => Ok(Self::Tls),
+            Some(scheme) if *scheme == Scheme::HTTP => Ok(if is_here(host) { Self::Local } else { Self::Plain }),
+            _ => Err(format!("{url}: write an https URL")),
+        }
+    }
+}
+
+/// Whether a host is this machine.
+fn is_here(host: &str) -> bool {
+    let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    host == "localhost" || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 fn config() -> ConfigBuilder<AgentScope> {
@@ -142,4 +188,43 @@ fn once(agent: &ureq::Agent, endpoint: &str, token: &str, request: &Request<'_>)
         body.into_with_config().limit(MAX_ANSWER).read_to_vec()?
     };
     Ok(Answer { status: head.status.as_u16(), fields: head.headers, body })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Transport;
+
+    #[test]
+    fn the_host_that_is_connected_to_decides() {
+        for (url, transport) in [
+            ("https://api.fastly.com", Transport::Tls),
+            ("HTTPS://api.fastly.com/path", Transport::Tls),
+            ("http://localhost:8080", Transport::Local),
+            ("http://127.0.0.1", Transport::Local),
+            ("http://[::1]:80/x", Transport::Local),
+            ("http://localhost.example.com", Transport::Plain),
+            ("http://127.0.0.1.example.com", Transport::Plain),
+            ("http://api.fastly.com/localhost", Transport::Plain),
+        ] {
+            assert_eq!(Transport::of(url), Ok(transport), "{url}");
+        }
+        for url in [
+            "http://localhost:x@example.com",
+            "http://localhost@example.com",
+            "http://localhost:x",
+            "http://localhost:",
+            "http://user:secret@localhost",
+            "https://user:secret@api.fastly.com",
+            "https://@api.fastly.com",
+            "http://localhost\\@example.com",
+            "http:///path",
+            "ftp://localhost",
+            "localhost",
+            "/path",
+            "",
+        ] {
+            let fault = Transport::of(url).unwrap_err();
+            assert!(!fault.contains("secret"), "{fault}");
+        }
+    }
 }

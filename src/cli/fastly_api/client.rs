@@ -48,7 +48,7 @@ impl Api {
     /// Reads the token and the address of the API from the environment, with the names that the Fastly CLI knows.
     ///
     /// # Errors
-    /// A message if there is no token, or if the address is not https (http is accepted on this machine).
+    /// A message if there is no token, or if the address is not https (http is accepted on this machine) or has a user name.
     pub(in super::super) fn from_environment() -> Result<Self, String> {
         let token = variable(TOKEN).ok_or_else(|| {
             format!("{TOKEN} is not set: create an API token in the Fastly console (scope \"global\") and export it")
@@ -58,6 +58,9 @@ impl Api {
         }
         let endpoint = variable("FASTLY_API_ENDPOINT").unwrap_or_else(|| ENDPOINT.to_owned());
         let endpoint = endpoint.trim_end_matches('/').to_owned();
+        if endpoint.contains(['?', '#']) {
+            return Err("FASTLY_API_ENDPOINT: has a query or a fragment: write https://HOST".to_owned());
+        }
         let agent = agent::agent(&endpoint)
             .map_err(|fault| format!("FASTLY_API_ENDPOINT: {fault}, because the token is sent there"))?;
         Ok(Self { agent, endpoint, token: Secret::new(token) })

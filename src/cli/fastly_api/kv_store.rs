@@ -1,20 +1,31 @@
-//! Items of a KV store. A generation identifies one write of an item; it is kept as text, because its numbers do not fit
-//! into signed ones.
+//! Items of a KV store. Every write and deletion is conditional: what somebody else wrote in between stays.
 
 use std::fmt::Write as _;
 
 use serde_json::Value;
 use ureq::http::Method;
 
-use super::agent::Request;
+use super::agent::{Answer, Request};
 use super::client::{Api, ApiError};
+
+/// What identifies one write of an item: a number, kept as text, because it does not fit into signed ones. It is never
+/// empty, so no write that has one is unconditional.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in super::super) struct Generation(String);
 
 /// An item as it is in the store.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Item {
     pub(in super::super) value: Vec<u8>,
     pub(in super::super) metadata: String,
-    generation: String,
+    pub(in super::super) generation: Generation,
+}
+
+/// An item without its value.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Described {
+    pub(in super::super) metadata: String,
+    pub(in super::super) generation: Generation,
 }
 
 /// One KV store.
@@ -38,15 +49,16 @@ impl KvStore {
 
     /// Reads an item; `None` if there is none.
     pub(in super::super) fn item(&self, key: &str) -> Result<Option<Item>, ApiError> {
-        self.read(key, false)
+        let read = self.read(key, false)?;
+        Ok(read.map(|(Described { metadata, generation }, answer)| Item { value: answer.body, metadata, generation }))
     }
 
-    /// Reads the metadata of an item; `None` if there is none.
-    pub(in super::super) fn metadata(&self, key: &str) -> Result<Option<String>, ApiError> {
-        Ok(self.read(key, true)?.map(|item| item.metadata))
+    /// Reads an item without its value; `None` if there is none.
+    pub(in super::super) fn described(&self, key: &str) -> Result<Option<Described>, ApiError> {
+        Ok(self.read(key, true)?.map(|(described, _)| described))
     }
 
-    fn read(&self, key: &str, without_body: bool) -> Result<Option<Item>, ApiError> {
+    fn read(&self, key: &str, without_body: bool) -> Result<Option<(Described, Answer)>, ApiError> {
         let path = self.path(key);
         let request = Request { without_body, ..Request::reading(&path) };
         match self.api.send_or_absent(&request, &self.subject(key))? {
@@ -57,8 +69,14 @@ impl KvStore {
                 Ok(None)
             }
             Some(answer) => {
-                let (generation, metadata) = (answer.field("generation"), answer.field("metadata"));
-                Ok(Some(Item { value: answer.body, metadata, generation }))
+                let generation = Generation::read(&answer.field("generation")).ok_or_else(|| {
+                    ApiError::Failed(format!(
+                        "{}: the answer has no generation, so nobody could know whether somebody else writes it in between, and \
+                         this command does not write it: run the command again, and see https://www.fastlystatus.com",
+                        self.subject(key)
+                    ))
+                })?;
+                Ok(Some((Described { metadata: answer.field("metadata"), generation }, answer)))
             }
         }
     }
@@ -71,24 +89,19 @@ impl KvStore {
         self.put(&format!("{}?add=true", self.path(key)), key, value, vec![("metadata", metadata)])
     }
 
-    /// Writes an item in place of the one that was read.
+    /// Writes an item in place of the one that was read with this generation.
     ///
     /// # Errors
-    /// [`ApiError::Lost`] if it was written in between.
+    /// [`ApiError::Lost`] if it was written or deleted in between.
     pub(in super::super) fn replace(
         &self,
         key: &str,
-        read: &Item,
+        read: &Generation,
         value: &[u8],
         metadata: &str,
     ) -> Result<(), ApiError> {
-        let fields = vec![("metadata", metadata), ("if-generation-match", &*read.generation)];
+        let fields = vec![("metadata", metadata), ("if-generation-match", &*read.0)];
         self.put(&self.path(key), key, value, fields)
-    }
-
-    /// Writes an item, whatever is there.
-    pub(in super::super) fn write(&self, key: &str, value: &[u8], metadata: &str) -> Result<(), ApiError> {
-        self.put(&self.path(key), key, value, vec![("metadata", metadata)])
     }
 
     fn put(&self, path: &str, key: &str, value: &[u8], mut fields: Vec<(&'static str, &str)>) -> Result<(), ApiError> {
@@ -97,10 +110,19 @@ impl KvStore {
         self.api.send(&request, &self.subject(key)).map(|_| ())
     }
 
-    /// Deletes an item; it is a success if there is none.
-    pub(in super::super) fn delete(&self, key: &str) -> Result<(), ApiError> {
+    /// Deletes the item that was read with this generation; it is a success if there is none.
+    ///
+    /// # Errors
+    /// [`ApiError::Lost`] if another one was written in between.
+    pub(in super::super) fn delete(&self, key: &str, read: &Generation) -> Result<(), ApiError> {
         let path = self.path(key);
-        self.api.send_or_absent(&Request::new(Method::DELETE, &path), &self.subject(key)).map(|_| ())
+        let fields = vec![("if-generation-match", &*read.0)];
+        let request = Request { fields, ..Request::new(Method::DELETE, &path) };
+        match self.api.send_or_absent(&request, &self.subject(key)) {
+            // The first attempt may have deleted it, and its answer been lost.
+            Err(ApiError::Lost) if self.described(key)?.is_none() => Ok(()),
+            answer => answer.map(|_| ()),
+        }
     }
 
     /// The keys that begin with `prefix`.
@@ -122,6 +144,13 @@ impl KvStore {
     }
 }
 
+impl Generation {
+    fn read(text: &str) -> Option<Self> {
+        let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| Self(text.to_owned()))
+    }
+}
+
 /// Percent-encodes everything but unreserved characters (RFC 3986 §2.3): a slash in a key is `%2F`.
 pub(super) fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
@@ -137,7 +166,15 @@ pub(super) fn encoded(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::encoded;
+    use super::{Generation, encoded};
+
+    #[test]
+    fn a_generation_is_a_number() {
+        assert!(Generation::read("18446744073709551615").is_some());
+        for text in ["", "-1", "1.0", "\"1\"", "1 ", "abc"] {
+            assert_eq!(Generation::read(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn a_key_is_one_segment_of_a_path() {

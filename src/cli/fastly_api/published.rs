@@ -26,7 +26,7 @@ pub(in super::super) struct PublishedAnswer {
 /// # Errors
 /// A message if there is no answer.
 pub(in super::super) fn published(url: &str, plain: bool) -> Result<PublishedAnswer, String> {
-    let agent = if plain && url.starts_with("http://") { agent::plain() } else { agent::agent(url)? };
+    let agent = if plain { agent::agent_for_public(url)? } else { agent::agent(url)? };
     let request =
         agent.get(url).header(header::ACCEPT_ENCODING, "identity").config().timeout_global(Some(WHOLE)).build();
     let answer = request.call().map_err(|error| format!("{url} cannot be reached: {error}"))?;

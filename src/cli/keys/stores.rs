@@ -101,7 +101,7 @@ impl Stores {
         let text = record.to_json();
         match &read.item {
             None => self.kv.add(KEY_RECORD, text.as_bytes(), ""),
-            Some(item) => self.kv.replace(KEY_RECORD, item, text.as_bytes(), &item.metadata),
+            Some(item) => self.kv.replace(KEY_RECORD, &item.generation, text.as_bytes(), &item.metadata),
         }
     }
 

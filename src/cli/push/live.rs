@@ -57,9 +57,33 @@ impl Live {
         Ok(Self { key, item: store.item(key)? })
     }
 
-    /// The revision of what is there.
-    pub(in super::super) fn revision(&self) -> Option<Revision> {
-        self.item.as_ref().map(|item| Revision::of(&item.value))
+    /// The revision of what is there, and the time of its latest push; the time is empty if it is not known.
+    pub(in super::super) fn in_force(&self) -> Option<(Revision, String)> {
+        self.item.as_ref().map(|item| (Revision::of(&item.value), pushed_at(&item.metadata)))
+    }
+
+    /// Refuses if somebody else wrote the policy after it was read here.
+    pub(super) fn unchanged(&self, store: &KvStore) -> Result<(), Failure> {
+        let now = store.described(self.key)?.map(|item| item.generation);
+        if now.as_ref() == self.item.as_ref().map(|item| &item.generation) {
+            return Ok(());
+        }
+        Err(Failure::Refused(format!(
+            "refused: somebody else wrote the {} after it was read here; nothing was written: look at the difference to theirs, \
+             and push again",
+            self.name()
+        )))
+    }
+
+    /// Refuses if the policy in force is not `text`; `undone` says what is not done then.
+    pub(super) fn still(&self, store: &KvStore, text: &[u8], undone: &str) -> Result<(), Failure> {
+        if store.item(self.key)?.is_some_and(|item| item.value == text) {
+            return Ok(());
+        }
+        Err(Failure::Refused(format!(
+            "refused: somebody else wrote the {} in between, so {undone}: look at the difference to theirs, and push again",
+            self.name()
+        )))
     }
 
     /// What `text` changes, one line each; `None` if it is the same text.
@@ -81,12 +105,12 @@ impl Live {
         let metadata = metadata(&revision, &now());
         if self.key == POLICY_KEY {
             if let Some(item) = &self.item {
-                remember(store, &item.value, &item.metadata)?;
+                remember(store, &item.value, &item.metadata, true)?;
             }
-            remember(store, text, &metadata)?;
+            remember(store, text, &metadata, false)?;
         }
         let written = match &self.item {
-            Some(read) => store.replace(self.key, read, text, &metadata),
+            Some(read) => store.replace(self.key, &read.generation, text, &metadata),
             None => store.add(self.key, text, &metadata),
         };
         if let Err(error) = written {
@@ -125,13 +149,23 @@ impl Live {
     }
 }
 
-/// Adds a text to the history, unless it is there.
-fn remember(store: &KvStore, text: &[u8], metadata: &str) -> Result<(), Failure> {
+/// Adds a text to the history. If the entry is there and `is_former`, it gets the time of `metadata`, unless it has a later
+/// one: so a policy that is replaced has the time of its latest push. That of a new policy is at the live policy first, since
+/// its push may fail.
+fn remember(store: &KvStore, text: &[u8], metadata: &str, is_former: bool) -> Result<(), Failure> {
     let key = history_key(Revision::of(text));
     match store.add(&key, text, metadata) {
         Ok(()) => Ok(()),
         Err(ApiError::Lost) => match store.item(&key)? {
-            Some(item) if item.value == text => Ok(()),
+            Some(item) if item.value == text => {
+                if !is_former || pushed_at(metadata) <= pushed_at(&item.metadata) {
+                    return Ok(());
+                }
+                match store.replace(&key, &item.generation, text, metadata) {
+                    Ok(()) | Err(ApiError::Lost) => Ok(()), // whoever wrote it in between pushes, too
+                    Err(error) => Err(error.into()),
+                }
+            }
             _ => {
                 Err(Failure::Refused(format!("key \"{key}\" has another text: delete it, it is no history of a push")))
             }
