@@ -9,8 +9,7 @@ import json
 import os
 import subprocess
 from collections import Counter
-from collections.abc import Coroutine, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from random import Random
@@ -61,19 +60,8 @@ def policy_of(generated: GeneratedApp) -> dict[str, object]:
     }
 
 
-@pytest.fixture(scope="module")
-def agreements() -> Iterator[list[Future[None]]]:
-    """Every seed, on all processors at once."""
-    with ProcessPoolExecutor() as pool:
-        yield [pool.submit(agree, seed) for seed in range(SEEDS)]
-
-
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_edge_and_app_choose_the_same_route(seed: int, agreements: list[Future[None]]) -> None:
-    agreements[seed].result()
-
-
-def agree(seed: int) -> None:
+def test_edge_and_app_choose_the_same_route(seed: int) -> None:
     """Judge a tenth of the pairs by the edge and by the app."""
     dice = Random(seed)  # noqa: S311
     apps = [generated_app(dice) for _ in range(APPS)]
