@@ -94,7 +94,7 @@ origin-tests: guest $(VENV) $(IDP) ## The FastAPI package, with 100,000 generate
 	cargo build $(NATIVE) --bins --example decide
 	.venv/bin/python -m pytest -q -n auto origin
 
-publish-tests: guest edge $(VENV) $(FASTLY) ## Fastly's own tool publishes to a stand-in for its API; Viceroy serves what was published; the Terraform example (half a minute)
+publish-tests: guest edge $(VENV) $(FASTLY) ## Fastly's own tool publishes to a stand-in for its API; Viceroy serves what was published; the Terraform example (a minute)
 	FASTGATE_GUEST=$(GUEST) FASTGATE_EDGE=$(EDGE) FASTGATE_TOOL=$(TOOL) .venv/bin/python -m pytest -q -n auto tests/publish
 	.venv/bin/python -m pytest -q -rs tests/terraform
 
