@@ -20,12 +20,13 @@ locals {
   own_domain = endswith(var.domain, ".edgecompute.app") ? 0 : 1
 }
 
+# The names are those of the account, so each service has its own. The gate opens the stores by the names of the links below.
 resource "fastly_kvstore" "gate" {
-  name = "fastgate"
+  name = var.service_name
 }
 
 resource "fastly_secretstore" "gate" {
-  name = "fastgate"
+  name = var.service_name
 }
 
 data "fastly_package_hash" "gate" {

@@ -82,7 +82,7 @@ class FastlyCli:
 
 PROJECT = """\
 manifest_version = 3
-name = "shop-gate"
+name = "{name}"
 language = "other"
 
 [scripts]
@@ -102,9 +102,9 @@ port = 443
 """
 
 
-def project(folder: Path) -> Path:
+def project(folder: Path, name: str = "shop-gate") -> Path:
     """Write the manifest of a service whose build script copies the guest."""
     folder.mkdir()
     build = f"mkdir -p bin && cp '{guest()}' bin/main.wasm"
-    (folder / "fastly.toml").write_text(PROJECT.format(build=json.dumps(build)))
+    (folder / "fastly.toml").write_text(PROJECT.format(name=name, build=json.dumps(build)))
     return folder

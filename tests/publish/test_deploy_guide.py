@@ -19,7 +19,7 @@ import httpx
 from company import Company
 from fastly_api.on_viceroy import served
 from fastly_api.running import Running
-from programs import FASTLY, ROOT, edge
+from programs import FASTLY, ROOT, edge, project
 from test_publish import free_address
 
 GUIDES = ROOT / "docs" / "guides"
@@ -113,6 +113,39 @@ def test_the_page_ends_with_an_edge_that_answers(api: Running, tmp_path: Path) -
         assert [each.active for each in service.versions[before:]] == [True]
         answer = _curl(reader, api, company, curl, address)
     assert answer == ["200", "401", "403", "200"]
+
+
+def test_a_second_service_gets_stores_of_its_own(api: Running, tmp_path: Path) -> None:
+    page = (GUIDES / "deploy.md").read_text()
+    section = page.partition("\n## Several services\n")[2].partition("\n## ")[0]
+    publish, create, link = blocks(section, "sh")
+    reader = Reader(tmp_path, api.environment("of-a-test"))
+    services = []
+    for name in ("orders", "orders-stage"):
+        folder = project(tmp_path / name, name)
+        if services:
+            manifest = (folder / "fastly.toml").read_text()
+            stores = "[setup.kv_stores.fastgate]\n\n[setup.secret_stores.fastgate]\n"
+            assert stores in manifest
+            (folder / "fastly.toml").write_text(manifest.replace(stores, ""))
+        reader.folder = folder
+        reader.run(publish.replace("orders-stage", name))
+        services.append(api.state.service(name))
+    reader.run(create)
+    for name, store in [
+        ("KV_STORE", api.state.kv_store("orders-stage")),
+        ("SECRET_STORE", api.state.secret_store("orders-stage")),
+    ]:
+        reader.environment[name] = store.id
+    reader.run(link)
+    linked = [
+        {(each.name, each.resource_type, each.resource_id) for each in service.active.links}
+        for service in services
+        if service.active
+    ]
+    assert [len(each) for each in linked] == [2, 2]
+    assert {each[:2] for each in linked[0]} == {each[:2] for each in linked[1]}
+    assert not linked[0] & linked[1]
 
 
 def deployment(workflow: Path) -> list[str]:
