@@ -19,6 +19,7 @@ import httpx
 from company import Company
 from fastly_api.on_viceroy import served
 from fastly_api.running import Running
+from fastly_api.state import Service
 from programs import FASTLY, ROOT, edge, project
 from test_publish import free_address
 
@@ -120,7 +121,7 @@ def test_a_second_service_gets_stores_of_its_own(api: Running, tmp_path: Path) -
     section = page.partition("\n## Several services\n")[2].partition("\n## ")[0]
     publish, create, link = blocks(section, "sh")
     reader = Reader(tmp_path, api.environment("of-a-test"))
-    services = []
+    services: list[Service] = []
     for name in ("orders", "orders-stage"):
         folder = project(tmp_path / name, name)
         if services:
@@ -132,11 +133,8 @@ def test_a_second_service_gets_stores_of_its_own(api: Running, tmp_path: Path) -
         reader.run(publish.replace("orders-stage", name))
         services.append(api.state.service(name))
     reader.run(create)
-    for name, store in [
-        ("KV_STORE", api.state.kv_store("orders-stage")),
-        ("SECRET_STORE", api.state.secret_store("orders-stage")),
-    ]:
-        reader.environment[name] = store.id
+    reader.environment["KV_STORE"] = api.state.kv_store("orders-stage").id
+    reader.environment["SECRET_STORE"] = api.state.secret_store("orders-stage").id
     reader.run(link)
     linked = [
         {(each.name, each.resource_type, each.resource_id) for each in service.active.links}
