@@ -1,8 +1,8 @@
 """Build what a release consists of: `make dist`.
 
 Writes to dist/: the wheel and sdist of the package `fastgate`, the wheel of `fastgate-edge` for this
-platform, the package for Fastly Compute, the bill of materials of the guest (CycloneDX), and
-SHA256SUMS. The guest must have been built (`make guest`).
+platform with its bill of materials (CycloneDX), the package for Fastly Compute, that of the guest,
+and SHA256SUMS. The guest must have been built (`make guest`).
 """
 
 import hashlib
@@ -36,11 +36,17 @@ def main() -> int:
     shutil.copy(GUEST, ROOT / "wheel" / "src" / "fastgate_edge" / "fastgate.wasm")
     _run(TOOLS / "python", "-m", "build", "--outdir", DIST, ROOT / "origin")
     write_compute_package(GUEST, DIST / f"fastgate-{version}-compute.tar.gz")
-    _write_bill_of_materials(version)
-    # Panics name source files: the folders of this machine are replaced, as in the guest.
+    guest = _bill_of_materials(f"fastgate-{version}-guest", "--target", "wasm32-wasip1")
+    shutil.move(guest, DIST)
+    # Panics and assertions name source files: the folders of this machine are replaced, as in the guest.
     home = os.environ.get("CARGO_HOME", Path.home() / ".cargo")
     os.environ["RUSTFLAGS"] = f"--remap-path-prefix={home}=/cargo --remap-path-prefix={ROOT}=/fastgate"
-    _run(TOOLS / "maturin", "build", "--out", DIST, folder=ROOT / "wheel")
+    os.environ["CFLAGS"] = f"-ffile-prefix-map={home}=/cargo"
+    programs = _bill_of_materials("fastgate-edge", "--features", "edge")
+    _run(
+        *(TOOLS / "maturin", "build", "--out", DIST, "--sbom-include", programs),
+        folder=ROOT / "wheel",
+    )
     _write_checksums()
     return 0
 
@@ -50,18 +56,19 @@ def _run(*command: str | Path, folder: Path = ROOT) -> None:
     subprocess.run(command, check=True, cwd=folder)
 
 
-def _write_bill_of_materials(version: str) -> None:
-    """Write the crates of the guest. Maturin writes those of the programs into their wheel."""
-    name = f"fastgate-{version}-guest"
+def _bill_of_materials(name: str, *options: str) -> Path:
+    """Write the crates that a build has; return the file."""
     _run(
-        *(CYCLONEDX, "cyclonedx", "--format", "json", "--target", "wasm32-wasip1"),
+        *(CYCLONEDX, "cyclonedx", "--format", "json", *options),
         *("--spec-version", "1.5", "--override-filename", name),
     )
     written = ROOT / f"{name}.json"
     # Without the folder of this checkout.
     text = written.read_text("utf-8").replace(f"path+file://{ROOT}", "path+file:///fastgate")
-    (DIST / f"{name}.cyclonedx.json").write_text(text, "utf-8")
     written.unlink()
+    moved = ROOT / "target" / f"{name}.cyclonedx.json"
+    moved.write_text(text, "utf-8")
+    return moved
 
 
 def _write_checksums() -> None:

@@ -9,8 +9,10 @@ mod page;
 mod server;
 mod viceroy;
 
+use std::error::Error;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
 use clap::Parser;
@@ -54,8 +56,13 @@ struct Arguments {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let arguments = Arguments::parse();
+async fn main() -> ExitCode {
+    let Err(error) = run(Arguments::parse()).await else { return ExitCode::SUCCESS };
+    eprintln!("fastgate edge: {error}");
+    ExitCode::FAILURE
+}
+
+async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     if let Some(folder) = &arguments.compiled {
         viceroy::keep_compiled_in(folder)?;
     }
