@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from fastgate import FastgateMiddleware, Settings
 from fastgate.__main__ import main
-from fastgate.guard_settings import audience_differences, edge_hints, settings_of
+from fastgate.guard_settings import audience_differences, cors_hints, edge_hints, settings_of
 
 EDGE = "https://api.example.com"
 SETTINGS = Settings(edge=EDGE, audience="shop")
@@ -106,3 +107,17 @@ def test_an_app_without_a_guard_has_no_settings() -> None:
     assert audience_differences(None, {"origins": {"a": {"audience": "x"}}}, None) == []
     assert edge_hints(None, {"edge": {"issuer": EDGE}}) == []
     assert settings_of(FastgateMiddleware(app, SETTINGS)) is SETTINGS
+
+
+def test_an_app_that_responds_to_preflights_gets_a_hint_until_the_edge_does() -> None:
+    app = FastAPI()
+    assert cors_hints(app, {}) == []
+    app.add_middleware(CORSMiddleware, allow_origins=["https://app.example.com"])
+    guarded = FastgateMiddleware(app, SETTINGS)
+    policies: list[dict[str, object]] = [{}, {"groups": {"web": {}}}, {"groups": 1}]
+    for policy in policies:
+        for each in (app, guarded):
+            (hint,) = cors_hints(each, policy)
+            assert "preflights do not reach it" in hint
+    rules = {"groups": {"other": {}, "web": {"cors": {"origins": ["https://app.example.com"]}}}}
+    assert cors_hints(guarded, rules) == []

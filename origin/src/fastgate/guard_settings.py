@@ -6,8 +6,11 @@ its audience, and with a wrong one it refuses every request of its edge.
 
 from collections.abc import Mapping, Sequence
 
+from starlette.middleware.cors import CORSMiddleware
+
 from fastgate.compile.drift import REFUSED
 from fastgate.middleware import FastgateMiddleware
+from fastgate.routes.framework import routed_app
 from fastgate.settings import Settings
 from fastgate.stage import has_names
 
@@ -90,4 +93,24 @@ def token_hints(routes: Sequence[Mapping[str, object]], origin: str | None) -> l
         f"hint: {count}{where} pass the client's token on to the app, which reads it itself "
         '("forward_token"); an endpoint with `caller: Caller` in place of its security scheme '
         "needs none"
+    ]
+
+
+def cors_hints(app: object, policy: Mapping[str, object]) -> list[str]:
+    """Return a hint if the app responds to preflights, and no group of the policy does.
+
+    The edge responds to preflights itself. Without rules for CORS, each gets 405.
+    """
+    layers = getattr(routed_app(app), "user_middleware", ())
+    classes = [layer.cls for layer in layers if isinstance(layer.cls, type)]
+    groups = policy.get("groups")
+    listed = groups.values() if isinstance(groups, Mapping) else ()
+    if not any(issubclass(each, CORSMiddleware) for each in classes):
+        return []
+    if any(isinstance(group, Mapping) and group.get("cors") for group in listed):
+        return []
+    return [
+        "hint: the app has CORSMiddleware, and preflights do not reach it: the edge responds to "
+        'them, with 405 at present; write "groups": {"web": {"cors": {"origins": ["https://…"]}}} '
+        'into the base policy, and at_edge(group="web")(app) into the app'
     ]

@@ -19,6 +19,7 @@ from fastgate.commands.tool import guest_path, tool_output
 from fastgate.compile.policy import CannotCompile, RouteDocument, compile_routes
 from fastgate.guard_settings import (
     audience_differences,
+    cors_hints,
     edge_hints,
     settings_of,
     token_hints,
@@ -116,7 +117,8 @@ def run_init(options: argparse.Namespace) -> int:
     if undecided is None:
         files[edge / "policy.json"] = compiled
     _write(files, folder, dry_run=options.dry_run)
-    print_hints((*edge_hints(settings, policy), *token_hints(routes, None)))
+    hints = (*edge_hints(settings, policy), *token_hints(routes, None))
+    print_hints((*hints, *cors_hints(app, policy)))
     for hint in (*hints_of_files(files, folder, deployed), *hints_of_stage(deployed, unknown)):
         print(f"\n{hint}")
     return _conclude(options, settings, undecided)

@@ -15,6 +15,7 @@ from fastgate.compile.former_routes import overlap_of
 from fastgate.compile.policy import RouteDocument, compile_routes
 from fastgate.guard_settings import (
     audience_differences,
+    cors_hints,
     edge_hints,
     settings_of,
     token_hints,
@@ -32,7 +33,8 @@ def print_policy(options: argparse.Namespace) -> int:
     app = app_of(options)
     routes = compile_routes(app, options.origin, rules=rules_of(base))
     settings = settings_of(app)
-    print_hints((*edge_hints(settings, base), *token_hints(routes, options.origin)))
+    hints = (*edge_hints(settings, base), *token_hints(routes, options.origin))
+    print_hints((*hints, *cors_hints(app, base)))
     if faults := audience_differences(settings, base, options.origin):
         print(*faults, sep="\n")
         print(f"{options.app}: 1 fault", file=sys.stderr)
