@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from fastgate.audience import FACTS, meant_word
 from fastgate.conditions import name_in_app
+from fastgate.declare.static_access import plain
 from fastgate.surrogates import WHY_NONE, with_half_a_pair
 from fastgate.vocabulary import Claim
 
@@ -166,12 +167,13 @@ def _fact(entry: object) -> str:
 
 def _written_audience(audience: object) -> object:
     """Return an audience as the policy writes it."""
-    return [*map(_as_written, audience)] if isinstance(audience, (list, tuple)) else audience
+    listed = isinstance(audience, (list, tuple))
+    return [*map(_as_written, audience)] if listed else plain(audience)  # type: ignore[call-overload]
 
 
 def _as_written(entry: object) -> object:
     if not isinstance(entry, Claim):
-        return entry
+        return plain(entry)
     path = entry.name
     return {"claim": path if isinstance(path, str) else [*path]}
 
@@ -185,7 +187,7 @@ def _unchangeable(entry: object) -> object:
 
 
 def _listed(names: object) -> object:
-    return tuple(names) if isinstance(names, (list, tuple, set, frozenset)) else names
+    return tuple(map(plain, names)) if isinstance(names, (list, tuple, set, frozenset)) else names
 
 
 def _faults(members: Mapping[str, object]) -> Iterator[tuple[type[Exception], str]]:

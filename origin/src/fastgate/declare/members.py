@@ -14,6 +14,7 @@ from fastgate.conditions import Condition
 from fastgate.declare.edge_cache import CACHE, EdgeCache, invalid_cache
 from fastgate.declare.formerly import FORMERLY, read_former
 from fastgate.declare.merge import CALLER_REQUIREMENTS, contradictory
+from fastgate.declare.static_access import plain
 from fastgate.surrogates import WHY_NONE, with_half_a_pair
 
 ACCESS = ("public", "optional", "authenticated", "none")
@@ -154,14 +155,14 @@ def invalid_members(members: Mapping[str, object]) -> Iterator[str]:
 
 
 def as_json(value: object) -> object:
-    """Return a member with each condition and `EdgeCache` in it as JSON of the policy."""
+    """Return a member with each condition, `EdgeCache` and enumeration as JSON of the policy."""
     if isinstance(value, (Condition, EdgeCache)):
         return value.document()
     if isinstance(value, Mapping):
-        return {name: as_json(each) for name, each in value.items()}
+        return {plain(name): as_json(each) for name, each in value.items()}
     if isinstance(value, (list, tuple)):
         return type(value)(map(as_json, value)) if type(value) in (list, tuple) else value
-    return value
+    return plain(value)
 
 
 def requires_the_edge(members: Mapping[str, object]) -> bool:

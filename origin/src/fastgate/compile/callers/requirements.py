@@ -16,6 +16,7 @@ from fastgate.conditions import canonical, name_in_app
 from fastgate.declare.edge_cache import CACHE, same_cache
 from fastgate.declare.merge import OPEN
 from fastgate.declare.schemes import Scheme
+from fastgate.declare.static_access import texts_in
 from fastgate.requirement import Requirement
 
 A_KNOWN_CALLER = "a known caller"
@@ -88,14 +89,13 @@ class Callers:
     @classmethod
     def of_members(cls, members: Members) -> "Callers":
         """Return what the edge requires for a route document; malformed members require nothing."""
-        scopes, sign_in = members.get("scopes"), _authentication_of(members)
-        acr, max_age = sign_in.get("acr"), sign_in.get("max_age")
+        max_age = (sign_in := _authentication_of(members)).get("max_age")
         return cls(
             known=members.get("access", "authenticated") not in OPEN,
-            scopes=tuple(map(str, scopes)) if isinstance(scopes, (list, tuple)) else (),
+            scopes=texts_in(members.get("scopes")),
             conditions=tuple(_text(each) for each in conjuncts_of(members.get("require"))),
             bound=members.get("require_bound") is True,
-            acr=(tuple(map(str, acr)),) if isinstance(acr, (list, tuple)) and acr else (),
+            acr=(acr,) if (acr := texts_in(sign_in.get("acr"))) else (),
             max_age=max_age if type(max_age) is int else None,
             regions=places.regions_of(members),
         )

@@ -18,7 +18,7 @@ from fastgate.declare.formerly import FORMERLY
 from fastgate.declare.members import ACCESS, METHODS, OPAQUE, TIMEOUT
 from fastgate.declare.merge import CALLER_REQUIREMENTS, OPEN, merge_inherited, requires_known_caller
 from fastgate.declare.schemes import Scheme
-from fastgate.declare.static_access import attribute
+from fastgate.declare.static_access import attribute, plain_text
 from fastgate.path_template import comparable
 from fastgate.routes.framework import WEBSOCKET
 from fastgate.routes.route_names import UNNAMED
@@ -165,7 +165,7 @@ def ids_of(served: Sequence[Endpoint]) -> list[str]:
     ids: list[str] = []
     for endpoint in served:
         given = endpoint.declared.get("id") or endpoint.operation_id
-        name = given_id(str(given)) if given else ""
+        name = given_id(plain_text(given)) if given else ""
         if not name or name in used:
             name = derived_id(requests_of(endpoint), endpoint.template)
         used.add(name)
