@@ -71,6 +71,10 @@ PREFIX = "prefix"
 OPAQUE = "opaque"
 """Declares a mounted app as one route of the edge. The app's own routes do not count."""
 
+APP_CHECKS = "app_checks"
+"""Names security schemes and dependencies that the app itself checks. The edge has no such member.
+"""
+
 SINGLE_ROUTE_MEMBERS = frozenset(
     ("bearer_subprotocol", FORMERLY, "id", OPAQUE, "path", "sign_body", "websocket")
 )
@@ -105,6 +109,12 @@ def invalid_members(members: Mapping[str, object]) -> Iterator[str]:
         elif name == OPAQUE:
             if not isinstance(value, bool):
                 yield f"{name} is {value!r}; it must be True or False"
+        elif name == APP_CHECKS:
+            if not _is_list_of_text(value) or not value or not all(value):  # type: ignore[arg-type]
+                yield (
+                    f"{name} is {value!r}; it must list names of security schemes or of "
+                    f'dependencies: {name}=["APIKeyHeader"]'
+                )
         elif name in _RENAMED:
             yield f'"{name}" is now called "{_RENAMED[name]}"; rename it'
         elif name not in ROUTE_MEMBERS:

@@ -87,10 +87,12 @@ def callers_required_by(dependencies: Iterable[Dependant], *, with_schemes: bool
     known = own or any(each.requires_token for each in schemes)
     if known and with_schemes:
         scopes |= read
+        read = {}
     found = Callers(
         known=known,
         anybody=anybody,
         scopes=tuple(scopes),
+        read=tuple(read) if with_schemes else (),
         unchecked=tuple(unchecked),
         own=own,
         schemes=tuple(schemes),
@@ -142,7 +144,11 @@ def _text_of(dependency: Depends, found: Callers) -> Iterator[str]:
     Another security scheme may accept a string.
     """
     scopes = dependency.scopes if isinstance(dependency, Security) else ()
-    if isinstance(scopes, str) and scopes and {*scopes} <= {*found.scopes, *found.unchecked}:
+    if (
+        isinstance(scopes, str)
+        and scopes
+        and {*scopes} <= {*found.scopes, *found.read, *found.unchecked}
+    ):
         yield scopes
 
 
