@@ -290,6 +290,10 @@ def test_an_endpoint_of_a_library_is_marked_by_its_path(
     for mark in marks:
         eval(mark, {"at_edge": at_edge, "app": app})  # noqa: S307 - the text of a remedy
     assert [each["access"] for each in compile_routes(app)] == ["public", "public"]
+    behind = FastAPI(openapi_url=None)
+    behind.root_path = "/api"
+    behind.include_router(users_of_a_library.router(), prefix="/auth")
+    assert {*marks} <= {*marks_in(faults(behind))}
     recipe = at_edge(below="/auth", access="public", app_checks=["APIKeyCookie"])(made())
     assert [each["access"] for each in compile_routes(recipe)] == ["public", "public"]
 

@@ -169,12 +169,10 @@ def _at_edge_for(endpoint: Endpoint) -> str:
     required = endpoint.not_run
     if not required.known and required.regions is not None:
         return f"at_edge({REGIONS}={[*required.regions]!r})"
-    if not required.without(("access", "scopes")).names():
-        return 'at_edge(access="authenticated", scopes=[…])'
     members = {"scopes": [*required.scopes], **required.added_to({})}
     needed = {name: members[name] for name in COMPARABLE if members.get(name)}
-    shown = ", ".join(f"{name}={value!r}" for name, value in needed.items())
-    return f'at_edge(access="authenticated", {shown})'
+    shown = (f"{name}={value!r}" for name, value in needed.items())
+    return "at_edge(" + ", ".join(('access="authenticated"', *shown)) + ")"
 
 
 def _faults_of_what_is_not_run(endpoint: Endpoint) -> Iterator[CallerFault]:
@@ -259,8 +257,9 @@ def _required_but_not_run(endpoint: Endpoint) -> str:
     if not required.known and required.regions is None:
         return ""
     missing = required.beyond(Callers.of_members(members))
-    found = [f"Security(fastgate, scopes=[{', '.join(map(repr, missing.scopes))}])"]
-    found = found if missing.scopes else []
+    scopes = ", ".join(map(repr, missing.scopes))
+    shown = f"Security(fastgate, scopes=[{scopes}])" if required.own else f"the scopes {scopes}"
+    found = [shown] if scopes else []
     if others := missing.without(("access", "scopes")).names():
         found.append(f"requires({', '.join(others)})")
     is_open = required.known and members["access"] in OPEN

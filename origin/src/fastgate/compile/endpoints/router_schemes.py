@@ -29,6 +29,7 @@ from fastgate.declare.provenance import dependencies_of
 from fastgate.declare.router_marks import RouterMark
 from fastgate.declare.schemes import scheme_of
 from fastgate.declare.static_access import attribute, is_a
+from fastgate.requires import Requires
 from fastgate.routes.framework import router_of
 
 
@@ -154,7 +155,9 @@ def _why_undecided(top: Dependant, *, is_security: bool) -> str:
         return "requires a token"
     if schemes:
         return f"leaves open who may call: {schemes[0].shown} {schemes[0].undecided}"
-    gets_scopes = any(each.security_scopes_param_name is not None for each in parts)
+    # A `requires(…)` that comes here is about a region, which an open access leaves in force.
+    others = [each for each in parts if not is_a(each.call, Requires)]
+    gets_scopes = any(each.security_scopes_param_name is not None for each in others)
     if is_security or gets_scopes or top.own_oauth_scopes:
         return "may refuse callers, as Security(…) says, in a way that the edge does not know"
     return ""

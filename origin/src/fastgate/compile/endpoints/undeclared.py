@@ -10,6 +10,7 @@ from fastgate.compile.endpoints.endpoint import Endpoint, is_mounted_library_obj
 from fastgate.compile.endpoints.locations import is_in_library
 from fastgate.compile.endpoints.router_schemes import undecided_names
 from fastgate.declare.static_access import attribute
+from fastgate.routes.framework import signed_root_of
 
 _TAKE_A_CALLER = "take `caller: Caller`, or `AnyCaller` if anonymous callers are allowed; "
 _DECLARE = (
@@ -49,10 +50,15 @@ def remedy_for_callers(endpoint: Endpoint) -> str:
 def mark_for(endpoint: Endpoint, members: str) -> str:
     """Return the mark of an endpoint, as code: by its path if it is in a library."""
     if _is_marked_by_path(endpoint):
-        return f'at_edge(below="{endpoint.template}", {members})(app)'
+        return f'at_edge(below="{_path_in_app(endpoint)}", {members})(app)'
     return f"at_edge({members})"
 
 
+def _path_in_app(endpoint: Endpoint) -> str:
+    """Return the template as the outermost app declares it: without its root path."""
+    return endpoint.template.removeprefix(signed_root_of(next(iter(endpoint.holders), None)))
+
+
 def _is_marked_by_path(endpoint: Endpoint) -> bool:
-    is_path = endpoint.template.startswith("/") and not endpoint.template.endswith("/")
-    return is_path and is_in_library(endpoint.source)
+    path = _path_in_app(endpoint)
+    return path.startswith("/") and not path.endswith("/") and is_in_library(endpoint.source)
