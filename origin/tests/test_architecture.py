@@ -18,6 +18,7 @@ ORIGIN = Path(__file__).parents[1]
 
 LAYERS = (
     *("errors", "wrong_call", "base64url", "edge_only", "problem", "strict_json", "surrogates"),
+    "removed_fields",
     *("path_template", "path_values", "background", "this_machine"),
     *("audience", "requester", "claims", "forwarded", "identity", "content", "local_rules"),
     *("conditions", "vocabulary", "requirement"),

@@ -157,6 +157,7 @@ def test_the_examples_of_declarations_compile_to_what_the_guide_says() -> None:
         "get-orders-recent": "authenticated",
         "get-static--path": "public",
         "get-auth-login": "public",
+        "get-partners-orders": "public",
         "get-admin": "authenticated",
         "get-tenants--str": "authenticated",
         "put-articles": "authenticated",

@@ -4,6 +4,7 @@ Input: an `Endpoint`. Output: faults, each with what to do about it. Only declar
 """
 
 from collections.abc import Collection, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from fastapi import FastAPI
@@ -11,22 +12,19 @@ from fastapi import FastAPI
 from fastgate.compile.callers.lost_requirements import lost_requirements
 from fastgate.compile.callers.model_fields import dependencies_in_fields
 from fastgate.compile.callers.regions import REGIONS
-from fastgate.compile.callers.requirements import (
-    A_KNOWN_CALLER,
-    COMPARABLE,
-    Callers,
-    contradictions,
-)
+from fastgate.compile.callers.requirements import A_KNOWN_CALLER, COMPARABLE, Callers
 from fastgate.compile.callers.unread_signatures import unread_requirements
-from fastgate.compile.endpoints.endpoint import Endpoint, Kind, is_mounted_library_object
+from fastgate.compile.endpoints.contradictions import contradictions
+from fastgate.compile.endpoints.endpoint import Endpoint, Kind
 from fastgate.compile.endpoints.inheritance import unmet_requirements
-from fastgate.compile.endpoints.locations import location_of
+from fastgate.compile.endpoints.locations import location_of, name_of
 from fastgate.compile.endpoints.route_ids import (
     access_of,
     is_undeclared,
     members_of,
 )
-from fastgate.compile.ineffective.comparison import members_free_to_differ, name_of
+from fastgate.compile.endpoints.undeclared import DECLARE_DOCS_CALLERS, mark_for, remedy_for_callers
+from fastgate.compile.ineffective.comparison import members_free_to_differ
 from fastgate.declare.merge import OPEN
 from fastgate.declare.schemes import undecided
 from fastgate.declare.static_access import attribute, is_a
@@ -34,20 +32,6 @@ from fastgate.dependencies import FastgateScheme
 from fastgate.requires import Requires
 
 _UNDECLARED = "does not declare who may call it"
-_DECLARE_CALLERS = (
-    "take `caller: Caller`, or `AnyCaller` if anonymous callers are allowed; if the endpoint "
-    'needs no caller, declare at_edge(access="public") or "authenticated", or "none" if it needs '
-    "no route at the edge, such as a health check; for a whole app or path "
-    'write at_edge(access="…")(app) or at_edge(below="/…", access="…")(app)'
-)
-_DECLARE_MOUNT = (
-    'declare who may call it: at_edge(access="public")({name}(…)), or "authenticated"; or "none" '
-    "if it needs no route at the edge"
-)
-_DECLARE_DOCS_CALLERS = (
-    'declare who may read FastAPI\'s own pages: guard(app, settings, docs="public"), or '
-    '"authenticated"; or create the app without them, FastAPI(openapi_url=None)'
-)
 
 
 class CallerFault(NamedTuple):
@@ -63,7 +47,8 @@ def caller_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
     """Yield what is missing or has no effect in one endpoint's requirements on callers."""
     callers, declared = endpoint.callers, endpoint.declared
     if is_undeclared(endpoint):
-        what, remedy = undecided(callers.schemes) or ("", _remedy_for_callers(endpoint))
+        mark = partial(mark_for, endpoint)
+        what, remedy = undecided(callers.schemes, mark) or ("", remedy_for_callers(endpoint))
         yield CallerFault(_UNDECLARED + what, remedy)
     else:
         yield from _faults_of_what_is_not_run(endpoint)
@@ -149,14 +134,14 @@ def lost_requirement_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
 def unchecked_requirements(endpoint: Endpoint) -> Iterator[CallerFault]:
     """Yield the requirements on callers that the app itself does not check."""
     yield from (each for each in caller_faults(endpoint) if each.is_lost)
-    is_page = _remedy_for_callers(endpoint) == _DECLARE_DOCS_CALLERS
+    is_page = remedy_for_callers(endpoint) == DECLARE_DOCS_CALLERS
     if is_undeclared(endpoint) and not is_page:
         yield from _faults_of_what_is_not_run(endpoint)
 
 
 def is_undeclared_page(fault: str, remedy: str) -> bool:
     """Whether a fault is that of a page of FastAPI. One call of `guard` declares all pages."""
-    return (fault, remedy) == (_UNDECLARED, _DECLARE_DOCS_CALLERS)
+    return (fault, remedy) == (_UNDECLARED, DECLARE_DOCS_CALLERS)
 
 
 def weakening_override_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
@@ -184,12 +169,10 @@ def _at_edge_for(endpoint: Endpoint) -> str:
     required = endpoint.not_run
     if not required.known and required.regions is not None:
         return f"at_edge({REGIONS}={[*required.regions]!r})"
-    if not required.without(("access", "scopes")).names():
-        return 'at_edge(access="authenticated", scopes=[…])'
     members = {"scopes": [*required.scopes], **required.added_to({})}
     needed = {name: members[name] for name in COMPARABLE if members.get(name)}
-    shown = ", ".join(f"{name}={value!r}" for name, value in needed.items())
-    return f'at_edge(access="authenticated", {shown})'
+    shown = (f"{name}={value!r}" for name, value in needed.items())
+    return "at_edge(" + ", ".join(('access="authenticated"', *shown)) + ")"
 
 
 def _faults_of_what_is_not_run(endpoint: Endpoint) -> Iterator[CallerFault]:
@@ -202,14 +185,6 @@ def _faults_of_what_is_not_run(endpoint: Endpoint) -> Iterator[CallerFault]:
             f"{_at_edge_for(endpoint)}, or the access you mean",
             is_lost=True,
         )
-
-
-def _remedy_for_callers(endpoint: Endpoint) -> str:
-    if attribute(endpoint.source, "__module__") == FastAPI.__module__:
-        return _DECLARE_DOCS_CALLERS
-    if is_mounted_library_object(endpoint):
-        return _DECLARE_MOUNT.format(name=endpoint.name)
-    return _DECLARE_CALLERS
 
 
 def _depended_on(call: object) -> str:
@@ -282,8 +257,9 @@ def _required_but_not_run(endpoint: Endpoint) -> str:
     if not required.known and required.regions is None:
         return ""
     missing = required.beyond(Callers.of_members(members))
-    found = [f"Security(fastgate, scopes=[{', '.join(map(repr, missing.scopes))}])"]
-    found = found if missing.scopes else []
+    scopes = ", ".join(map(repr, missing.scopes))
+    shown = f"Security(fastgate, scopes=[{scopes}])" if required.own else f"the scopes {scopes}"
+    found = [shown] if scopes else []
     if others := missing.without(("access", "scopes")).names():
         found.append(f"requires({', '.join(others)})")
     is_open = required.known and members["access"] in OPEN

@@ -20,6 +20,7 @@ from fastgate.compile.policy import RouteDocument
 from fastgate.declare.edge_cache import CACHE
 from fastgate.declare.formerly import FORMERLY
 from fastgate.declare.members import CALLERS, METHODS
+from fastgate.declare.static_access import texts_in
 from fastgate.path_template import Template, TemplateRefused, comparable
 from fastgate.routes.framework import WEBSOCKET
 from fastgate.routes.route_names import Accepted
@@ -273,8 +274,7 @@ def _differences(
 
 
 def _scopes(route: RouteDocument) -> set[str]:
-    scopes = route.get("scopes")
-    return {str(scope) for scope in scopes} if isinstance(scopes, list) else set()
+    return {*texts_in(route.get("scopes"))}
 
 
 def _value(route: RouteDocument, member: str) -> object:

@@ -18,6 +18,7 @@ from fastgate.compile.endpoints.route_ids import (
     routed_endpoints,
 )
 from fastgate.declare.members import CALLERS, PREFIX
+from fastgate.declare.static_access import texts_in
 from fastgate.path_template import Template, TemplateRefused, comparable
 from fastgate.routes.route_names import UNNAMED, Request
 
@@ -64,7 +65,7 @@ def rewrite_conflicts(found: Sequence[Endpoint], root_path: str) -> Iterator[Rou
 
 def _required(endpoint: Endpoint, member: str) -> object:
     value = members_of(endpoint).get(member)
-    return sorted(map(str, value)) if isinstance(value, (list, tuple)) else value or None
+    return sorted(texts_in(value)) if isinstance(value, (list, tuple)) else value or None
 
 
 # The app runs the first endpoint that matches, the edge the most specific one. A mount receives

@@ -15,7 +15,7 @@ from fastgate.compile.endpoints.route_ids import (
     access_of,
     has_cacheable_responses,
     members_of,
-    schemes_that_read_tokens,
+    readers_of_tokens,
 )
 from fastgate.declare.edge_cache import (
     CACHE,
@@ -60,8 +60,8 @@ def stored_response_faults(endpoint: Endpoint) -> Iterator[StoredResponseFault]:
 
 
 def _schemes_of(endpoint: Endpoint) -> str:
-    """Return the schemes of FastAPI for which the edge forwards the token."""
-    return " and ".join(each.shown for each in schemes_that_read_tokens(endpoint))
+    """Return what the edge forwards the token for, such as schemes of FastAPI."""
+    return " and ".join(readers_of_tokens(endpoint))
 
 
 _EXCLUDED = {

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from fastgate.audience import FACTS, meant_word
 from fastgate.conditions import name_in_app
+from fastgate.declare.static_access import plain
+from fastgate.removed_fields import HOP_BY_HOP, PROOF, folded_name, is_reserved
 from fastgate.surrogates import WHY_NONE, with_half_a_pair
 from fastgate.vocabulary import Claim
 
@@ -31,24 +33,10 @@ _FIELD_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 # and `is_visible_to_rules` in src/headers/fate.rs.
 _NEVER_VARY = frozenset(
     (
-        *("authorization", "cache-control", "cookie", "dpop", "if-match", "if-modified-since"),
-        *("if-none-match", "if-range", "if-unmodified-since", "range"),
-        *("connection", "content-length", "expect", "host", "http2-settings", "keep-alive"),
-        *("proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer"),
-        *("transfer-encoding", "upgrade"),
-        *("authenticated-user", "cdn-cache-control", "cdn-loop", "cf-connecting-ip", "client-ip"),
-        *("daphne-root-path", "forwarded", "remote-user", "script-name", "true-client-ip"),
-        *("x-client-ip", "x-cluster-client-ip", "x-http-method", "x-http-method-override"),
-        *("x-method-override", "x-original-host", "x-original-method", "x-original-uri"),
-        *("x-original-url", "x-real-ip", "x-remote-user", "x-request-id", "x-rewrite-url"),
-        "x-script-name",
+        *("authorization", "cache-control", "cookie", "if-match", "if-modified-since"),
+        *("if-none-match", "if-range", "if-unmodified-since", "range", PROOF, *HOP_BY_HOP),
     )
 )
-_RESERVED_PREFIXES = (
-    *("fastgate-", "fastly-", "surrogate-", "x-auth-request-", "x-authenticated-", "x-envoy-"),
-    *("x-fastgate-", "x-forwarded-", "x-surrogate-"),
-)
-_NOT_A_LETTER = re.compile(r"[^a-z0-9]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +154,13 @@ def _fact(entry: object) -> str:
 
 def _written_audience(audience: object) -> object:
     """Return an audience as the policy writes it."""
-    return [*map(_as_written, audience)] if isinstance(audience, (list, tuple)) else audience
+    listed = isinstance(audience, (list, tuple))
+    return [*map(_as_written, audience)] if listed else plain(audience)  # type: ignore[call-overload]
 
 
 def _as_written(entry: object) -> object:
     if not isinstance(entry, Claim):
-        return entry
+        return plain(entry)
     path = entry.name
     return {"claim": path if isinstance(path, str) else [*path]}
 
@@ -185,7 +174,7 @@ def _unchangeable(entry: object) -> object:
 
 
 def _listed(names: object) -> object:
-    return tuple(names) if isinstance(names, (list, tuple, set, frozenset)) else names
+    return tuple(map(plain, names)) if isinstance(names, (list, tuple, set, frozenset)) else names
 
 
 def _faults(members: Mapping[str, object]) -> Iterator[tuple[type[Exception], str]]:
@@ -279,5 +268,4 @@ def _vary_faults(names: object) -> Iterator[tuple[type[Exception], str]]:
 
 
 def _is_reserved(name: str) -> bool:
-    folded = _NOT_A_LETTER.sub("-", name)
-    return "_" in name or folded in _NEVER_VARY or folded.startswith(_RESERVED_PREFIXES)
+    return is_reserved(name) or folded_name(name) in _NEVER_VARY

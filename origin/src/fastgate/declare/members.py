@@ -14,6 +14,7 @@ from fastgate.conditions import Condition
 from fastgate.declare.edge_cache import CACHE, EdgeCache, invalid_cache
 from fastgate.declare.formerly import FORMERLY, read_former
 from fastgate.declare.merge import CALLER_REQUIREMENTS, contradictory
+from fastgate.declare.static_access import plain
 from fastgate.surrogates import WHY_NONE, with_half_a_pair
 
 ACCESS = ("public", "optional", "authenticated", "none")
@@ -70,6 +71,10 @@ PREFIX = "prefix"
 OPAQUE = "opaque"
 """Declares a mounted app as one route of the edge. The app's own routes do not count."""
 
+APP_CHECKS = "app_checks"
+"""Names security schemes and dependencies that the app itself checks. The edge has no such member.
+"""
+
 SINGLE_ROUTE_MEMBERS = frozenset(
     ("bearer_subprotocol", FORMERLY, "id", OPAQUE, "path", "sign_body", "websocket")
 )
@@ -104,6 +109,12 @@ def invalid_members(members: Mapping[str, object]) -> Iterator[str]:
         elif name == OPAQUE:
             if not isinstance(value, bool):
                 yield f"{name} is {value!r}; it must be True or False"
+        elif name == APP_CHECKS:
+            if not _is_list_of_text(value) or not value or not all(value):  # type: ignore[arg-type]
+                yield (
+                    f"{name} is {value!r}; it must list names of security schemes or of "
+                    f'dependencies: {name}=["APIKeyHeader"]'
+                )
         elif name in _RENAMED:
             yield f'"{name}" is now called "{_RENAMED[name]}"; rename it'
         elif name not in ROUTE_MEMBERS:
@@ -154,14 +165,14 @@ def invalid_members(members: Mapping[str, object]) -> Iterator[str]:
 
 
 def as_json(value: object) -> object:
-    """Return a member with each condition and `EdgeCache` in it as JSON of the policy."""
+    """Return a member with each condition, `EdgeCache` and enumeration as JSON of the policy."""
     if isinstance(value, (Condition, EdgeCache)):
         return value.document()
     if isinstance(value, Mapping):
-        return {name: as_json(each) for name, each in value.items()}
+        return {plain(name): as_json(each) for name, each in value.items()}
     if isinstance(value, (list, tuple)):
         return type(value)(map(as_json, value)) if type(value) in (list, tuple) else value
-    return value
+    return plain(value)
 
 
 def requires_the_edge(members: Mapping[str, object]) -> bool:

@@ -9,6 +9,7 @@ from typing import TypeGuard
 
 from fastgate.declare.members import invalid_members
 from fastgate.declare.merge import contradictory
+from fastgate.declare.static_access import plain
 
 OPENAPI_MEMBER = "x-fastgate"
 """The key in `openapi_extra={"x-fastgate": {…}}`, which is equivalent to `at_edge(…)`."""
@@ -19,7 +20,7 @@ def declared_by_extra(route: object) -> Mapping[str, object]:
     if not (extra := _extra_of(route)):
         return {}
     members = extra.get(OPENAPI_MEMBER)
-    return members if _is_of_members(members) else {}
+    return plain(members) if _is_of_members(members) else {}  # type: ignore[return-value]
 
 
 def invalid_extra(route: object) -> Iterator[str]:

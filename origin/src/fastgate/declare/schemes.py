@@ -4,18 +4,26 @@ Input: a dependency. Output: a `Scheme` if it is one, with whether it refuses ca
 token. The app itself verifies what such a scheme reads. None of the code is run.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import MethodType
 from typing import NamedTuple
 
+from fastapi.openapi.models import APIKey
+from fastapi.openapi.models import HTTPBase as HTTPModel
+from fastapi.openapi.models import OAuth2 as OAuth2Model
+from fastapi.openapi.models import OpenIdConnect as OpenIdModel
 from fastapi.security import (
+    APIKeyCookie,
+    APIKeyHeader,
+    APIKeyQuery,
+    HTTPBasic,
     HTTPBearer,
+    HTTPDigest,
     OAuth2,
     OAuth2AuthorizationCodeBearer,
     OAuth2PasswordBearer,
     OpenIdConnect,
 )
-from fastapi.security.api_key import APIKeyBase
 from fastapi.security.base import SecurityBase
 from fastapi.security.http import HTTPBase
 
@@ -24,21 +32,23 @@ from fastgate.declare.static_access import attribute, is_a, own
 
 _BEARER = (OAuth2, OAuth2PasswordBearer, OAuth2AuthorizationCodeBearer, HTTPBearer, OpenIdConnect)
 """The schemes that read a token in `Authorization`."""
-_CALLS = tuple(own(kind)["__call__"] for kind in _BEARER)
-"""Their functions, which refuse a request without a token if `auto_error` is true."""
+_OF_FASTAPI = (
+    *_BEARER,
+    *(APIKeyCookie, APIKeyHeader, APIKeyQuery, HTTPBase, HTTPBasic, HTTPDigest),
+)
+_CALLS = tuple(own(kind)["__call__"] for kind in _OF_FASTAPI)
+"""Their functions, which refuse a request without a credential if `auto_error` is true."""
 
-_ONE_OF_TWO = (
-    'declare at_edge(access="authenticated") if every caller needs a token, or '
-    'at_edge(access="optional") if anonymous callers are allowed'
+AUTHORIZATION = "authorization"
+"""The request field with the token, in lower case."""
+
+NO_PASSWORDS = (
+    "the edge passes on no password",
+    "take `caller: Caller` in its place, so that callers send a token, or "
+    'declare at_edge(access="none") and serve the endpoint without the edge',
 )
-_NO_PASSWORDS = (
-    "the edge passes on no password: take `caller: Caller`, so that callers send a token, or "
-    'declare at_edge(access="none") and serve the endpoint without the edge'
-)
-_APP_ALONE = (
-    'declare at_edge(access="public") if the app alone checks it, or '
-    'at_edge(access="authenticated") if every caller needs a token as well'
-)
+
+_NO_OTHER_TOKENS = "; the edge refuses tokens of the app's own in Authorization"
 
 
 class Scheme(NamedTuple):
@@ -46,12 +56,18 @@ class Scheme(NamedTuple):
 
     shown: str
     """Its class, and its name if that differs."""
+    name: str
+    """Its name in OpenAPI."""
     reads_token: bool
     """Whether it reads a bearer token, which the edge then has to forward."""
     undecided: str = ""
     """Why it does not say who may call an endpoint; empty if it refuses callers without a token."""
-    remedy: str = ""
-    """What to declare instead."""
+    field: str = ""
+    """The request field that it reads, in lower case; empty if that is not known."""
+    refuses: bool = False
+    """Whether it refuses requests without what it reads."""
+    reads_password: bool = False
+    """Whether it reads a password in `Authorization`."""
 
     @property
     def requires_token(self) -> bool:
@@ -68,25 +84,79 @@ def scheme_of(call: object) -> Scheme | None:
     return None
 
 
-def undecided(schemes: Sequence[Scheme]) -> tuple[str, str] | None:
-    """Return why none of these says who may call an endpoint, and what to declare instead."""
+def undecided(schemes: Sequence[Scheme], mark: Callable[[str], str]) -> tuple[str, str] | None:
+    """Return why none of these says who may call an endpoint, and what to declare instead.
+
+    Args:
+        schemes: the schemes among the dependencies of an endpoint.
+        mark: writes the mark for the endpoint, with these members.
+
+    """
     if not schemes:
         return None
     reasons = ", and ".join(f"{each.shown} {each.undecided}" for each in schemes)
-    return f": {reasons}", "; or ".join(dict.fromkeys(each.remedy for each in schemes))
+    left = [each for each in schemes if not each.reads_password]
+    if not left:
+        return f": {reasons}", ": ".join(NO_PASSWORDS)
+    names = ", ".join(f'"{each}"' for each in dict.fromkeys(each.name for each in schemes))
+    closed, checked = mark('access="authenticated"'), f"app_checks=[{names}]"
+    reading = [each.reads_token for each in left]
+    if all(reading):
+        opened = mark(f'access="optional", {checked}')
+        remedy = f"{closed} if every caller needs a token, or {opened} if anonymous callers are "
+        remedy += f"allowed{_NO_OTHER_TOKENS}"
+    elif any(reading):
+        opened = mark(f'access="optional", {checked}')
+        remedy = f"{opened} if the app accepts any one of them, or {closed} if every caller needs "
+        remedy += f"a token{_NO_OTHER_TOKENS}"
+    else:
+        opened = mark(f'access="public", {checked}')
+        remedy = f"{opened} if the app alone checks it, or {closed} if every caller needs a token "
+        remedy += "as well"
+        if not all(each.field for each in left):
+            closed = mark('access="authenticated", forward_token=True')
+            remedy += f", and {closed} if the app reads that token itself"
+    return f": {reasons}", f"declare {remedy}"
 
 
 def _read(scheme: object, call: object) -> Scheme:
     kind = type(scheme).__name__
-    name = attribute(scheme, "scheme_name")
-    shown = kind if not isinstance(name, str) or name == kind else f'{kind} "{name}"'
-    if is_a(scheme, *_BEARER):
-        return Scheme(shown, True, why := _undecided(scheme, call), _ONE_OF_TWO if why else "")
-    if is_a(scheme, APIKeyBase):
-        return Scheme(shown, False, "is an API key, which the edge does not check", _APP_ALONE)
-    if is_a(scheme, HTTPBase):
-        return Scheme(shown, False, "reads a password in place of a token", _NO_PASSWORDS)
-    return Scheme(shown, False, "is a scheme that the edge does not know", _APP_ALONE)
+    given = attribute(scheme, "scheme_name")
+    name = given if isinstance(given, str) else kind
+    shown = kind if name == kind else f'{kind} "{name}"'
+    model = attribute(scheme, "model")
+    why = _undecided(scheme, call)
+    refuses = not why
+    field = AUTHORIZATION if any(call_of(scheme) is each for each in _CALLS) else ""
+    if is_a(scheme, *_BEARER) or _is_of_tokens(model):
+        return Scheme(shown, name, True, why, field, refuses)
+    if is_a(model, APIKey):
+        return _read_key(Scheme(shown, name, False, refuses=refuses), model, is_known=bool(field))
+    if is_a(scheme, HTTPBase) or is_a(model, HTTPModel):
+        why = "reads a password in place of a token"
+        return Scheme(shown, name, False, why, field, refuses, reads_password=True)
+    return Scheme(shown, name, False, "is a scheme that the edge does not know")
+
+
+def _read_key(scheme: Scheme, model: object, *, is_known: bool) -> Scheme:
+    """Add to the scheme of an API key what it reads."""
+    why, written = "is an API key, which the edge does not check", attribute(model, "in_")
+    place = str(getattr(written, "value", written))
+    header = str(attribute(model, "name")).lower() if place == "header" else ""
+    if header == AUTHORIZATION:
+        why = "reads Authorization as an API key"
+    return scheme._replace(
+        reads_token=header == AUTHORIZATION,
+        undecided=why,
+        field=(header or place) if is_known else "",
+    )
+
+
+def _is_of_tokens(model: object) -> bool:
+    """Whether a scheme is one of bearer tokens, as OpenAPI describes it."""
+    if is_a(model, HTTPModel):
+        return str(attribute(model, "scheme")).lower() == "bearer"
+    return is_a(model, OAuth2Model, OpenIdModel)
 
 
 def _undecided(scheme: object, call: object) -> str:

@@ -30,6 +30,32 @@ def own(target: object) -> Mapping[str, object]:
     return {}
 
 
+def plain(value: object) -> object:
+    """Return a value with the text of each string in it, as JSON has it.
+
+    A member of `class Scope(str, Enum)` is a string, but `str(…)` of it may be its name.
+    """
+    if isinstance(value, str):
+        return plain_text(value)
+    if type(value) is list:
+        return [plain(each) for each in value]
+    if type(value) is tuple:
+        return tuple(plain(each) for each in value)
+    if isinstance(value, Mapping):
+        return {plain(name): plain(each) for name, each in value.items()}
+    return value
+
+
+def plain_text(value: object) -> str:
+    """Return the text of a string, also of a member of an enumeration."""
+    return str.__str__(value) if isinstance(value, str) else str(value)
+
+
+def texts_in(value: object) -> tuple[str, ...]:
+    """Return the texts in a list; empty if it is no list."""
+    return tuple(map(plain_text, value)) if isinstance(value, (list, tuple)) else ()
+
+
 def attribute(target: object, name: str) -> object:
     """Return the stored value of an attribute: of the object, of its slots, or of its class.
 

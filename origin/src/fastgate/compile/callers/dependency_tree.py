@@ -19,7 +19,7 @@ from fastgate.compile.callers.requirements import Callers
 from fastgate.declare.lookup import layers
 from fastgate.declare.router_marks import RouterMark
 from fastgate.declare.schemes import Scheme, scheme_of
-from fastgate.declare.static_access import attribute, is_a
+from fastgate.declare.static_access import attribute, is_a, plain_text
 from fastgate.dependencies import FastgateScheme, any_caller
 from fastgate.edge_only import reads_who_is_calling
 from fastgate.identity import Identity
@@ -68,10 +68,7 @@ def callers_required_by(dependencies: Iterable[Dependant], *, with_schemes: bool
     read: dict[str, None] = {}
     required_by_app = Callers()
     for dependency in dependencies:
-        required: Iterable[str] = (
-            *(dependency.parent_oauth_scopes or ()),
-            *(dependency.own_oauth_scopes or ()),
-        )
+        required = scopes_for(dependency)
         called = called_objects(dependency.call)
         if dependency.security_scopes_param_name is not None:
             read |= dict.fromkeys(required)  # the function checks them itself
@@ -90,15 +87,27 @@ def callers_required_by(dependencies: Iterable[Dependant], *, with_schemes: bool
     known = own or any(each.requires_token for each in schemes)
     if known and with_schemes:
         scopes |= read
+        read = {}
     found = Callers(
         known=known,
         anybody=anybody,
         scopes=tuple(scopes),
+        read=tuple(read) if with_schemes else (),
         unchecked=tuple(unchecked),
         own=own,
         schemes=tuple(schemes),
     )
     return found | required_by_app
+
+
+def scopes_for(dependant: Dependant) -> tuple[str, ...]:
+    """Return the scopes that FastAPI passes to a dependency: of the chain above, and its own."""
+    return (*map(plain_text, dependant.parent_oauth_scopes or ()), *own_scopes(dependant))
+
+
+def own_scopes(dependant: Dependant) -> tuple[str, ...]:
+    """Return the scopes of the `Security(…)` with which a dependency is written."""
+    return tuple(map(plain_text, dependant.own_oauth_scopes or ()))
 
 
 def _requires_caller(called: object, scopes: Iterable[str]) -> bool:
@@ -135,7 +144,11 @@ def _text_of(dependency: Depends, found: Callers) -> Iterator[str]:
     Another security scheme may accept a string.
     """
     scopes = dependency.scopes if isinstance(dependency, Security) else ()
-    if isinstance(scopes, str) and scopes and {*scopes} <= {*found.scopes, *found.unchecked}:
+    if (
+        isinstance(scopes, str)
+        and scopes
+        and {*scopes} <= {*found.scopes, *found.read, *found.unchecked}
+    ):
         yield scopes
 
 
@@ -149,13 +162,13 @@ def _dropped_requirements(dependant: Dependant) -> Iterator[str]:
             continue
         below = () if used is None else (used, *flatten(used))
         given = callers_required_by(below)
-        scopes = {*given.scopes, *(used.own_oauth_scopes or () if used is not None else ())}
+        scopes = {*given.scopes, *(own_scopes(used) if used is not None else ())}
         for each in written:
             # `Depends()` without a function depends on the annotated class.
             listed = () if each.dependency is None else (each,)
             wanted = callers_required_by(flatten(dependant_of_listed(listed, "/")))
             own = each.scopes if isinstance(each, Security) else ()
-            for scope in (*(own or ()), *wanted.scopes):
+            for scope in (*map(plain_text, own or ()), *wanted.scopes):
                 if scope not in scopes:
                     yield repr(scope)
             yield from wanted.without(("scopes",)).beyond(given).names()
@@ -170,7 +183,7 @@ def _called_as_functions(dependency: Dependant) -> Iterator[str]:
     required = callers_required_by(tree, with_schemes=False)
     if required.are_any:
         name = "Caller" if required.known else "AnyCaller"
-        scopes = list(dependency.own_oauth_scopes or ())
+        scopes = list(own_scopes(dependency))
         yield f"Security({name}, scopes={scopes!r})" if scopes else f"Depends({name})"
 
 

@@ -19,6 +19,7 @@ from fastgate.compile.callers.dependency_tree import (
     callers_required_by,
     dependant_of_listed,
     flatten,
+    scopes_for,
 )
 from fastgate.compile.callers.requirements import Callers
 
@@ -125,8 +126,7 @@ class _Replacement:
         override = self._override(each.call)
         if override is each.call:
             return self.replaced(each, depth + 1)
-        scopes = [*(each.parent_oauth_scopes or ()), *(each.own_oauth_scopes or ())]
-        built = _built(override, tuple(dict.fromkeys(scopes)), each.path)
+        built = _built(override, tuple(dict.fromkeys(scopes_for(each))), each.path)
         if isinstance(built, str):
             self.uncallable.append(UncallableOverride(each.call, override, built))
             return each

@@ -7,6 +7,8 @@ in which both may run. None stands for every region. An empty list stands for no
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
+from fastgate.declare.static_access import texts_in
+
 REGIONS = "regions"
 """The member of the route document."""
 
@@ -15,8 +17,7 @@ Regions: TypeAlias = tuple[str, ...] | None
 
 def regions_of(members: Mapping[str, object]) -> Regions:
     """Return the regions of a route document; a malformed or empty list admits every region."""
-    found = members.get(REGIONS)
-    return tuple(map(str, found)) if isinstance(found, (list, tuple)) and found else None
+    return texts_in(members.get(REGIONS)) or None
 
 
 def in_common(one: Regions, other: Regions) -> Regions:
@@ -54,7 +55,7 @@ def contradiction(wanted: Regions, members: Mapping[str, object]) -> tuple[str, 
 def same_regions(one: object, other: object) -> bool:
     """Whether two values of the member mean the same: the order means nothing."""
     lists = [
-        set(map(str, it)) if isinstance(it, (list, tuple)) else it or set() for it in (one, other)
+        set(texts_in(it)) if isinstance(it, (list, tuple)) else it or set() for it in (one, other)
     ]
     return lists[0] == lists[1]
 

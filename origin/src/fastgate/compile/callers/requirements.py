@@ -16,6 +16,7 @@ from fastgate.conditions import canonical, name_in_app
 from fastgate.declare.edge_cache import CACHE, same_cache
 from fastgate.declare.merge import OPEN
 from fastgate.declare.schemes import Scheme
+from fastgate.declare.static_access import texts_in
 from fastgate.requirement import Requirement
 
 A_KNOWN_CALLER = "a known caller"
@@ -31,6 +32,8 @@ class Callers:
     anybody: bool = False
     """`AnyCaller` or `Depends(any_caller)` is among them."""
     scopes: tuple[str, ...] = ()
+    read: tuple[str, ...] = ()
+    """Scopes that functions check themselves, if nothing says that callers have to be known."""
     unchecked: tuple[str, ...] = ()
     """Scopes passed to `any_caller`, which checks none."""
     claimed: tuple[str, ...] = ()
@@ -88,14 +91,13 @@ class Callers:
     @classmethod
     def of_members(cls, members: Members) -> "Callers":
         """Return what the edge requires for a route document; malformed members require nothing."""
-        scopes, sign_in = members.get("scopes"), _authentication_of(members)
-        acr, max_age = sign_in.get("acr"), sign_in.get("max_age")
+        max_age = (sign_in := _authentication_of(members)).get("max_age")
         return cls(
             known=members.get("access", "authenticated") not in OPEN,
-            scopes=tuple(map(str, scopes)) if isinstance(scopes, (list, tuple)) else (),
-            conditions=tuple(_text(each) for each in conjuncts_of(members.get("require"))),
+            scopes=texts_in(members.get("scopes")),
+            conditions=tuple(text_of(each) for each in conjuncts_of(members.get("require"))),
             bound=members.get("require_bound") is True,
-            acr=(tuple(map(str, acr)),) if isinstance(acr, (list, tuple)) and acr else (),
+            acr=(acr,) if (acr := texts_in(sign_in.get("acr"))) else (),
             max_age=max_age if type(max_age) is int else None,
             regions=places.regions_of(members),
         )
@@ -142,9 +144,9 @@ class Callers:
         found += map(repr, self.scopes)
         found += self.conditions
         found += ["a bound token"] if self.bound else []
-        found += [f"acr {_text(each)}" for each in self.acr]
+        found += [f"acr {text_of(each)}" for each in self.acr]
         found += [] if self.max_age is None else [f"max_age {self.max_age}"]
-        found += [] if self.regions is None else [f"the region {_text(self.regions)}"]
+        found += [] if self.regions is None else [f"the region {text_of(self.regions)}"]
         return found
 
     def added_to(self, members: Members) -> dict[str, object]:
@@ -154,7 +156,7 @@ class Callers:
         """
         found = places.narrowed(members, self.regions)
         declared = [*conjuncts_of(members.get("require"))]
-        known = {*map(_text, declared)}
+        known = {*map(text_of, declared)}
         # The order of dependencies does not matter, so it is not that of the conditions either.
         new: list[object] = [json.loads(each) for each in sorted({*self.conditions} - known)]
         if new:
@@ -172,8 +174,8 @@ class Callers:
             found["authentication"] = sign_in
         listed = members.get("forward", ())
         forward = [*listed] if isinstance(listed, (list, tuple)) else []
-        written = {*map(_text, forward)}
-        read = {_text(each): each for one in sorted(self.conditions) for each in _read_by(one)}
+        written = {*map(text_of, forward)}
+        read = {text_of(each): each for one in sorted(self.conditions) for each in _read_by(one)}
         if extra := [each for text, each in read.items() if text not in written]:
             found["forward"] = [*forward, *extra]
         return found
@@ -212,13 +214,13 @@ def covers(name: str, value: object, wanted: object) -> bool:
 def is_same(name: str, one: object, other: object) -> bool:
     """Whether two values of a member mean the same; the order of conditions means nothing."""
     if name == "require":
-        return {*map(_text, conjuncts_of(one))} == {*map(_text, conjuncts_of(other))}
+        return {*map(text_of, conjuncts_of(one))} == {*map(text_of, conjuncts_of(other))}
     if name == CACHE:
         return same_cache(one, other)
     if name == REGIONS:
         return places.same_regions(one, other)
     if name == "forward" and isinstance(one, list) and isinstance(other, list):
-        return {*map(_text, one)} == {*map(_text, other)}
+        return {*map(text_of, one)} == {*map(text_of, other)}
     return one == other
 
 
@@ -232,37 +234,6 @@ def conjuncts_of(condition: object) -> Iterator[object]:
             return
     if condition is not None:
         yield condition
-
-
-def contradictions(callers: Callers, members: Members) -> Iterator[tuple[str, str]]:
-    """Yield what no route can require at once, with what to write instead.
-
-    Args:
-        callers: the requirements of the dependencies.
-        members: the members of the route without them.
-
-    """
-    lists = (callers | Callers.of_members(members)).acr
-    if callers.acr and not all({*min(lists, key=len)} <= {*each} for each in lists):
-        shown = " and ".join(_text(each) for each in lists)
-        yield (
-            f"requires several lists of acr: {shown}; a client is told only one (RFC 9470 §3)",
-            "write the accepted values in one requires(acr=[…]), and leave acr out elsewhere",
-        )
-    if callers.regions is not None and (fault := places.contradiction(callers.regions, members)):
-        yield fault
-    names = dict[str, str]()
-    forward = callers.added_to(members).get("forward", ())
-    for entry in forward if callers.conditions and isinstance(forward, (list, tuple)) else ():
-        if isinstance(entry, Mapping) and "claim" in entry:
-            claim = entry["claim"]
-            name = str(entry.get("as", claim))
-            path = _text([claim] if isinstance(claim, str) else claim)
-            if names.setdefault(name, path) != path:
-                yield (
-                    f'forwards two claims as "{name}": {names[name]} and {path}',
-                    "give the one in forward another name: as=…",
-                )
 
 
 def tests_in(condition: object) -> Iterator[Mapping[str, Any]]:
@@ -293,7 +264,8 @@ def _authentication_of(members: Members) -> Mapping[str, object]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
+    """Return a value as JSON, or as Python shows it if JSON cannot express it."""
     try:
         return canonical(value)
     except (TypeError, ValueError):

@@ -28,6 +28,7 @@ from fastgate.compile.callers.dependency_tree import (
     dependant_of_listed,
     dependencies_in,
     flatten,
+    scopes_for,
 )
 from fastgate.compile.callers.object_graph import mro_of
 from fastgate.compile.callers.requirements import Callers
@@ -65,9 +66,9 @@ def unread_requirements(target: object, dependant: Dependant) -> Iterator[Unread
 
     """
     run = {id(each.call): each.call for each in flatten(dependant)}
-    called = [(target, ())] if target is not None else []
+    called: list[tuple[object, tuple[str, ...]]] = [(target, ())] if target is not None else []
     called += [
-        (each.call, (*(each.parent_oauth_scopes or ()), *(each.own_oauth_scopes or ())))
+        (each.call, scopes_for(each))
         for each in flatten(dependant)
         if not isinstance(each.call, RouterMark)
     ]

@@ -1,13 +1,21 @@
-"""Name the file and line of a declaration in messages for developers.
+"""Name a declaration and its file and line in messages for developers.
 
-Input: a function, a class or an object. Output: `file:line`. None of its code is run.
+Input: a function, a class or an object. Output: its name, or `file:line`. None of its code is run.
 """
 
 import inspect
-from types import CodeType, FunctionType
+from pathlib import PurePath
+from types import CodeType, FunctionType, MethodType
 
 from fastgate.declare.lookup import layers
 from fastgate.declare.static_access import attribute, is_a
+
+_LIBRARIES = ("site-packages", "dist-packages")
+
+
+def is_in_library(target: object) -> bool:
+    """Whether a function or class is in an installed library, which a developer cannot mark."""
+    return any(each in _LIBRARIES for each in PurePath(location_of(target)).parts)
 
 
 def location_of(target: object) -> str:
@@ -24,3 +32,11 @@ def location_of(target: object) -> str:
         return f"{inspect.getsourcefile(kind)}:{inspect.getsourcelines(kind)[1]}"  # type: ignore[arg-type]
     except (OSError, TypeError):
         return f"{attribute(kind, '__module__')}.{attribute(kind, '__qualname__')}"
+
+
+def name_of(target: object) -> str:
+    """Return the name of a function or class, or of an object's class."""
+    while is_a(target, MethodType):
+        target = attribute(target, "__func__")
+    named = target if is_a(target, FunctionType, type) else type(target)
+    return str(attribute(named, "__qualname__"))

@@ -15,16 +15,17 @@ from fastgate.compile.callers.regions import narrowed
 from fastgate.compile.endpoints.endpoint import Endpoint, Kind
 from fastgate.declare.edge_cache import CACHE
 from fastgate.declare.formerly import FORMERLY
-from fastgate.declare.members import ACCESS, METHODS, OPAQUE, TIMEOUT
+from fastgate.declare.members import ACCESS, APP_CHECKS, METHODS, OPAQUE, TIMEOUT
 from fastgate.declare.merge import CALLER_REQUIREMENTS, OPEN, merge_inherited, requires_known_caller
-from fastgate.declare.schemes import Scheme
-from fastgate.declare.static_access import attribute
+from fastgate.declare.schemes import AUTHORIZATION, Scheme
+from fastgate.declare.static_access import attribute, plain_text, texts_in
 from fastgate.path_template import comparable
 from fastgate.routes.framework import WEBSOCKET
 from fastgate.routes.route_names import UNNAMED
 
 _MAX_ID_LENGTH = 64
 _KNOWS_TOKENS = ("optional", "authenticated")
+_FOR_THE_APP = (APP_CHECKS, FORMERLY, OPAQUE)
 
 
 def access_of(endpoint: Endpoint) -> object:
@@ -51,6 +52,12 @@ def declared_access(endpoint: Endpoint) -> object:
     return members.get("access", "authenticated" if requires_known_caller(members) else None)
 
 
+def checked_by_app(endpoint: Endpoint) -> frozenset[str]:
+    """Return the names of security schemes and dependencies that the app itself checks."""
+    members = merge_inherited(endpoint.inherited, endpoint.declared)
+    return frozenset(texts_in(members.get(APP_CHECKS)))
+
+
 def has_caller_dependency(endpoint: Endpoint) -> bool:
     """Whether dependencies of the endpoint itself decide who may call it."""
     return endpoint.callers.known or endpoint.callers.anybody
@@ -61,8 +68,10 @@ def is_undeclared(endpoint: Endpoint) -> bool:
     callers = endpoint.callers
     if "access" in endpoint.declared or callers.known:
         return False
-    if callers.schemes and access_of(endpoint) in OPEN and (callers.scopes or not callers.anybody):
-        return True  # what it inherits opens nothing: the scheme may refuse anonymous callers
+    # What it inherits opens nothing unless it names the schemes, which may refuse callers.
+    unnamed = {each.name for each in callers.schemes} - checked_by_app(endpoint)
+    if unnamed and access_of(endpoint) in OPEN and (callers.scopes or not callers.anybody):
+        return True
     return not has_caller_dependency(endpoint) and declared_access(endpoint) is None
 
 
@@ -80,26 +89,35 @@ def members_of(endpoint: Endpoint) -> dict[str, object]:
     listed = inherited.pop("scopes", ())
     # A declaration may open an endpoint whose scheme the app checks itself; then no scope counts.
     own = endpoint.callers.scopes if access not in OPEN or endpoint.callers.own else ()
+    own = (*own, *endpoint.callers.read) if access == "authenticated" else own
     required = (*(listed if isinstance(listed, (list, tuple)) else ()), *own)
     scopes = {"scopes": list(dict.fromkeys(required))} if required else {}
     members = {**scopes, **inherited, **endpoint.declared, "access": access}
     if access == "authenticated":
         members = endpoint.callers.added_to(members)
     members = narrowed(members, endpoint.callers.regions)
-    if access in _KNOWS_TOKENS and schemes_that_read_tokens(endpoint):
+    if access in _KNOWS_TOKENS and readers_of_tokens(endpoint):
         members.setdefault("forward_token", True)  # the app reads the token itself
     if members.get(CACHE, ...) is None:  # an endpoint does not store what its router does
         del members[CACHE]
     # These members are for the app only: the edge has one name for a route, and no mounts.
-    return {name: value for name, value in members.items() if name not in (FORMERLY, OPAQUE)}
+    return {name: members[name] for name in members if name not in _FOR_THE_APP}
 
 
-def schemes_that_read_tokens(endpoint: Endpoint) -> list[Scheme]:
-    """Return the schemes of FastAPI that read the token of a request; overridden ones do not."""
-    if not any(each.reads_token for each in endpoint.callers.schemes):
-        return []
-    run = callers_required_by(flatten(endpoint.tree))
-    return [each for each in run.schemes if each.reads_token]
+def schemes_run(endpoint: Endpoint) -> tuple[Scheme, ...]:
+    """Return the schemes of FastAPI that are run for an endpoint; overridden ones are not."""
+    if not endpoint.callers.schemes:
+        return ()
+    return callers_required_by(flatten(endpoint.tree)).schemes
+
+
+def readers_of_tokens(endpoint: Endpoint) -> list[str]:
+    """Return what reads the token of a request: schemes, and parameters for `Authorization`."""
+    found = [each.shown for each in schemes_run(endpoint) if each.reads_token]
+    trees = () if endpoint.tree is None else (endpoint.tree, *flatten(endpoint.tree))
+    headers = (parameter for each in trees for parameter in each.header_params)
+    names = (str(each.alias) for each in headers if str(each.alias).lower() == AUTHORIZATION)
+    return [*found, *(f"the header {name}" for name in dict.fromkeys(names))]
 
 
 def has_cacheable_responses(endpoint: Endpoint) -> bool:
@@ -165,7 +183,7 @@ def ids_of(served: Sequence[Endpoint]) -> list[str]:
     ids: list[str] = []
     for endpoint in served:
         given = endpoint.declared.get("id") or endpoint.operation_id
-        name = given_id(str(given)) if given else ""
+        name = given_id(plain_text(given)) if given else ""
         if not name or name in used:
             name = derived_id(requests_of(endpoint), endpoint.template)
         used.add(name)

@@ -17,13 +17,19 @@ from fastapi.params import Depends, Security
 
 from fastgate.compile.callers.dependency_tree import Dependant, callers_required_by, flatten
 from fastgate.compile.endpoints.endpoint import Endpoint
-from fastgate.compile.endpoints.locations import location_of
-from fastgate.compile.endpoints.route_ids import access_of, has_caller_dependency
+from fastgate.compile.endpoints.locations import location_of, name_of
+from fastgate.compile.endpoints.route_ids import (
+    access_of,
+    checked_by_app,
+    has_caller_dependency,
+    is_undeclared,
+)
 from fastgate.declare.merge import OPEN
 from fastgate.declare.provenance import dependencies_of
 from fastgate.declare.router_marks import RouterMark
 from fastgate.declare.schemes import scheme_of
 from fastgate.declare.static_access import attribute, is_a
+from fastgate.requires import Requires
 from fastgate.routes.framework import router_of
 
 
@@ -32,26 +38,22 @@ def router_scheme_faults(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
     access = access_of(endpoint)
     if endpoint.tree is None or access not in OPEN:
         return
-    tops = [each for each in endpoint.tree.dependencies if not is_a(each.call, RouterMark)]
-    around = [each for it in (*_around(endpoint), endpoint.route) for each in _written_on(it)]
-    securities = {id(each.dependency) for each in around if isinstance(each, Security)}
-    found = {
-        id(each): why
-        for each in tops
-        if (why := _why_undecided(each, is_security=id(each.call) in securities))
-    }
+    tops, named = _tops(endpoint), checked_by_app(endpoint)
+    undecided = _undecided(endpoint, tops)
+    found = {id(each): why for each, why in undecided if not {*_names_in(each)} <= named}
     if not found:
         return
     if "access" not in endpoint.declared:
-        if has_caller_dependency(endpoint) or endpoint.callers.schemes:
-            return  # these decide, or are found to be undecided
+        if has_caller_dependency(endpoint) or is_undeclared(endpoint):
+            return  # its callers decide, or its schemes are found to be undecided
         for each in tops:
             if why := found.get(id(each), ""):
                 yield _fault(
                     each.call,
                     endpoint,
                     f'inherits access="{access}", but depends on {{}}, which {why}',
-                    'declare on the endpoint itself who may call it: at_edge(access="…")',
+                    'declare on the endpoint itself who may call it: at_edge(access="…"); or name '
+                    f"the dependency in a mark, also of a router or path: {_naming(each, access)}",
                 )
         return
     # FastAPI puts the dependencies of routers before those of the route, and these first of all.
@@ -73,9 +75,28 @@ def router_scheme_faults(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
                 f"which {why}",
                 "{}repeat the dependency on the endpoint itself, dependencies=[Depends({})], if it "
                 f'may have access="{access}" all the same: FastAPI runs it once; or move the '
-                "endpoint to a router without that dependency, or declare "
-                'at_edge(access="authenticated")',
+                f"endpoint to a router without that dependency, declare {_naming(each, access)} "
+                'if the app alone checks it, or at_edge(access="authenticated")',
             )
+
+
+def undecided_names(endpoint: Endpoint) -> list[str]:
+    """Return the names of the dependencies of an endpoint that leave open who may call it."""
+    undecided = _undecided(endpoint, _tops(endpoint))
+    return [*dict.fromkeys(name for each, _ in undecided for name in _names_in(each))]
+
+
+def _tops(endpoint: Endpoint) -> list[Dependant]:
+    """Return the dependencies of an endpoint, without those below them."""
+    run = () if endpoint.tree is None else endpoint.tree.dependencies
+    return [each for each in run if not is_a(each.call, RouterMark)]
+
+
+def _undecided(endpoint: Endpoint, tops: Iterable[Dependant]) -> list[tuple[Dependant, str]]:
+    around = [each for it in (*_around(endpoint), endpoint.route) for each in _written_on(it)]
+    securities = {id(each.dependency) for each in around if isinstance(each, Security)}
+    found = [(each, _why_undecided(each, is_security=id(each.call) in securities)) for each in tops]
+    return [(each, why) for each, why in found if why]
 
 
 def _fault(call: object, endpoint: Endpoint, what: str, remedy: str) -> tuple[str, str]:
@@ -134,10 +155,23 @@ def _why_undecided(top: Dependant, *, is_security: bool) -> str:
         return "requires a token"
     if schemes:
         return f"leaves open who may call: {schemes[0].shown} {schemes[0].undecided}"
-    gets_scopes = any(each.security_scopes_param_name is not None for each in parts)
+    # A `requires(…)` that comes here is about a region, which an open access leaves in force.
+    others = [each for each in parts if not is_a(each.call, Requires)]
+    gets_scopes = any(each.security_scopes_param_name is not None for each in others)
     if is_security or gets_scopes or top.own_oauth_scopes:
         return "may refuse callers, as Security(…) says, in a way that the edge does not know"
     return ""
+
+
+def _names_in(top: Dependant) -> list[str]:
+    """Return the names by which `app_checks` of a mark names a dependency: those of its schemes."""
+    schemes = [scheme_of(each.call) for each in (top, *flatten(top))]
+    return [each.name for each in schemes if each is not None] or [name_of(top.call)]
+
+
+def _naming(top: Dependant, access: object) -> str:
+    names = ", ".join(f'"{each}"' for each in dict.fromkeys(_names_in(top)))
+    return f'at_edge(access="{access}", app_checks=[{names}])'
 
 
 def _shown(call: object, endpoint: Endpoint) -> tuple[str, str, bool]:

@@ -15,17 +15,17 @@ from starlette.routing import Route, WebSocketRoute
 from fastgate.compile.callers.regions import REGIONS
 from fastgate.compile.callers.requirements import COMPARABLE, covers
 from fastgate.compile.endpoints.endpoint import Endpoint, Kind
-from fastgate.compile.endpoints.locations import location_of
+from fastgate.compile.endpoints.locations import location_of, name_of
 from fastgate.compile.endpoints.route_ids import access_of, has_caller_dependency, members_of
 from fastgate.declare.formerly import FORMERLY
 from fastgate.declare.lookup import declared_on_route, layers
-from fastgate.declare.members import ACCESS, NO_ROUTE, OPAQUE
+from fastgate.declare.members import ACCESS, APP_CHECKS, NO_ROUTE, OPAQUE
 from fastgate.declare.merge import CALLER_REQUIREMENTS, OPEN, merge_inherited, requires_known_caller
 from fastgate.declare.static_access import attribute, is_a
 from fastgate.declare.stored_marks import declared
 
-_ROUTE_SPECIFIC = frozenset((FORMERLY, OPAQUE, "id", "methods", "path"))
-"""Members that do not concern callers and apply only to the route they were declared for."""
+_ROUTE_SPECIFIC = frozenset((APP_CHECKS, FORMERLY, OPAQUE, "id", "methods", "path"))
+"""Members that require nothing of callers and apply only to the route they were declared for."""
 
 
 Members: TypeAlias = Mapping[str, object]
@@ -207,11 +207,3 @@ def remedy_for(endpoint: Endpoint, names: Iterable[str]) -> str:
     )
     remedy += 'at_edge(access="authenticated") on the endpoint'
     return f"{remedy}; {remedy_to_declare(others)}" if others else remedy
-
-
-def name_of(target: object) -> str:
-    """Return the name of a function or class, or of an object's class."""
-    while is_a(target, MethodType):
-        target = attribute(target, "__func__")
-    named = target if is_a(target, FunctionType, type) else type(target)
-    return str(attribute(named, "__qualname__"))

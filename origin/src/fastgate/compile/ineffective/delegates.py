@@ -16,6 +16,7 @@ from fastgate.compile.callers.requirements import COMPARABLE, Callers
 from fastgate.compile.endpoints.endpoint import Endpoint, Kind
 from fastgate.compile.endpoints.inheritance import unmet_requirements
 from fastgate.compile.endpoints.listing import endpoints_mounted_at
+from fastgate.compile.endpoints.locations import name_of
 from fastgate.compile.ineffective.comparison import (
     IneffectiveDeclaration,
     IneffectiveMark,
@@ -26,7 +27,6 @@ from fastgate.compile.ineffective.comparison import (
     less_open,
     members_free_to_differ,
     more_open,
-    name_of,
     own_and_effective_members,
     remedy_to_declare,
 )

@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Router
 from fastgate.compile.callers.object_graph import Graph, mro_of
 from fastgate.compile.endpoints.endpoint import Endpoint, Kind
 from fastgate.compile.endpoints.inheritance import routes_without_router_mark
+from fastgate.compile.endpoints.locations import name_of
 from fastgate.compile.ineffective.comparison import (
     IneffectiveDeclaration,
     IneffectiveMark,
@@ -23,7 +24,6 @@ from fastgate.compile.ineffective.comparison import (
     layers_of,
     members_free_to_differ,
     members_named,
-    name_of,
     own_and_effective_members,
 )
 from fastgate.compile.ineffective.middleware import (

@@ -12,7 +12,8 @@ from types import FunctionType, MethodType
 from fastgate.compile.callers.object_graph import methods_of_class, mro_of
 from fastgate.compile.endpoints.endpoint import Endpoint
 from fastgate.compile.endpoints.listing import endpoints
-from fastgate.compile.ineffective.comparison import layers_of, name_of
+from fastgate.compile.endpoints.locations import name_of
+from fastgate.compile.ineffective.comparison import layers_of
 from fastgate.declare.lookup import call_of, layers
 from fastgate.declare.recorded_calls import Call, object_key
 from fastgate.declare.static_access import is_a

@@ -1,0 +1,69 @@
+"""Find endpoints that refuse every request from the edge, because it removes their credential.
+
+Input: an `Endpoint`. Output: faults, each with what to do about it. Only what FastAPI's own schemes
+read is known; a scheme with a `__call__` of its own may read anything.
+"""
+
+from collections.abc import Iterator
+
+from fastgate.compile.endpoints.endpoint import Endpoint
+from fastgate.compile.endpoints.route_ids import (
+    access_of,
+    checked_by_app,
+    is_undeclared,
+    members_of,
+    schemes_run,
+)
+from fastgate.compile.endpoints.undeclared import mark_for
+from fastgate.declare.schemes import AUTHORIZATION, NO_PASSWORDS, Scheme
+from fastgate.removed_fields import is_removed
+
+_VERIFIED = (
+    "{}, so that the edge verifies the token and passes it on. It passes on no token of the app's "
+    "own: read that from a cookie or another request field, or declare {} and serve the endpoint "
+    "without the edge"
+)
+
+
+def removed_credential_faults(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
+    """Yield each scheme whose credential never arrives, if no request is then accepted."""
+    if is_undeclared(endpoint):
+        return
+    run = schemes_run(endpoint)
+    found = {each: _why_removed(each, endpoint) for each in run}
+    removed = {scheme: why for scheme, why in found.items() if why is not None}
+    named = checked_by_app(endpoint)
+    is_all = removed.keys() == {*run}
+    for scheme, (what, remedy) in removed.items():
+        is_meant = scheme.name in named or _is_name(scheme)
+        if scheme.refuses or (is_all and is_meant):
+            yield f"depends on {scheme.shown}, {what}", remedy
+
+
+def _why_removed(scheme: Scheme, endpoint: Endpoint) -> tuple[str, str] | None:
+    """Return why what a scheme reads never arrives, and what to do; None if it may arrive."""
+    if scheme.reads_password and scheme.field:
+        what, remedy = NO_PASSWORDS
+        return f"which reads a password in Authorization, but {what}", remedy
+    if scheme.field == AUTHORIZATION:
+        if access_of(endpoint) == "public":
+            closed = mark_for(endpoint, 'access="authenticated"')
+            none = mark_for(endpoint, 'access="none"')
+            what = 'which reads Authorization, but the edge passes that on for no access="public"'
+            return what, f"declare {_VERIFIED.format(closed, none)}"
+        if not members_of(endpoint).get("forward_token"):
+            what = "which reads Authorization, but forward_token=False removes it"
+            return what, "remove forward_token=False, or take `caller: Caller` in its place"
+        return None
+    if scheme.field and is_removed(scheme.field):
+        return (
+            f'which reads the request field "{scheme.field}", but the edge removes that name',
+            'give the field another name, such as "X-API-Key", without "_" and without one of the '
+            "reserved beginnings",
+        )
+    return None
+
+
+def _is_name(scheme: Scheme) -> bool:
+    """Whether the name of the field is the reason: no declaration can have meant that."""
+    return scheme.field != AUTHORIZATION and not scheme.reads_password

@@ -1,0 +1,64 @@
+"""Say what to write for an endpoint that does not declare who may call it.
+
+Input: an `Endpoint`. Output: the remedy, with a mark that the developer can write: an endpoint of a
+library can only be marked by its path.
+"""
+
+from fastapi import FastAPI
+
+from fastgate.compile.endpoints.endpoint import Endpoint, is_mounted_library_object
+from fastgate.compile.endpoints.locations import is_in_library
+from fastgate.compile.endpoints.router_schemes import undecided_names
+from fastgate.declare.static_access import attribute
+from fastgate.routes.framework import signed_root_of
+
+_TAKE_A_CALLER = "take `caller: Caller`, or `AnyCaller` if anonymous callers are allowed; "
+_DECLARE = (
+    'if the endpoint needs no caller, declare at_edge({}) or access="authenticated", or '
+    'access="none" if it needs no route at the edge, such as a health check; for a whole app or '
+    'path write at_edge(access="…")(app) or at_edge(below="/…", access="…")(app)'
+)
+_FORWARDED = (
+    '; if the app itself reads the token, at_edge(access="authenticated", forward_token=True)'
+)
+_DECLARE_IN_LIBRARY = (
+    'declare it by its path: {mark}, or "authenticated"; or "none" if it needs no route at the edge'
+)
+_DECLARE_MOUNT = (
+    'declare who may call it: at_edge(access="public")({name}(…)), or "authenticated"; or "none" '
+    "if it needs no route at the edge"
+)
+DECLARE_DOCS_CALLERS = (
+    'declare who may read FastAPI\'s own pages: guard(app, settings, docs="public"), or '
+    '"authenticated"; or create the app without them, FastAPI(openapi_url=None)'
+)
+
+
+def remedy_for_callers(endpoint: Endpoint) -> str:
+    """Return what to declare for an endpoint without a security scheme."""
+    if attribute(endpoint.source, "__module__") == FastAPI.__module__:
+        return DECLARE_DOCS_CALLERS
+    if is_mounted_library_object(endpoint):
+        return _DECLARE_MOUNT.format(name=endpoint.name)
+    checks = ", ".join(f'"{each}"' for each in undecided_names(endpoint))
+    members = 'access="public"' + (f", app_checks=[{checks}]" if checks else "")
+    if _is_marked_by_path(endpoint):
+        return _DECLARE_IN_LIBRARY.format(mark=mark_for(endpoint, members))
+    return f"{_TAKE_A_CALLER}{_DECLARE.format(members)}{_FORWARDED}"
+
+
+def mark_for(endpoint: Endpoint, members: str) -> str:
+    """Return the mark of an endpoint, as code: by its path if it is in a library."""
+    if _is_marked_by_path(endpoint):
+        return f'at_edge(below="{_path_in_app(endpoint)}", {members})(app)'
+    return f"at_edge({members})"
+
+
+def _path_in_app(endpoint: Endpoint) -> str:
+    """Return the template as the outermost app declares it: without its root path."""
+    return endpoint.template.removeprefix(signed_root_of(next(iter(endpoint.holders), None)))
+
+
+def _is_marked_by_path(endpoint: Endpoint) -> bool:
+    path = _path_in_app(endpoint)
+    return path.startswith("/") and not path.endswith("/") and is_in_library(endpoint.source)

@@ -1,0 +1,304 @@
+"""Credentials that the app itself checks: who declares that, and what the edge then passes on."""
+
+import functools
+import re
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+from fastapi import APIRouter, Depends, FastAPI, Header, Security
+from fastapi.openapi.models import HTTPBearer as BearerModel
+from fastapi.openapi.models import OAuth2 as OAuth2Model
+from fastapi.openapi.models import OAuthFlows
+from fastapi.openapi.models import OpenIdConnect as OpenIdModel
+from fastapi.requests import HTTPConnection
+from fastapi.security import (
+    APIKeyCookie,
+    APIKeyHeader,
+    HTTPBasic,
+    HTTPBearer,
+    OAuth2PasswordBearer,
+    SecurityScopes,
+)
+from fastapi.security.base import SecurityBase
+from fastapi.security.http import HTTPBase
+
+from fastgate import at_edge
+from fastgate.compile.drift import drift
+from fastgate.compile.policy import compile_routes
+from tests.compiled_route import compiled, faults
+
+PASSWORD = OAuth2PasswordBearer(tokenUrl="token")
+MAYBE = OAuth2PasswordBearer(tokenUrl="token", auto_error=False)
+KEY = APIKeyHeader(name="X-Key")
+COOKIE = APIKeyCookie(name="session", auto_error=False)
+SIGNED_IN = {"access": "authenticated", "forward_token": True}
+OAUTH2 = OAuth2Model(flows=OAuthFlows())
+AUTHENTICATED = at_edge(access="authenticated")
+
+
+class Described(SecurityBase):
+    """A scheme of a library, with what it tells OpenAPI about itself."""
+
+    def __init__(self, model: Any = None) -> None:  # noqa: ANN401
+        self.model = model
+
+    async def __call__(self, scopes: SecurityScopes) -> None: ...
+
+
+class Bearer(HTTPBearer):
+    """A scheme that lets others pass."""
+
+    async def __call__(self, request: HTTPConnection) -> None: ...
+
+
+def by_hand(request: HTTPConnection, scopes: SecurityScopes) -> None: ...
+
+
+def by_header(scopes: SecurityScopes, authorization: Annotated[str, Header()]) -> None: ...
+
+
+def by_scheme(scopes: SecurityScopes, token: Annotated[object, Depends(Bearer())]) -> None: ...
+
+
+def by_key(scopes: SecurityScopes, key: Annotated[object, Depends(KEY)]) -> None: ...
+
+
+class ByAttribute:
+    """A dependency that calls a scheme itself."""
+
+    def __init__(self) -> None:
+        self.scheme = HTTPBearer()
+
+    async def __call__(self, request: HTTPConnection, scopes: SecurityScopes) -> None: ...
+
+
+async def endpoint() -> None: ...
+
+
+def app_with(*dependencies: Any, **mark: Any) -> FastAPI:  # noqa: ANN401
+    app = FastAPI(openapi_url=None)
+    target = at_edge(**mark)(functools.partial(endpoint)) if mark else endpoint
+    listed = [each if hasattr(each, "scopes") else Depends(each) for each in dependencies]
+    app.get("/x", dependencies=listed)(target)
+    return app
+
+
+# Scopes
+
+
+@pytest.mark.parametrize("check", [by_hand, by_header, by_scheme, by_key, ByAttribute()])
+def test_scopes_that_a_function_checks_are_required_of_declared_callers(check: Any) -> None:  # noqa: ANN401
+    chain = Security(check, scopes=["admin"])
+    for app in (
+        app_with(chain, access="authenticated"),
+        AUTHENTICATED(app_with(chain)),
+        at_edge(below="/x", access="authenticated")(app_with(chain)),
+    ):
+        routes = compile_routes(app)
+        assert routes[0]["scopes"] == ["admin"]
+        assert drift(routes, [{**routes[0], "scopes": []}]) == [
+            'GET /x: only the app requires the scope "admin"'
+        ]
+    assert "scopes" not in compiled(app_with(chain, access="optional"))
+    assert compiled(app_with(chain, access="authenticated", scopes=["b"]))["scopes"] == ["b"]
+    text = Security(check, scopes="ab")
+    assert "scopes='ab', a string" in faults(app_with(text, access="authenticated"))
+
+
+# What reads the token
+
+
+@pytest.mark.parametrize(
+    "scheme",
+    [
+        Described(OAUTH2),
+        Described(BearerModel()),
+        Described(OpenIdModel(openIdConnectUrl="https://id.example.com/")),
+        HTTPBase(scheme="Bearer", auto_error=False),
+        APIKeyHeader(name="Authorization"),
+        by_header,
+    ],
+)
+def test_what_reads_the_token_gets_it(scheme: Any) -> None:  # noqa: ANN401
+    assert compiled(app_with(scheme, access="authenticated")) == SIGNED_IN
+    assert compiled(app_with(scheme, access="optional")) == {**SIGNED_IN, "access": "optional"}
+    assert compiled(app_with(MAYBE, by_hand, access="authenticated")) == SIGNED_IN
+
+
+def test_a_parameter_of_the_endpoint_reads_the_token_as_well() -> None:
+    app = AUTHENTICATED(FastAPI(openapi_url=None))
+
+    @app.get("/x")
+    def read(token: Annotated[str, Header(alias="Authorization")]) -> None: ...
+
+    assert compiled(app) == SIGNED_IN
+
+
+def test_an_http_scheme_of_bearer_tokens_requires_one() -> None:
+    assert compiled(app_with(HTTPBase(scheme="bearer"))) == SIGNED_IN
+
+
+# Names in marks
+
+NAMED = [
+    ([KEY], ["APIKeyHeader"]),
+    ([COOKIE, KEY], ["APIKeyCookie", "APIKeyHeader"]),
+    ([by_key], ["APIKeyHeader"]),
+    ([Described()], ["Described"]),
+    ([APIKeyHeader(name="k", scheme_name="partner")], ["partner"]),
+]
+
+
+@pytest.mark.parametrize(("checks", "names"), NAMED)
+@pytest.mark.parametrize("access", ["public", "optional"])
+def test_a_mark_around_an_endpoint_names_what_the_app_checks(
+    checks: list[Any], names: list[str], access: str
+) -> None:
+    mark: dict[str, Any] = {"access": access, "app_checks": names}
+    router = at_edge(**mark)(APIRouter())
+    router.get("/x", dependencies=[Depends(each) for each in checks])(endpoint)
+    app = FastAPI(openapi_url=None)
+    app.include_router(router)
+    for each in (
+        app,
+        at_edge(**mark)(app_with(*checks)),
+        at_edge(below="/x", **mark)(app_with(*checks)),
+        app_with(*checks, **mark),
+    ):
+        assert compiled(each) == {"access": access}
+    for missing in ([], names[1:]):
+        mark = {"access": access, **({"app_checks": missing} if missing else {})}
+        assert "does not declare who may call it" in faults(at_edge(**mark)(app_with(*checks)))
+
+
+def test_names_alone_declare_nobody() -> None:
+    assert "does not declare who may call it" in faults(app_with(KEY, app_checks=["APIKeyHeader"]))
+
+
+def test_names_open_nothing_that_requires_a_token() -> None:
+    mark = at_edge(access="public", app_checks=["OAuth2PasswordBearer"])
+    assert compiled(mark(app_with(PASSWORD))) == SIGNED_IN
+
+
+def test_a_mark_around_a_router_opens_only_what_it_names() -> None:
+    def app_below(*names: str, **own: Any) -> FastAPI:  # noqa: ANN401
+        app = at_edge(access="public", app_checks=list(names))(FastAPI(openapi_url=None))
+        router = APIRouter(dependencies=[Security(by_hand, scopes=["a"])])
+        target = at_edge(**own)(functools.partial(endpoint)) if own else endpoint
+        router.get("/x", dependencies=[Depends(KEY)])(target)
+        app.include_router(router)
+        return app
+
+    found = faults(app_below("APIKeyHeader"))
+    assert 'inherits access="public", but depends on by_hand' in found
+    assert 'at_edge(access="public", app_checks=["by_hand"])' in found
+    assert "does not declare who may call it" in faults(app_below("by_hand"))
+    assert compiled(app_below("APIKeyHeader", "by_hand")) == {"access": "public"}
+    found = faults(app_below("APIKeyHeader", access="public"))
+    assert "a router or app around it depends on by_hand" in found
+    assert 'declare at_edge(access="public", app_checks=["by_hand"]) if the app alone' in found
+    assert compiled(app_below("APIKeyHeader", access="public", app_checks=["by_hand"]))
+
+
+@pytest.mark.parametrize("value", ["app", [], [""], [1], True])
+def test_names_are_a_list_of_texts(value: object) -> None:
+    with pytest.raises(
+        ValueError, match=r"app_checks is .* it must list names of security schemes"
+    ):
+        at_edge(access="public", app_checks=value)
+
+
+# Remedies
+
+
+def marks_in(text: str) -> list[str]:
+    """Return each mark that a remedy contains completely."""
+    return [each for each in re.findall(r"at_edge\([^()]*\)(?:\(app\))?", text) if "…" not in each]
+
+
+@pytest.mark.parametrize(
+    "checks",
+    [
+        *([MAYBE], [Bearer()], [KEY], [COOKIE, KEY], [MAYBE, KEY], [by_key], [Described()]),
+        [MAYBE, HTTPBasic(auto_error=False)],
+        *([Described(OAUTH2)], [APIKeyHeader(name="Authorization")], [by_hand]),
+        *(
+            [HTTPBearer(auto_error=False, scheme_name="b")],
+            [HTTPBase(scheme="bearer")],
+            [by_header],
+        ),
+    ],
+)
+@pytest.mark.parametrize("around", [None, "public", "optional"])
+def test_each_mark_of_a_remedy_compiles_at_every_level(
+    checks: list[Any], around: str | None
+) -> None:
+    def app() -> FastAPI:
+        made = app_with(*checks)
+        return at_edge(access=around)(made) if around else made
+
+    try:
+        compiled(app())
+    except ValueError as error:
+        marks = marks_in(str(error))
+        assert marks
+        for mark in marks:
+            declare = eval(mark, {"at_edge": at_edge})  # noqa: S307 - the text of a remedy
+            on_endpoint = FastAPI(openapi_url=None)
+            listed = [Depends(each) for each in checks]
+            target = declare(functools.partial(endpoint))
+            on_endpoint.get("/x", dependencies=listed)(target)
+            below = eval(mark.replace("(", '(below="/x", ', 1), {"at_edge": at_edge})  # noqa: S307
+            for marked in (on_endpoint, below(app())):
+                routes = compile_routes(marked)
+                assert all(f'access="{each["access"]}"' in mark for each in routes)
+
+
+def test_an_endpoint_of_a_library_is_marked_by_its_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    (folder / "users_of_a_library.py").write_text(
+        "from fastapi import APIRouter, Depends\n"
+        "from fastapi.security import APIKeyCookie\n"
+        "def router():\n"
+        "    found = APIRouter()\n"
+        "    found.post('/logout', dependencies=[Depends(APIKeyCookie(name='s'))])(lambda: 1)\n"
+        "    found.post('/register')(lambda: 1)\n"
+        "    return found\n"
+    )
+    monkeypatch.syspath_prepend(str(folder))
+    import users_of_a_library  # type: ignore[import-not-found]
+
+    def made() -> FastAPI:
+        app = FastAPI(openapi_url=None)
+        app.include_router(users_of_a_library.router(), prefix="/auth")
+        return app
+
+    found = faults(made())
+    sys.modules.pop("users_of_a_library")
+    assert "`caller: Caller`" not in found
+    marks = [each for each in marks_in(found) if "public" in each]
+    assert marks == [
+        'at_edge(below="/auth/logout", access="public", app_checks=["APIKeyCookie"])(app)',
+        'at_edge(below="/auth/register", access="public")(app)',
+    ]
+    app = made()
+    for mark in marks:
+        eval(mark, {"at_edge": at_edge, "app": app})  # noqa: S307 - the text of a remedy
+    assert [each["access"] for each in compile_routes(app)] == ["public", "public"]
+    behind = FastAPI(openapi_url=None)
+    behind.root_path = "/api"
+    behind.include_router(users_of_a_library.router(), prefix="/auth")
+    assert {*marks} <= {*marks_in(faults(behind))}
+    recipe = at_edge(below="/auth", access="public", app_checks=["APIKeyCookie"])(made())
+    assert [each["access"] for each in compile_routes(recipe)] == ["public", "public"]
+
+
+def test_the_remedy_for_a_dependency_that_reads_the_token_itself_passes_it_on() -> None:
+    mark = 'at_edge(access="authenticated", forward_token=True)'
+    assert mark in faults(app_with(by_hand))
+    assert mark in faults(app_with(Described()))
