@@ -118,9 +118,7 @@ def test_an_api_that_never_answers_is_left_within_a_minute(shop: Pushing) -> Non
     assert time.monotonic() - started < 58
 
 
-def test_a_message_is_cut_and_has_no_token(
-    shop: Pushing, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_message_is_cut_and_has_no_token(shop: Pushing, monkeypatch: pytest.MonkeyPatch) -> None:
     message = {"msg": "the token of-a-test of ", "detail": "x" * 100_000}
     answering(monkeypatch, lambda *_: JSONResponse(message, 400))
     for command in (["push", "--yes"], ["check", "--publish"], ["keys", "status"]):

@@ -182,7 +182,9 @@ def test_a_purge_that_no_edge_would_see_is_refused(
     assert shop.store.items["purge"].value == before
 
 
-@pytest.mark.parametrize("audience", ["a'b; touch pwned; echo '", "$(touch pwned)", "a\u202eb", "ü"])
+@pytest.mark.parametrize(
+    "audience", ["a'b; touch pwned; echo '", "$(touch pwned)", "a\u202eb", "ü"]
+)
 def test_a_printed_command_is_one_for_a_shell(shop: Pushing, audience: str) -> None:
     ran = shop.attempt("purge", "--audience", audience, FASTLY_API_TOKEN="")
     assert ran.returncode == 0

@@ -42,6 +42,7 @@ pub(super) fn pages_or_absent(api: &Api, path: &str, subject: &str) -> Result<Ve
     })
 }
 
+#[expect(clippy::disallowed_methods, reason = "this tool uses the machine's clock")]
 fn collected(
     path: &str,
     subject: &str,

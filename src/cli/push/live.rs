@@ -117,7 +117,7 @@ impl Live {
             "somebody else wrote the {} (revision {now}) while files were replaced or deleted: {}; if theirs names one of them, push \
              theirs again with the folder that has it: fastgate push --assets DIR",
             self.name(),
-            taken.join(", ")
+            listed(taken)
         )))
     }
 
@@ -175,9 +175,16 @@ impl Live {
         };
         Err(Failure::Refused(match error {
             ApiError::Lost => format!("refused: {what}; nothing was replaced"),
-            error => format!("{error}\n{what}"),
+            ApiError::Failed(message) => format!("{message}\n{what}"),
         }))
     }
+}
+
+/// The first keys.
+fn listed(keys: &[&str]) -> String {
+    const SHOWN: usize = 10;
+    let shown = keys.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+    if keys.len() > SHOWN { format!("{shown} and {} more", keys.len() - SHOWN) } else { shown }
 }
 
 /// Adds a text to the history. If the entry is there and `is_former`, it gets the time of `metadata`, unless it has a later
