@@ -20,6 +20,7 @@ mod recorded;
 mod reference;
 mod revoke;
 mod rollback;
+mod shell;
 mod stage;
 
 use std::process::ExitCode;
@@ -64,7 +65,7 @@ enum Command {
     Rollback(rollback::Rollback),
 }
 
-/// Runs the tool. The exit code is 0 for success, 1 for findings and 2 for wrong usage.
+/// Runs the tool. The exit code is 0 for success, 1 for findings and for what a service refuses, and 2 for wrong usage.
 pub(crate) fn run() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
@@ -75,7 +76,10 @@ pub(crate) fn run() -> ExitCode {
         }
         Err(help) => help.exit(),
     };
-    match arguments.command {
+    if matches!(arguments.command, Command::Keys(_) | Command::Purge(_) | Command::Push(_) | Command::Rollback(_)) {
+        printer::go_on();
+    }
+    printer::finished(match arguments.command {
         Command::Check(arguments) => check::check(&arguments),
         Command::Schema => check::schema(),
         Command::Explain(arguments) => explain::explain(&arguments),
@@ -86,5 +90,5 @@ pub(crate) fn run() -> ExitCode {
         Command::Push(arguments) => push::push(&arguments),
         Command::Rollback(arguments) => rollback::rollback(&arguments),
         Command::Revoke(revocation) => revoke::revoke(&revocation),
-    }
+    })
 }

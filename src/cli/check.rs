@@ -17,6 +17,7 @@ use fastgate::policy::Policy;
 use fastgate::sandbox::MAX_POLICY_BYTES;
 use serde_json::Value;
 
+use super::failure::{Failure, exit_code};
 use super::fastly_api::{Api, ApiError, LiveService, Place};
 use super::finding::Finding;
 use super::lint::{jurisdictions, lints, resembling};
@@ -71,17 +72,14 @@ pub(super) fn check(check: &Check) -> ExitCode {
             printer::line(format_args!("{}: {count} {faults}", check.policy.display()));
             ExitCode::FAILURE
         }
-        Err(error) => {
-            printer::error(error);
-            ExitCode::from(2)
-        }
+        Err(failure) => exit_code(Err(failure)),
     }
 }
 
 /// Prints the findings and returns how many faults there are.
-fn examined(check: &Check) -> Result<usize, String> {
-    let stage = Stage::read(check.stage.as_deref())?;
-    let parts = Parts::read(&check.policy, &check.routes)?;
+fn examined(check: &Check) -> Result<usize, Failure> {
+    let stage = Stage::read(check.stage.as_deref()).map_err(Failure::Usage)?;
+    let parts = Parts::read(&check.policy, &check.routes).map_err(Failure::Usage)?;
     let (text, mut findings) = match stage.applied(parts.text.clone()) {
         Ok(text) => (text, Vec::new()),
         Err(findings) => (parts.text.clone(), findings),
@@ -127,7 +125,7 @@ fn examined(check: &Check) -> Result<usize, String> {
         hints.iter().map(Finding::as_hint).for_each(|hint| print(&hint));
     }
     match unread {
-        Some(error) if check.manifest.is_some() => return Err(error),
+        Some(error) if check.manifest.is_some() => return Err(Failure::Usage(error)),
         Some(at) => {
             let remedy = "correct it, or name the manifest of the service: --manifest FILE".to_owned();
             print(&Finding { at, what: NOT_COMPARED.to_owned(), remedy }.as_hint());
@@ -156,14 +154,14 @@ pub(super) fn publishable(text: &[u8], path: &Path, manifest: Option<&Path>) -> 
 }
 
 /// The faults and hints of a comparison with the live service; `None` without a token or a service.
-fn with_token(document: &Value, check: &Check) -> Result<Option<Findings>, String> {
+fn with_token(document: &Value, check: &Check) -> Result<Option<Findings>, Failure> {
     let place = Place::of_manifest(check.manifest.clone());
     let missing = match place.compared_service(&check.policy.with_file_name("fastly.toml")) {
         _ if !Api::has_token() => "an API token in FASTLY_API_TOKEN",
         None => "a service (service_id in the manifest, or FASTLY_SERVICE_ID)",
         Some(service) => {
-            let api = Api::from_environment()?;
-            return live(document, &api, &service).map(Some).map_err(|error| error.to_string());
+            let api = Api::from_environment().map_err(Failure::Usage)?;
+            return Ok(Some(live(document, &api, &service)?));
         }
     };
     printer::line(format_args!("hint: with {missing}, the live service is checked as well"));

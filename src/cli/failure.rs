@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::fastly_api::ApiError;
+use super::fastly_api::{ApiError, PlaceError};
 use super::printer;
 
 /// Why a command ended without success.
@@ -16,6 +16,15 @@ pub(super) enum Failure {
 impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
         Self::Refused(error.to_string())
+    }
+}
+
+impl From<PlaceError> for Failure {
+    fn from(error: PlaceError) -> Self {
+        match error {
+            PlaceError::Call(message) => Self::Usage(message),
+            PlaceError::Api(error) => error.into(),
+        }
     }
 }
 

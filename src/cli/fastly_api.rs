@@ -3,11 +3,13 @@
 //!
 //! `client.rs` has the token and the errors, `agent.rs` sends a request, `service.rs` finds the stores of a service, `kv_store.rs`
 //! reads and writes items, `secret_store.rs` creates and deletes secrets, `live_service.rs` reads what the active version has,
-//! `published.rs` reads what anybody may read, without the token.
+//! `published.rs` reads what anybody may read, without the token, and `lists.rs` reads
+//! lists.
 
 mod agent;
 mod client;
 mod kv_store;
+mod lists;
 mod live_service;
 mod published;
 mod secret_store;
@@ -18,4 +20,4 @@ pub(super) use kv_store::{Generation, Item, KvStore};
 pub(super) use live_service::LiveService;
 pub(super) use published::published;
 pub(super) use secret_store::{ListedSecret, SecretStore};
-pub(super) use service::{Place, Places, StoreKind};
+pub(super) use service::{Place, PlaceError, Places, StoreKind};

@@ -3,35 +3,67 @@
 
 use std::borrow::Cow;
 use std::fmt::{Display, Write as _};
+use std::io::{self, ErrorKind, Write};
+use std::process::{ExitCode, exit};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use serde_json::Value;
 
+/// Whether the command writes to a service, and so goes on although its output is closed.
+static GOES_ON: AtomicBool = AtomicBool::new(false);
+/// Whether some output was lost.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// Says that the command writes to a service: it ends its writes although nobody reads its output, and fails then.
+pub(super) fn go_on() {
+    GOES_ON.store(true, Relaxed);
+}
+
+/// Whether some output was lost.
+pub(super) fn is_lost() -> bool {
+    LOST.load(Relaxed)
+}
+
+/// The exit code of the tool, whose command ended with `code`: a success without its output is none.
+pub(super) fn finished(code: ExitCode) -> ExitCode {
+    if is_lost() && code == ExitCode::SUCCESS { ExitCode::from(2) } else { code }
+}
+
 /// Prints one line to standard output.
 pub(super) fn line(text: impl Display) {
-    print(std::io::stdout(), &escaped(&text.to_string()));
+    print(io::stdout(), &escaped(&text.to_string()));
 }
 
 /// Prints one line to standard error.
 pub(super) fn error(text: impl Display) {
-    print(std::io::stderr(), &escaped(&text.to_string()));
+    print(io::stderr(), &escaped(&text.to_string()));
 }
 
 /// Prints JSON to standard output, in one line.
 pub(super) fn json(value: &Value) {
-    print(std::io::stdout(), &escaped_json(&value.to_string()));
+    print(io::stdout(), &escaped_json(&value.to_string()));
 }
 
 /// Prints JSON to standard output, in lines that a person can read.
 pub(super) fn indented_json(value: &Value) {
-    print(std::io::stdout(), &escaped_json(&format!("{value:#}")));
+    print(io::stdout(), &escaped_json(&format!("{value:#}")));
 }
 
-/// Prints a line. Exits with code 2 if the output is closed, as in `fastgate diff … | head`, because not all findings
-/// were printed.
-fn print(mut to: impl std::io::Write, line: &str) {
-    if writeln!(to, "{line}").is_err() {
-        std::process::exit(2);
+/// Prints a line. If the output is closed, as in `fastgate diff … | head`, a command that only reads exits with code 2,
+/// because not all findings were printed; one that writes to a service goes on. A reader that went away needs no word.
+fn print(mut to: impl Write, line: &str) {
+    let Err(error) = writeln!(to, "{line}") else { return };
+    if !LOST.swap(true, Relaxed) && error.kind() != ErrorKind::BrokenPipe {
+        let _ = writeln!(io::stderr(), "the output cannot be written: {error}"); // there is nowhere else to say it
     }
+    if !GOES_ON.load(Relaxed) {
+        exit(2);
+    }
+}
+
+/// A text that is JSON as [`json`] prints it.
+pub(super) fn shown_json(text: &str) -> Cow<'_, str> {
+    escaped_json(text)
 }
 
 /// One line of text: `\n` for a line break, `\u{1b}` for a character that controls a terminal.

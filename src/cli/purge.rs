@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use fastgate::caching::Generations;
 use fastgate::policy::Policy;
+use fastgate::sandbox::MAX_RECORD_BYTES;
 use fastgate::store_keys::{POLICY_KEY, PURGE_KEY};
 use serde_json::json;
 
@@ -14,6 +15,7 @@ use super::failure::{Failure, exit_code};
 use super::fastly_api::{Api, ApiError, KvStore, Place};
 use super::printer;
 use super::push;
+use super::shell;
 
 /// The origin whose stored responses are purged.
 #[derive(Args)]
@@ -33,13 +35,13 @@ pub(super) fn purge(purge: &Purge) -> ExitCode {
     if purge.record.is_none() && !purge.audience.is_empty() && Api::has_token() {
         return exit_code(write(purge));
     }
-    match record(purge) {
+    match record(purge).and_then(|record| raised(&record, &purge.audience)) {
         Ok(record) => {
-            let record = record.raised(&purge.audience).to_json();
             printer::indented_json(&json!({ "key": PURGE_KEY, "value": record }));
-            printer::error("Store it; every POP follows within ten seconds:");
+            printer::error(format_args!("Store it; {}:", push::FOLLOWS));
             printer::error(format_args!(
-                "fastly kv-store-entry create --store-id \"$STORE\" --key '{PURGE_KEY}' --value '{record}'"
+                "fastly kv-store-entry create --store-id \"$STORE\" --key {PURGE_KEY} --value {}",
+                shell::word(&printer::shown_json(&record))
             ));
             ExitCode::SUCCESS
         }
@@ -63,7 +65,7 @@ fn write(purge: &Purge) -> Result<(), Failure> {
                 Failure::Refused(format!("key \"{PURGE_KEY}\": is not a record of purges; delete it, or correct it"))
             })?,
         };
-        let record = former.raised(&purge.audience).to_json();
+        let record = raised(&former, &purge.audience).map_err(Failure::Refused)?;
         let written = match &item {
             None => store.add(PURGE_KEY, record.as_bytes(), ""),
             Some(read) => store.replace(PURGE_KEY, &read.generation, record.as_bytes(), &read.metadata),
@@ -74,11 +76,34 @@ fn write(purge: &Purge) -> Result<(), Failure> {
             written => {
                 written?;
                 printer::line(format_args!("{PURGE_KEY}: {record}"));
-                printer::line("every POP follows within ten seconds after it sees the record");
+                printer::line(format_args!("written to {}; {}", store.place(), push::FOLLOWS));
                 return Ok(());
             }
         }
     }
+}
+
+/// The record with the next generation of an origin, as JSON.
+///
+/// # Errors
+/// A message if it would purge nothing.
+fn raised(former: &Generations, audience: &str) -> Result<String, String> {
+    let record = former.clone().raised(audience);
+    if record == *former {
+        return Err(format!(
+            "key \"{PURGE_KEY}\": the generation of \"{audience}\" is the greatest that there is, so nothing was purged: give the \
+             origin another \"audience\", which its app must know, too"
+        ));
+    }
+    let text = record.to_json();
+    if text.len() > MAX_RECORD_BYTES {
+        return Err(format!(
+            "key \"{PURGE_KEY}\": the record would have {} octets, and the edge reads {MAX_RECORD_BYTES} at most, so nothing was \
+             purged: remove audiences from it that no origin has, and purge again",
+            text.len()
+        ));
+    }
+    Ok(text)
 }
 
 /// Refuses an audience that no origin of the live policy has: the purge of it would change nothing.

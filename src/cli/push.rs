@@ -2,22 +2,28 @@
 //! write, after the history has the new text and the old one; so whatever fails, the live policy is whole.
 //!
 //! `difference.rs` says what changes, `live.rs` reads and writes the live policy, `assets.rs` lists the files of a folder and
-//! compares them with the store, `uploads.rs` writes them, `named_files.rs` finds files that a policy names and nobody stores.
+//! compares them with the store, `uploads.rs` writes them, `named_files.rs` finds files that a policy names and nobody stores,
+//! `owner.rs` refuses a store that has the policy of another edge.
 //!
 //! # Files and the live policy
 //!
 //! Files that are new, which cannot replace any, are written before the policy, after another look at whether the live
 //! policy is the one that was read. Whatever takes something away from the live policy is written after the new policy is in
 //! force: files that replace others, and the deletions. Each of these writes is conditional on the generation that was
-//! compared. So a push that lost the race for the policy leaves new files at most. What remains possible: until a
-//! file is replaced, the new policy serves its former content; and if another push writes its policy while files are
-//! replaced or deleted, its policy may name files that this push replaced or deletes, if it found them in the store and
-//! did not write them itself. Names that contain a digest of the content have neither problem.
+//! compared, and follows a look at whether the new policy is still in force. So a push that lost the race for the policy leaves
+//! new files at most.
+//!
+//! What remains possible: until a file is replaced, the new policy serves its former content. And a store has no write of
+//! two keys, so another push may write its policy between such a look and the write of a file: then its policy may name a file
+//! that this push replaced or deleted. Both look again after their last write, this one at the policy, the other one (and
+//! `fastgate rollback`) at the files that its policy names; whoever looks last sees it, so one of them fails and says what to
+//! do. Names that contain a digest of the content have neither problem.
 
 mod assets;
 mod difference;
 mod live;
 mod named_files;
+mod owner;
 mod uploads;
 
 use std::collections::BTreeSet;
@@ -35,7 +41,7 @@ use super::finding::Finding;
 use super::printer;
 use super::stage::Stage;
 use assets::Assets;
-pub(super) use live::{Live, Revision, date, history_key, pushed_at};
+pub(super) use live::{FOLLOWS, Live, Revision, date, history_key, pushed_at};
 use uploads::Uploads;
 
 /// A policy and where to write it.
@@ -73,6 +79,10 @@ pub(super) struct Mode {
     /// Write without asking.
     #[arg(long)]
     yes: bool,
+    /// Replace a policy that has another `edge.issuer`, or none that can be read. Without this option that is refused,
+    /// because the store may belong to another service.
+    #[arg(long)]
+    change_issuer: bool,
 }
 
 /// Runs the command.
@@ -99,10 +109,14 @@ fn run(push: &Push) -> Result<(), Failure> {
     let files = uploads.as_ref().map(Uploads::lines).unwrap_or_default();
     changes.iter().flatten().chain(&files).for_each(printer::line);
     if changes.is_none() && files.is_empty() {
-        printer::line(format_args!("nothing to do: revision {} is in force already", Revision::of(&text)));
+        printer::line(format_args!(
+            "nothing to do: revision {} is in force already: {}",
+            Revision::of(&text),
+            store.place()
+        ));
         return Ok(());
     }
-    if !push.mode.confirmed()? {
+    if !push.mode.confirmed(&live, &store, &text)? {
         return Ok(());
     }
     if let Some(uploads) = &uploads {
@@ -113,22 +127,21 @@ fn run(push: &Push) -> Result<(), Failure> {
         live.replace(&store, &text)?;
     }
     if let Some(uploads) = &uploads {
-        if uploads.replaces() {
-            live.still(&store, &text, "no file was replaced or deleted")?;
-            uploads.replace(&store)?;
-        }
-        if uploads.prunes() {
-            live.still(&store, &text, "no file was deleted")?;
-            uploads.prune(&store)?;
+        let still = |undone: &str| live.still(&store, &text, undone);
+        uploads.replace(&store, &still)?;
+        uploads.prune(&store, &still)?;
+        let taken = uploads.taken();
+        if !taken.is_empty() {
+            live.lasted(&store, &text, &taken)?;
         }
     }
-    Ok(())
+    if changes.is_some() && !push.shadow { files_remain(&store, &text) } else { Ok(()) }
 }
 
 /// The KV store that a command writes to. Without `--manifest`, the manifest is beside the policy.
 pub(super) fn store(place: &Place, policy: &Path) -> Result<KvStore, Failure> {
     let api = Api::from_environment().map_err(Failure::Usage)?;
-    place.store(api, &policy.with_file_name("fastly.toml")).map_err(Failure::Refused)
+    Ok(place.store(api, &policy.with_file_name("fastly.toml"))?)
 }
 
 /// Refuses a policy that is not valid or cannot work on Fastly. `path` is its file.
@@ -175,14 +188,31 @@ pub(super) fn with_files(
     if faults.is_empty() { Ok(()) } else { refused(path, &faults) }
 }
 
+/// Fails if the policy, which is in force now, names files that were deleted while it was written.
+pub(super) fn files_remain(store: &KvStore, text: &[u8]) -> Result<(), Failure> {
+    let faults = named_files::missing(text, || Ok(store.keys(&file_key(""))?.into_iter().collect()))?;
+    if faults.is_empty() {
+        return Ok(());
+    }
+    faults.iter().for_each(check::print);
+    Err(Failure::Refused(format!(
+        "the policy is in force, and names files that somebody else deleted meanwhile ({}): push it again with the folder that has \
+         them: fastgate push --assets DIR",
+        faults.len()
+    )))
+}
+
 fn refused<T>(path: &Path, faults: &[Finding]) -> Result<T, Failure> {
     faults.iter().for_each(check::print);
     Err(Failure::Refused(format!("{}: not pushed, it has faults ({})", path.display(), faults.len())))
 }
 
 impl Mode {
-    /// Whether to write; asks if a person is there.
-    pub(super) fn confirmed(&self) -> Result<bool, Failure> {
+    /// Whether to write `text`; asks if a person is there. Refuses if the store has the policy of another edge.
+    pub(super) fn confirmed(&self, live: &Live, store: &KvStore, text: &[u8]) -> Result<bool, Failure> {
+        if !self.change_issuer {
+            owner::same_edge(live, store, text)?;
+        }
         if self.dry_run {
             printer::line("nothing was written (--dry-run)");
             return Ok(false);
@@ -194,7 +224,10 @@ impl Mode {
         if !input.is_terminal() {
             return Err(Failure::Usage("nothing was written: add --yes to write without a question".to_owned()));
         }
-        printer::error("Write this? Type yes:");
+        if printer::is_lost() {
+            return Err(Failure::Refused("nothing was written: the difference could not be shown".to_owned()));
+        }
+        printer::error(format_args!("Write this to {}? Type yes:", store.place()));
         let mut answer = String::new();
         input.lock().read_line(&mut answer).map_err(|error| Failure::Usage(error.to_string()))?;
         if matches!(answer.trim(), "yes" | "y") {

@@ -8,6 +8,7 @@ use fastgate::time::{Seconds, UnixTime};
 use serde_json::json;
 
 use super::printer;
+use super::shell;
 
 /// The tokens to refuse, and for how long. TIME is seconds since 1970, or a time from now: `+90s`, `+30m`, `+8h`,
 /// `+7d`, `-1h`.
@@ -42,8 +43,9 @@ pub(super) fn revoke(revocation: &Revocation) -> ExitCode {
             printer::indented_json(&json!({ "key": key, "value": entry }));
             printer::error("Store it:");
             printer::error(format_args!(
-                "fastly kv-store-entry create --store-id \"$STORE\" --key '{key}' --value '{}'",
-                entry.to_json()
+                "fastly kv-store-entry create --store-id \"$STORE\" --key {} --value {}",
+                shell::word(&key),
+                shell::word(&entry.to_json())
             ));
             ExitCode::SUCCESS
         }

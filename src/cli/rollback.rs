@@ -48,14 +48,19 @@ fn run(rollback: &Rollback) -> Result<(), Failure> {
     push::works_live(&text, Path::new(key), &rollback.place)?;
     push::with_files(&store, &text, Path::new(key), None)?;
     let Some(changes) = live.difference(&text) else {
-        printer::line(format_args!("nothing to do: revision {} is in force already", Revision::of(&text)));
+        printer::line(format_args!(
+            "nothing to do: revision {} is in force already: {}",
+            Revision::of(&text),
+            store.place()
+        ));
         return Ok(());
     };
     changes.iter().for_each(printer::line);
-    if rollback.mode.confirmed()? {
-        live.replace(&store, &text)?;
+    if !rollback.mode.confirmed(&live, &store, &text)? {
+        return Ok(());
     }
-    Ok(())
+    live.replace(&store, &text)?;
+    push::files_remain(&store, &text)
 }
 
 /// Prints the revisions, each with the time of its latest push, the newest first. That of the one in force is at the live

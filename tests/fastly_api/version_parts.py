@@ -146,7 +146,8 @@ def _shown_backend(request: Request, backend: Backend) -> dict[str, object]:
     shown["name"] = backend.name
     shown["port"] = int(sent.get("port", "80"))
     shown["hostname"] = sent["address"]
-    shown["use_ssl"] = sent.get("use_ssl") in {"1", "true"}
+    # Documented: "setting port to 443 will force TLS".
+    shown["use_ssl"] = sent.get("use_ssl") in {"1", "true"} or shown["port"] == 443
     return {**shown, **_place(request)}
 
 

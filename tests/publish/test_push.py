@@ -61,7 +61,7 @@ def test_a_dry_run_and_a_push_without_consent_write_nothing(shop: Pushing) -> No
 
 def test_a_policy_that_push_did_not_write_is_kept_in_the_history(shop: Pushing) -> None:
     shop.store.items["policy"] = Item(value=b'{"by": "hand"}', generation=7)
-    shop.push(policy("/a"))
+    shop.push(policy("/a"), "--change-issuer")
     assert shop.history == {'{"by": "hand"}', policy("/a")}
 
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::super::fastly_api::{ApiError, LiveService, StoreKind};
 use super::super::finding::Finding;
+use super::super::shell;
 use super::manifest::named;
 
 /// The name of the log endpoint.
@@ -38,7 +39,8 @@ fn backends(policy: &Value, service: &LiveService<'_>) -> (Vec<Finding>, Vec<Fin
         if !backend.uses_tls && plain.insert(name.clone()) {
             let what = format!("the backend \"{name}\" of {} does not use TLS", service.subject);
             let remedy = format!(
-                "fastly service backend update --version latest --autoclone --name {name} --use-ssl, and activate that version"
+                "fastly service backend update --version latest --autoclone --name {} --use-ssl, and activate that version",
+                shell::word(&name)
             );
             hints.push(finding(at.clone(), what, &remedy));
         }
@@ -46,7 +48,7 @@ fn backends(policy: &Value, service: &LiveService<'_>) -> (Vec<Finding>, Vec<Fin
             && overriding.insert(name.clone())
         {
             let what = format!("the backend \"{name}\" sends \"Host: {host}\", which the app must expect");
-            let remedy = format!("write Settings(backend_host=\"{host}\") in the app, if it is not there");
+            let remedy = format!("write Settings(backend_host={host:?}) in the app, if it is not there");
             hints.push(finding(at, what, &remedy));
         }
     }
@@ -88,6 +90,7 @@ fn acls(policy: &Value, service: &LiveService<'_>) -> Vec<Finding> {
                 let names = test.get("acl").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
                 for name in names.filter(|name| !service.has_acl(name)) {
                     let what = format!("names the ACL \"{name}\", to which {} is not linked", service.subject);
+                    let name = shell::word(name);
                     let remedy = format!(
                         "fastly compute acl create --name {name}, then fastly service resource-link create --version latest \
                          --autoclone --name {name} --resource-id ID, and activate that version"
@@ -111,6 +114,7 @@ fn hosts(policy: &Value, service: &LiveService<'_>) -> Result<Vec<Finding>, ApiE
         }
     }
     let hint = |(index, host): (usize, &str)| {
+        let host = shell::word(host);
         let remedy = format!(
             "fastly service domain create --version latest --autoclone --name {host}, and activate that version, or \
              fastly domain create --fqdn {host} --service-id ID"

@@ -14,8 +14,12 @@ use ureq::typestate::AgentScope;
 
 /// The time until a connection must exist.
 const CONNECT: Duration = Duration::from_secs(10);
-/// The time for a request and its answer. Values have up to 25 MB.
-const WHOLE: Duration = Duration::from_mins(2);
+/// The time for a request and its answer: less than a minute with its repetition.
+const WHOLE: Duration = Duration::from_secs(25);
+/// The same for an upload of up to 25 MB.
+const UPLOAD: Duration = Duration::from_mins(2);
+/// The shortest content of an upload.
+const MIN_UPLOAD: usize = 64 * 1024;
 /// The pause before the one repetition.
 const PAUSE: Duration = Duration::from_millis(500);
 /// The longest answer that is read: values have at most 25 MB.
@@ -39,6 +43,11 @@ impl<'a> Request<'a> {
 
     pub(super) fn reading(path: &'a str) -> Self {
         Self::new(Method::GET, path)
+    }
+
+    /// The time for this request and its answer.
+    fn time(&self) -> Duration {
+        if self.body.len() < MIN_UPLOAD { WHOLE } else { UPLOAD }
     }
 }
 
@@ -178,7 +187,10 @@ fn once(agent: &ureq::Agent, endpoint: &str, token: &str, request: &Request<'_>)
         _ => None,
     };
     let answer = match kind {
-        Some(kind) => agent.run(builder.header(header::CONTENT_TYPE, kind).body(request.body)?)?,
+        Some(kind) => {
+            let sent = builder.header(header::CONTENT_TYPE, kind).body(request.body)?;
+            agent.run(agent.configure_request(sent).timeout_global(Some(request.time())).build())?
+        }
         None => agent.run(builder.body(())?)?,
     };
     let (head, body) = answer.into_parts();
@@ -190,9 +202,30 @@ fn once(agent: &ureq::Agent, endpoint: &str, token: &str, request: &Request<'_>)
     Ok(Answer { status: head.status.as_u16(), fields: head.headers, body })
 }
 
+/// What is wrong if there is no answer: an answer that cannot be read is another fault than none.
+pub(super) fn explained(error: &ureq::Error) -> String {
+    match error {
+        ureq::Error::Io(_)
+        | ureq::Error::Timeout(_)
+        | ureq::Error::HostNotFound
+        | ureq::Error::ConnectionFailed
+        | ureq::Error::ConnectProxyFailed(_)
+        | ureq::Error::InvalidProxyUrl
+        | ureq::Error::Tls(_)
+        | ureq::Error::Rustls(_) => format!("cannot be reached: {error}"),
+        ureq::Error::BodyExceedsLimit(most) => format!("gave an answer that is longer than {most} octets"),
+        error => format!("gave an answer that is not valid HTTP: {error}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Transport;
+    use super::{PAUSE, Transport, WHOLE};
+
+    #[test]
+    fn a_request_and_its_repetition_take_less_than_a_minute() {
+        assert!((WHOLE * 2 + PAUSE).as_secs() < 60);
+    }
 
     #[test]
     fn the_host_that_is_connected_to_decides() {

@@ -13,6 +13,9 @@ const ENDPOINT: &str = "https://api.fastly.com";
 /// The environment variable with the API token, which is never printed.
 const TOKEN: &str = "FASTLY_API_TOKEN";
 
+/// The most characters of a message of the API.
+const MAX_MESSAGE: usize = 300;
+
 /// What went wrong with a request to the API.
 #[derive(Debug, PartialEq, Eq)]
 pub(in super::super) enum ApiError {
@@ -68,18 +71,29 @@ impl Api {
 
     /// Sends a request and returns the answer if it is a success. `subject` says for errors what the request is about.
     pub(super) fn send(&self, request: &Request<'_>, subject: &str) -> Result<Answer, ApiError> {
-        accepted(self.attempt(request, subject)?, subject)
+        self.accepted(self.attempt(request, subject)?, subject)
     }
 
     /// The answer to a request; `None` if there is no such thing (404).
     pub(super) fn send_or_absent(&self, request: &Request<'_>, subject: &str) -> Result<Option<Answer>, ApiError> {
         let answer = self.attempt(request, subject)?;
-        if answer.status == 404 { Ok(None) } else { accepted(answer, subject).map(Some) }
+        if answer.status == 404 { Ok(None) } else { self.accepted(answer, subject).map(Some) }
     }
 
     pub(super) fn attempt(&self, request: &Request<'_>, subject: &str) -> Result<Answer, ApiError> {
-        agent::send(&self.agent, &self.endpoint, self.token.expose(), request)
-            .map_err(|fault| ApiError::Failed(format!("{subject}: {} cannot be reached: {fault}", self.endpoint)))
+        agent::send(&self.agent, &self.endpoint, self.token.expose(), request).map_err(|error| {
+            let fault = shown(&agent::explained(&error), self.token.expose());
+            ApiError::Failed(format!("{subject}: {} {fault}", self.endpoint))
+        })
+    }
+
+    /// The answer if it is a success.
+    pub(super) fn accepted(&self, answer: Answer, subject: &str) -> Result<Answer, ApiError> {
+        match answer.status {
+            200..=299 => Ok(answer),
+            412 => Err(ApiError::Lost),
+            status => Err(ApiError::Failed(explained(status, &answer.body, subject, self.token.expose()))),
+        }
     }
 
     /// Sends JSON, and reads JSON.
@@ -99,23 +113,18 @@ pub(super) fn json(answer: &Answer, subject: &str) -> Result<Value, ApiError> {
         .map_err(|_| ApiError::Failed(format!("{subject}: the answer of Fastly's API is not JSON")))
 }
 
-/// The answer if it is a success.
-pub(super) fn accepted(answer: Answer, subject: &str) -> Result<Answer, ApiError> {
-    match answer.status {
-        200..=299 => Ok(answer),
-        412 => Err(ApiError::Lost),
-        status => Err(ApiError::Failed(explained(status, &answer.body, subject))),
-    }
-}
-
 /// A variable that is set and not empty.
 pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// An error of the API: its status, Fastly's message, and what to do next.
-fn explained(status: u16, body: &[u8], subject: &str) -> String {
+fn explained(status: u16, body: &[u8], subject: &str, token: &str) -> String {
+    let message = message(body).map(|text| format!(" \"{}\"", shown(&text, token))).unwrap_or_default();
     let next = match status {
+        300..=399 => {
+            "this address leads elsewhere and is not followed: write that of the API in FASTLY_API_ENDPOINT, or unset it"
+        }
         401 => "FASTLY_API_TOKEN is not valid or has expired: create another API token in the Fastly console",
         403 => {
             "the token may not do this: it needs the scope \"global\" (\"global:read\" to read only) and access to the \
@@ -125,10 +134,19 @@ fn explained(status: u16, body: &[u8], subject: &str) -> String {
         413 => "a value of a KV store has at most 25 MB",
         429 => "too many requests: try again in a minute",
         500..=599 => "Fastly's API failed: try again, and see https://www.fastlystatus.com",
+        _ if message.is_empty() => "it does not say why: try again, and see https://www.fastlystatus.com",
         _ => "correct what the message names",
     };
-    let message = message(body).map(|text| format!(" \"{text}\"")).unwrap_or_default();
     format!("{subject}: Fastly answered {status}{message}; {next}")
+}
+
+/// A text from elsewhere as errors repeat it: without the token, and not too long.
+fn shown(text: &str, token: &str) -> String {
+    let text = text.replace(token, "[token]");
+    match text.char_indices().nth(MAX_MESSAGE) {
+        Some((end, _)) => format!("{}…", text.split_at(end).0),
+        None => text,
+    }
 }
 
 /// The message of an error: `msg` and `detail`, or `title`.
@@ -141,16 +159,27 @@ fn message(body: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{explained, message};
+    use super::{MAX_MESSAGE, explained, message, shown};
 
     #[test]
     fn an_error_has_the_status_fastlys_message_and_what_to_do_next() {
         let body = br#"{"msg": "Record not found", "detail": "Cannot find service 'S'"}"#;
-        let text = explained(404, body, "service S");
+        let text = explained(404, body, "service S", "secret");
         assert!(text.starts_with("service S: Fastly answered 404 \"Record not found: Cannot find service 'S'\"; "));
-        assert!(explained(403, b"", "x").contains("role engineer"));
-        assert!(explained(401, b"<html>", "x").contains("FASTLY_API_TOKEN"));
+        assert!(explained(403, b"", "x", "secret").contains("role engineer"));
+        assert!(explained(401, b"<html>", "x", "secret").contains("FASTLY_API_TOKEN"));
+        assert!(explained(302, b"", "x", "secret").contains("FASTLY_API_ENDPOINT"));
+        assert!(!explained(418, b"", "x", "secret").contains("what the message names"));
+        assert!(explained(400, body, "x", "secret").contains("what the message names"));
         assert_eq!(message(b"[]"), None);
         assert_eq!(message(br#"{"title": "Item not found", "status": 404}"#).as_deref(), Some("Item not found"));
+    }
+    #[test]
+    fn a_message_is_short_and_has_no_token() {
+        assert_eq!(shown("a secret and a secret", "secret"), "a [token] and a [token]");
+        assert_eq!(shown(&"ü".repeat(MAX_MESSAGE), "secret"), "ü".repeat(MAX_MESSAGE));
+        assert_eq!(shown(&"ü".repeat(MAX_MESSAGE + 1), "secret"), format!("{}…", "ü".repeat(MAX_MESSAGE)));
+        let cut = format!("{}secret", "x".repeat(MAX_MESSAGE - 3));
+        assert!(!shown(&cut, "secret").contains("sec"));
     }
 }

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use serde_json::Value;
 use ureq::http::Method;
 
 use super::agent::{Answer, Request};
 use super::client::{Api, ApiError};
+use super::lists::pages;
 
 /// What identifies one write of an item: a number, kept as text, because it does not fit into signed ones. It is never
 /// empty, so no write that has one is unconditional.
@@ -32,11 +32,21 @@ pub(in super::super) struct Described {
 pub(in super::super) struct KvStore {
     api: Api,
     id: String,
+    /// The service that opens it, if it is known.
+    service: Option<String>,
 }
 
 impl KvStore {
-    pub(super) fn new(api: Api, id: String) -> Self {
-        Self { api, id }
+    pub(super) const fn new(api: Api, id: String, service: Option<String>) -> Self {
+        Self { api, id, service }
+    }
+
+    /// The store and its service, for people.
+    pub(in super::super) fn place(&self) -> String {
+        match &self.service {
+            Some(service) => format!("service {service} (KV store {})", self.id),
+            None => format!("KV store {}", self.id),
+        }
     }
 
     fn path(&self, key: &str) -> String {
@@ -127,20 +137,12 @@ impl KvStore {
 
     /// The keys that begin with `prefix`.
     pub(in super::super) fn keys(&self, prefix: &str) -> Result<Vec<String>, ApiError> {
-        let (mut keys, mut cursor) = (Vec::new(), String::new());
-        loop {
-            let mut path = format!("/resources/stores/kv/{}/keys?prefix={}", encoded(&self.id), encoded(prefix));
-            if !cursor.is_empty() {
-                let _ = write!(path, "&cursor={}", encoded(&cursor)); // writing to a String cannot fail
-            }
-            let page = self.api.read(&path, &format!("keys of the KV store {}", self.id))?;
-            let listed = page.get("data").and_then(Value::as_array).into_iter().flatten();
-            keys.extend(listed.filter_map(|key| key.as_str().map(str::to_owned)));
-            match page.pointer("/meta/next_cursor").and_then(Value::as_str) {
-                Some(next) if !next.is_empty() && next != cursor => next.clone_into(&mut cursor),
-                _ => return Ok(keys),
-            }
-        }
+        let path = format!("/resources/stores/kv/{}/keys?prefix={}", encoded(&self.id), encoded(prefix));
+        let subject = format!("keys of the KV store {}", self.id);
+        let listed = pages(&self.api, &path, &subject)?;
+        let key = |key: &serde_json::Value| key.as_str().map(str::to_owned);
+        let keys: Option<Vec<String>> = listed.iter().map(key).collect();
+        keys.ok_or_else(|| ApiError::Failed(format!("{subject}: the answer of Fastly's API has a key that is no text")))
     }
 }
 

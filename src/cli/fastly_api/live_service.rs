@@ -1,11 +1,12 @@
 //! What the active version of a service has: resource links, backends, domains and log endpoints. Everything is only read.
 
-use serde_json::Value;
-use ureq::http::Method;
+use std::time::Instant;
 
-use super::agent::Request;
+use serde_json::Value;
+
 use super::client::{Api, ApiError};
 use super::kv_store::encoded;
+use super::lists::{MAX_TIME, listed, listed_or_absent, pages_or_absent};
 use super::service::{StoreKind, active_version, link_kind};
 
 /// The kinds of log endpoints, the most common first. The API lists each kind separately: the details of a service have backends
@@ -97,11 +98,17 @@ impl<'api> LiveService<'api> {
     }
 
     /// Whether there is a log endpoint of any kind with the name.
+    #[expect(clippy::disallowed_methods, reason = "this tool uses the machine's clock")]
     pub(in super::super) fn has_log(&self, name: &str) -> Result<bool, ApiError> {
+        let started = Instant::now();
         for kind in LOG_KINDS {
-            let list = self.optional(&format!("{}/logging/{kind}", self.version))?;
-            if list.as_array().into_iter().flatten().any(|endpoint| text(endpoint, "name") == name) {
+            let path = format!("{}/logging/{kind}", self.version);
+            let list = listed_or_absent(self.api, &path, &self.subject)?;
+            if list.iter().any(|endpoint| text(endpoint, "name") == name) {
                 return Ok(true);
+            }
+            if started.elapsed() > MAX_TIME {
+                return Err(ApiError::Failed(format!("{}: Fastly's API answers too slowly: try again", self.subject)));
             }
         }
         Ok(false)
@@ -115,34 +122,10 @@ impl<'api> LiveService<'api> {
 
     /// The domains that the account gives to the service without a version.
     pub(in super::super) fn domains_without_version(&self) -> Result<Vec<String>, ApiError> {
-        let mut domains = Vec::new();
-        let mut cursor = String::new();
-        loop {
-            let page = format!("&cursor={}", encoded(&cursor));
-            let page = if cursor.is_empty() { "" } else { &page };
-            let path = format!("/domain-management/v1/domains?service_id={}{page}", encoded(&self.id));
-            let answer = self.optional(&path)?;
-            let listed = answer.get("data").and_then(Value::as_array).into_iter().flatten();
-            domains.extend(listed.filter(|domain| text(domain, "service_id") == self.id).map(|one| text(one, "fqdn")));
-            match answer.pointer("/meta/next_cursor").and_then(Value::as_str) {
-                Some(next) if !next.is_empty() && next != cursor => next.clone_into(&mut cursor),
-                _ => return Ok(domains),
-            }
-        }
-    }
-
-    /// Reads JSON; `null` if there is no such address.
-    fn optional(&self, path: &str) -> Result<Value, ApiError> {
-        let answer = self.api.send_or_absent(&Request::new(Method::GET, path), &self.subject)?;
-        Ok(answer.and_then(|answer| serde_json::from_slice(&answer.body).ok()).unwrap_or_default())
-    }
-}
-
-/// Reads a list.
-fn listed(api: &Api, path: &str, subject: &str) -> Result<Vec<Value>, ApiError> {
-    match api.read(path, subject)? {
-        Value::Array(list) => Ok(list),
-        _ => Err(ApiError::Failed(format!("{subject}: the answer of Fastly's API to {path} is no list"))),
+        let path = format!("/domain-management/v1/domains?service_id={}", encoded(&self.id));
+        let listed = pages_or_absent(self.api, &path, &self.subject)?;
+        let own = listed.iter().filter(|domain| text(domain, "service_id") == self.id);
+        Ok(own.map(|domain| text(domain, "fqdn")).collect())
     }
 }
 

@@ -1,8 +1,6 @@
 //! Secrets. A value leaves this machine only in a sealed box (X25519 and XSalsa20-Poly1305, as libsodium makes them), for
 //! a key of Fastly's that Fastly has signed. The API never returns a value.
 
-use std::fmt::Write as _;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use crypto_box::PublicKey;
@@ -14,13 +12,15 @@ use serde_json::{Value, json};
 use ureq::http::Method;
 
 use super::agent::Request;
-use super::client::{Api, ApiError, accepted, variable};
+use super::client::{Api, ApiError, variable};
 use super::kv_store::encoded;
+use super::lists::pages;
 
 /// The Ed25519 key with which Fastly signs the keys for sealed boxes; the Fastly CLI contains the same one. It does not
 /// come from the API, so whoever can answer in place of the API cannot read secrets.
 const SIGNING_KEY: &str = "CrO/A92vkxEZjtTW7D/Sr+1EMf/q9BahC0sfLkWa+0k=";
-/// The environment variable, which the Fastly CLI knows as well, by which the API's own key is used instead.
+/// The environment variable by which the API's own key is used instead: `1` or `true`. The Fastly CLI knows it as well, and
+/// takes every value for yes, so all others are an error here.
 const USE_API_KEY: &str = "FASTLY_USE_API_SIGNING_KEY";
 
 /// A secret without its value.
@@ -57,22 +57,16 @@ impl SecretStore {
 
     /// All secrets.
     pub(in super::super) fn list(&self) -> Result<Vec<ListedSecret>, ApiError> {
-        let (mut secrets, mut cursor) = (Vec::new(), String::new());
-        loop {
-            let mut path = format!("{}?limit=100", self.path());
-            if !cursor.is_empty() {
-                let _ = write!(path, "&cursor={}", encoded(&cursor)); // writing to a String cannot fail
-            }
-            let page = self.api.read(&path, &format!("Secret Store {}", self.id))?;
-            for listed in page.get("data").and_then(Value::as_array).into_iter().flatten() {
-                let text = |name: &str| listed.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-                secrets.push(ListedSecret { name: text("name"), created_at: text("created_at") });
-            }
-            match page.pointer("/meta/next_cursor").and_then(Value::as_str) {
-                Some(next) if !next.is_empty() && next != cursor => next.clone_into(&mut cursor),
-                _ => return Ok(secrets),
-            }
-        }
+        let subject = format!("Secret Store {}", self.id);
+        let listed = pages(&self.api, &format!("{}?limit=100", self.path()), &subject)?;
+        let secret = |listed: &Value| {
+            let text = |name: &str| listed.get(name).and_then(Value::as_str).map(str::to_owned);
+            Some(ListedSecret { name: text("name")?, created_at: text("created_at").unwrap_or_default() })
+        };
+        let secrets: Option<Vec<_>> = listed.iter().map(secret).collect();
+        secrets.ok_or_else(|| {
+            ApiError::Failed(format!("{subject}: the answer of Fastly's API has a secret without a name"))
+        })
     }
 
     /// Creates a secret, unless there is one of this name: `name` must say which value it has, as the `kid` of a key does.
@@ -87,7 +81,7 @@ impl SecretStore {
         let path = self.path();
         let request = Request { body: body.as_bytes(), ..Request::new(Method::POST, &path) };
         let answer = self.api.attempt(&request, &subject)?;
-        if answer.status == 409 { Ok(()) } else { accepted(answer, &subject).map(|_| ()) }
+        if answer.status == 409 { Ok(()) } else { self.api.accepted(answer, &subject).map(|_| ()) }
     }
 
     /// Deletes a secret; it is a success if there is none.
@@ -98,7 +92,17 @@ impl SecretStore {
 
     /// A new key for one sealed box, after its signature was verified.
     fn client_key(&self, subject: &str) -> Result<[u8; 32], ApiError> {
-        let trusted = if variable(USE_API_KEY).is_some() {
+        let uses_api_key = match variable(USE_API_KEY).as_deref() {
+            None => false,
+            Some("1" | "true") => true,
+            Some(_) => {
+                return Err(ApiError::Failed(format!(
+                    "{subject}: not written, because {USE_API_KEY} has a value that is neither 1 nor true; unset it, unless the key \
+                     that the API names is to be trusted"
+                )));
+            }
+        };
+        let trusted = if uses_api_key {
             let answer = self.api.read("/resources/stores/secret/signing-key", subject)?;
             octets(&answer, "signing_key")
         } else {

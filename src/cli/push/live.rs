@@ -11,8 +11,9 @@ use super::super::fastly_api::{ApiError, Item, KvStore};
 use super::super::printer;
 use super::difference::difference;
 
-/// How long a sandbox may use the former policy after the POP has the new one, see `docs/guides/deploy.md`.
-const FOLLOWS: &str = "every POP follows within seconds, and every sandbox ten seconds after its POP";
+/// How long the former value of a key may be used: a minute until a POP has the new one, and ten seconds until a sandbox
+/// reads it, see `docs/guides/deploy.md`.
+pub(in super::super) const FOLLOWS: &str = "every POP follows within about a minute";
 
 /// The identity of a text: the first twelve hexadecimal digits of its SHA-256.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,7 +96,32 @@ impl Live {
         }
     }
 
-    fn name(&self) -> &'static str {
+    /// Its key.
+    pub(super) const fn key(&self) -> &'static str {
+        self.key
+    }
+
+    /// What is there.
+    pub(super) fn text(&self) -> Option<&[u8]> {
+        self.item.as_ref().map(|item| item.value.as_slice())
+    }
+
+    /// Refuses if the policy in force is no longer `text` after files were replaced or deleted, whose keys are `taken`.
+    pub(super) fn lasted(&self, store: &KvStore, text: &[u8], taken: &[&str]) -> Result<(), Failure> {
+        let now = store.item(self.key)?;
+        if now.as_ref().is_some_and(|item| item.value == text) {
+            return Ok(());
+        }
+        let now = now.map_or_else(|| "deleted".to_owned(), |item| format!("now {}", Revision::of(&item.value)));
+        Err(Failure::Refused(format!(
+            "somebody else wrote the {} (revision {now}) while files were replaced or deleted: {}; if theirs names one of them, push \
+             theirs again with the folder that has it: fastgate push --assets DIR",
+            self.name(),
+            listed(taken)
+        )))
+    }
+
+    pub(super) fn name(&self) -> &'static str {
         if self.key == SHADOW_KEY { "shadow policy" } else { "policy" }
     }
 
@@ -114,14 +140,14 @@ impl Live {
             None => store.add(self.key, text, &metadata),
         };
         if let Err(error) = written {
-            self.settle(store, text, &metadata, error)?;
+            self.settle(store, text, error)?;
         }
-        printer::line(format_args!("revision {revision} is the {} now; {FOLLOWS}", self.name()));
+        printer::line(format_args!("revision {revision} is the {} of {} now; {FOLLOWS}", self.name(), store.place()));
         Ok(())
     }
 
     /// Finds out what became of a write that failed: the answer may have been lost and the write not.
-    fn settle(&self, store: &KvStore, text: &[u8], metadata: &str, error: ApiError) -> Result<(), Failure> {
+    fn settle(&self, store: &KvStore, text: &[u8], error: ApiError) -> Result<(), Failure> {
         let now = match store.item(self.key) {
             Ok(now) => now,
             Err(second) => {
@@ -132,21 +158,33 @@ impl Live {
                 )));
             }
         };
-        if now.as_ref().is_some_and(|item| item.value == text && item.metadata == metadata) {
-            return Ok(());
-        }
-        match (error, now) {
-            (ApiError::Lost, Some(item)) => Err(Failure::Refused(format!(
-                "refused: somebody else wrote the {} after it was read here (revision {} now); nothing was replaced: look at the \
-                 difference to theirs, and push again",
-                self.name(),
-                Revision::of(&item.value)
-            ))),
-            (error, _) => {
-                Err(Failure::Refused(format!("{error}\nthe {} is unchanged: run the command again", self.name())))
+        let name = self.name();
+        let generation = |item: &Option<Item>| item.as_ref().map(|item| item.generation.clone());
+        // Of the same text, it does not matter who wrote it.
+        let what = match &now {
+            Some(item) if item.value == text => return Ok(()),
+            _ if error != ApiError::Lost && generation(&now) == generation(&self.item) => {
+                format!("the {name} is unchanged: run the command again")
             }
-        }
+            Some(item) => format!(
+                "somebody else wrote the {name} after it was read here (revision {} now): look at the difference to theirs, and push \
+                 again",
+                Revision::of(&item.value)
+            ),
+            None => format!("somebody else deleted the {name} after it was read here, so there is none: push again"),
+        };
+        Err(Failure::Refused(match error {
+            ApiError::Lost => format!("refused: {what}; nothing was replaced"),
+            ApiError::Failed(message) => format!("{message}\n{what}"),
+        }))
     }
+}
+
+/// The first keys.
+fn listed(keys: &[&str]) -> String {
+    const SHOWN: usize = 10;
+    let shown = keys.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+    if keys.len() > SHOWN { format!("{shown} and {} more", keys.len() - SHOWN) } else { shown }
 }
 
 /// Adds a text to the history. If the entry is there and `is_former`, it gets the time of `metadata`, unless it has a later

@@ -51,45 +51,52 @@ impl Uploads {
         &self.keys
     }
 
-    /// Whether there are files that change what is served.
-    pub(super) const fn replaces(&self) -> bool {
-        !self.changed.is_empty()
-    }
-
-    /// Whether there are files to delete.
-    pub(super) const fn prunes(&self) -> bool {
-        !self.gone.is_empty()
+    /// The keys whose content changes what is served, and those that are deleted.
+    pub(super) fn taken(&self) -> Vec<&str> {
+        let changed = self.changed.iter().map(|file| file.key.as_str());
+        changed.chain(self.gone.iter().map(|(key, _)| key.as_str())).collect()
     }
 
     /// Uploads the files whose names are new.
     pub(super) fn add(&self, store: &KvStore) -> Result<(), Failure> {
-        write(store, &self.new, "new files uploaded")
+        self.new.iter().try_for_each(|file| file.upload(store))?;
+        report(store, self.new.len(), "new files uploaded");
+        Ok(())
     }
 
-    /// Uploads the files that change what is served.
-    pub(super) fn replace(&self, store: &KvStore) -> Result<(), Failure> {
-        write(store, &self.changed, "files replaced")
+    /// Uploads the files that change what is served. `check` comes before each of them; it gets what is not done if it fails.
+    pub(super) fn replace(&self, store: &KvStore, check: &dyn Fn(&str) -> Result<(), Failure>) -> Result<(), Failure> {
+        for (done, file) in self.changed.iter().enumerate() {
+            check(&undone("no file was replaced or deleted", done, "replaced"))?;
+            file.upload(store)?;
+        }
+        report(store, self.changed.len(), "files replaced");
+        Ok(())
     }
 
-    /// Deletes what is gone.
-    pub(super) fn prune(&self, store: &KvStore) -> Result<(), Failure> {
-        for (key, generation) in &self.gone {
+    /// Deletes what is gone; `check` as in [`Uploads::replace`].
+    pub(super) fn prune(&self, store: &KvStore, check: &dyn Fn(&str) -> Result<(), Failure>) -> Result<(), Failure> {
+        for (done, (key, generation)) in self.gone.iter().enumerate() {
+            check(&undone("no file was deleted", done, "deleted"))?;
             match store.delete(key, generation) {
                 Err(ApiError::Lost) => return Err(overtaken(key, "deleted")),
                 deleted => deleted?,
             }
         }
-        printer::line(format_args!("{} files deleted", self.gone.len()));
+        report(store, self.gone.len(), "files deleted");
         Ok(())
     }
 }
 
-fn write(store: &KvStore, files: &[File], done: &str) -> Result<(), Failure> {
-    files.iter().try_for_each(|file| file.upload(store))?;
-    if !files.is_empty() {
-        printer::line(format_args!("{} {done}", files.len()));
+/// What is not done after some were.
+fn undone(none: &str, done: usize, how: &str) -> String {
+    if done == 0 { none.to_owned() } else { format!("only the first {done} files were {how}") }
+}
+
+fn report(store: &KvStore, count: usize, done: &str) {
+    if count > 0 {
+        printer::line(format_args!("{count} {done}: {}", store.place()));
     }
-    Ok(())
 }
 
 impl File {
