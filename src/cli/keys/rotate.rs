@@ -29,6 +29,7 @@ const MOST_LOST: u32 = 10;
 
 /// Which service, and how far to go.
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub(in super::super) struct Rotate {
     #[command(flatten)]
     service: Service,
