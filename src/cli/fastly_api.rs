@@ -1,7 +1,7 @@
 //! Fastly's HTTP API, as far as publishing a policy needs it: the requests, and what went wrong with them in words that
 //! say what to do next.
 //!
-//! `client.rs` has the token and the errors, `agent.rs` sends a request, `service.rs` finds the stores of a service, `kv_store.rs`
+//! `client.rs` has the token and the errors, `agent.rs` sends a request, `reached.rs` knows what time it is there, `service.rs` finds the stores of a service, `kv_store.rs`
 //! reads and writes items, `secret_store.rs` creates and deletes secrets, `live_service.rs` reads what the active version has,
 //! `published.rs` reads what anybody may read, without the token, and `lists.rs` reads
 //! lists.
@@ -12,12 +12,13 @@ mod kv_store;
 mod lists;
 mod live_service;
 mod published;
+mod reached;
 mod secret_store;
 mod service;
 
 pub(super) use client::{Api, ApiError};
 pub(super) use kv_store::{Generation, Item, KvStore};
 pub(super) use live_service::LiveService;
-pub(super) use published::published;
+pub(super) use published::{check_url, published};
 pub(super) use secret_store::{ListedSecret, SecretStore};
 pub(super) use service::{Place, PlaceError, Places, StoreKind};

@@ -1,13 +1,16 @@
 //! `fastgate keys`: the edge's own keys.
 //!
-//! `rotate.rs` carries out the steps of a rotation, `former.rs` takes keys over that were in one secret, `known.rs` asks
-//! the edge and the apps which keys they know, `status.rs` shows all of it, and `stores.rs` reads and writes the stores.
+//! `rotate.rs` plans a rotation, `steps.rs` carries out one step of it, `former.rs` takes keys over that were in one secret, `known.rs` asks
+//! the edge and the apps which keys they know, `status.rs` shows all of it, `stores.rs` reads and writes the stores, and `unlisted.rs` finds secrets
+//! that belong to no key of the record.
 
 mod former;
 mod known;
 mod rotate;
 mod status;
+mod steps;
 mod stores;
+mod unlisted;
 
 use std::process::ExitCode;
 

@@ -75,7 +75,7 @@ pub enum KeyRecordError {
     #[error("is no JSON object of the documented form: {0}")]
     Malformed(String),
     /// Another version of its form.
-    #[error("has version {0}, and this edge reads version 1: publish a newer Fastgate first")]
+    #[error("has version {0}, and this Fastgate reads version 1: a newer one is needed")]
     Version(u64),
     /// A key's `kid` is not the thumbprint of `crv` and `x`.
     #[error("keys[{index}] has a kid that is not the thumbprint of its public key")]

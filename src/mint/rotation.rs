@@ -6,7 +6,7 @@
 //!
 //! `since` of a key is written in a step of its own, [`Step::Date`], by a writer that has read the record with the state.
 //! So it is never earlier than the state, however long a write was on its way, and a wait that begins with it is never
-//! too short.
+//! too short. A `since` that is to come was written by a wrong clock; the present time replaces it, which lengthens the wait.
 
 use super::key_record::{Curve, KeyRecord, KeyState, RecordedKey};
 use crate::time::{Seconds, UnixTime};
@@ -18,6 +18,8 @@ const PROPAGATION: u64 = 60;
 const POLL: u64 = 10;
 /// How much the clocks of two writers of the record may differ.
 const SKEW: u64 = 60;
+/// How much the clock of a writer of the record may differ from the right time, so that two differ by `SKEW` at most.
+pub const CLOCK: Seconds = Seconds::new(SKEW / 2);
 /// How long an HTTP cache may keep the published key set: `max-age` of its response.
 const PUBLISHED_MAX_AGE: u64 = 300;
 /// The longest that a request runs: the platform ends it then. It signs with the keys with which it began.
@@ -76,8 +78,9 @@ pub enum Step {
 pub fn next_step(record: Option<&KeyRecord>, now: UnixTime, waits: Waits, max_age: Seconds) -> Step {
     let Some(record) = record else { return Step::Create(vec![Curve::Ed25519, Curve::X25519]) };
     let keys = record.keys();
-    if keys.iter().any(|key| key.since.is_none()) {
-        let dated = |key: &RecordedKey| RecordedKey { since: key.since.or(Some(now)), ..key.clone() };
+    if keys.iter().any(|key| key.since.is_none() || is_to_come(key, now)) {
+        let known = |key: &RecordedKey| key.since.filter(|_| !is_to_come(key, now));
+        let dated = |key: &RecordedKey| RecordedKey { since: known(key).or(Some(now)), ..key.clone() };
         return changed(keys.iter().map(dated).collect(), Step::Date);
     }
     let is_due = |key: &&RecordedKey| due(key, waits).is_some_and(|due| due <= now);
@@ -102,6 +105,12 @@ pub fn next_step(record: Option<&KeyRecord>, now: UnixTime, waits: Waits, max_ag
     let used: Vec<_> = keys.iter().filter(|key| key.state == KeyState::Signing).collect();
     let is_old = |key: &&RecordedKey| key.since.is_some_and(|since| since.plus(max_age) <= now);
     if used.iter().any(is_old) { Step::Create(used.iter().map(|key| key.crv).collect()) } else { Step::Nothing }
+}
+
+/// Whether the `since` of a key was written by a wrong clock, because it is later than any right one may say.
+#[must_use]
+pub fn is_to_come(key: &RecordedKey, now: UnixTime) -> bool {
+    key.since.is_some_and(|since| since > now.plus(Seconds::new(SKEW)))
 }
 
 /// The first record, of these keys: they are used at once, because no origin has a key set yet. `None` if the keys are no

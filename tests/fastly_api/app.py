@@ -1,6 +1,8 @@
 """The application: the routes, and what happens to every request before and after them."""
 
 import hashlib
+import time
+from email.utils import formatdate
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -159,6 +161,8 @@ class _Gate:
                 recorded.status = message["status"]
                 if self.stand_in.file and request.method != "GET":
                     write(self.stand_in.state, self.stand_in.file)
+                moment = formatdate(time.time() + self.stand_in.state.ahead, usegmt=True)
+                message["headers"] = [*message["headers"], (b"date", moment.encode())]
             await send(message)
 
         await self._answer(request, target, body, answer)

@@ -51,7 +51,8 @@ class Running:
 
 def server(stand_in: StandIn) -> uvicorn.Server:
     """Return a server for a stand-in."""
-    return uvicorn.Server(uvicorn.Config(stand_in.app, log_level="warning", lifespan="off"))
+    config = uvicorn.Config(stand_in.app, log_level="warning", lifespan="off", date_header=False)
+    return uvicorn.Server(config)
 
 
 def listener(port: int = 0) -> socket.socket:

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from fastly_api.errors import store_refused
 from fastly_api.reading import document, last_segment, page, state_of, text_member
-from fastly_api.state import Secret, SecretStore
+from fastly_api.state import Secret, SecretStore, now
 from fastly_api.stores import add, found, listed
 
 MAX_SECRET = 64 * 1024
@@ -137,7 +137,8 @@ async def put(request: Request) -> Response:
     if not existed and request.method == "PATCH":
         raise store_refused(404, "Secret not found")
     salted = hashlib.sha256(secrets.token_bytes(16) + value).digest()
-    secret = Secret(value=value, digest=_base64(salted))
+    created = now(state_of(request).ahead)
+    secret = Secret(value=value, digest=_base64(salted), created_at=created)
     store.secrets[name] = secret
     return JSONResponse(_shown(name, secret) | ({"recreated": True} if existed else {}))
 

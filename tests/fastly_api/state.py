@@ -29,9 +29,9 @@ def new_id() -> str:
     return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(22))
 
 
-def now() -> str:
-    """Return the time, in UTC."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+def now(ahead: float = 0) -> str:
+    """Return the time, in UTC, by a clock that is so many seconds ahead of this machine's."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + ahead))
 
 
 class Backend(BaseModel):
@@ -154,6 +154,8 @@ class State(BaseModel):
     """Domains without a version, each with the id of its service. No request creates them."""
     purges: list[Purge] = []
     generation: int = FIRST_GENERATION
+    ahead: float = 0
+    """How many seconds the clock of the API is ahead of this machine's."""
 
     def next_generation(self) -> int:
         """Return a marker that no item has."""

@@ -159,7 +159,7 @@ def test_interrupted_at_each_request_a_rotation_goes_on(
                     shop.rotate("--max-age", "1", now=now)
                     assert shop.ids("signing") <= shop.named
                 assert (len(shop.record), len(shop.ids("signing"))) == (2, 2)
-                shop.rotate("--max-age", "99", now=times[-1] + 200)
+                shop.rotate("--max-age", "99", "--delete-unlisted", now=times[-1] + 86_400)
                 assert shop.named == shop.ids("signing"), "no secret is left"
 
 

@@ -86,6 +86,14 @@ pub(super) fn agent_for_public(url: &str) -> Result<ureq::Agent, String> {
     if Transport::of(url)? == Transport::Plain { Ok(plain()) } else { agent(url) }
 }
 
+/// Whether [`agent`], or [`agent_for_public`] if `plain` is true, accepts this URL.
+///
+/// # Errors
+/// As those of [`agent`].
+pub(super) fn check(url: &str, plain: bool) -> Result<(), String> {
+    if Transport::of(url)? == Transport::Plain && !plain { Err(format!("{url}: write an https URL")) } else { Ok(()) }
+}
+
 /// An agent for http, without a proxy.
 fn plain() -> ureq::Agent {
     config().proxy(None).build().new_agent()

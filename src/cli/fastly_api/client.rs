@@ -1,12 +1,16 @@
 //! Access to the API with a token, and what went wrong.
 
 use std::fmt;
+use std::thread::sleep;
+use std::time::Instant;
 
 use fastgate::secret::Secret;
 use serde_json::Value;
 use ureq::http::Method;
 
+use super::super::printer;
 use super::agent::{self, Answer, Request};
+use super::reached::Reached;
 
 /// The API's address, unless `FASTLY_API_ENDPOINT` names another one.
 const ENDPOINT: &str = "https://api.fastly.com";
@@ -40,6 +44,7 @@ pub(in super::super) struct Api {
     agent: ureq::Agent,
     endpoint: String,
     token: Secret<String>,
+    reached: Reached,
 }
 
 impl Api {
@@ -66,7 +71,7 @@ impl Api {
         }
         let agent = agent::agent(&endpoint)
             .map_err(|fault| format!("FASTLY_API_ENDPOINT: {fault}, because the token is sent there"))?;
-        Ok(Self { agent, endpoint, token: Secret::new(token) })
+        Ok(Self { agent, endpoint, token: Secret::new(token), reached: Reached::default() })
     }
 
     /// Sends a request and returns the answer if it is a success. `subject` says for errors what the request is about.
@@ -81,10 +86,26 @@ impl Api {
     }
 
     pub(super) fn attempt(&self, request: &Request<'_>, subject: &str) -> Result<Answer, ApiError> {
-        agent::send(&self.agent, &self.endpoint, self.token.expose(), request).map_err(|error| {
-            let fault = shown(&agent::explained(&error), self.token.expose());
-            ApiError::Failed(format!("{subject}: {} {fault}", self.endpoint))
-        })
+        let (mut failures, mut begin) = (0, None);
+        loop {
+            let sent = agent::send(&self.agent, &self.endpoint, self.token.expose(), request).map_err(|error| {
+                let fault = shown(&agent::explained(&error), self.token.expose());
+                ApiError::Failed(format!("{subject}: {} {fault}", self.endpoint))
+            });
+            let reason = match &sent {
+                Ok(answer) if answer.status != 429 && answer.status < 500 => {
+                    self.reached.answered(answer);
+                    return sent;
+                }
+                Ok(answer) => format!("{subject}: Fastly answered {}", answer.status),
+                Err(error) => error.to_string(),
+            };
+            failures += 1;
+            let elapsed = begin.get_or_insert_with(instant).elapsed();
+            let Some(pause) = self.reached.pause(failures, elapsed) else { return sent };
+            printer::line(format_args!("{reason}; the request is repeated in {} s", pause.as_secs()));
+            sleep(pause);
+        }
     }
 
     /// The answer if it is a success.
@@ -94,6 +115,16 @@ impl Api {
             412 => Err(ApiError::Lost),
             status => Err(ApiError::Failed(explained(status, &answer.body, subject, self.token.expose()))),
         }
+    }
+
+    /// From now on, repeat a request for ten minutes if the API fails, once it has answered any.
+    pub(in super::super) fn be_patient(&self) {
+        self.reached.be_patient();
+    }
+
+    /// The time at the last answer, by the clock of the API, in Unix seconds; `None` if the answer did not name it.
+    pub(in super::super) fn date(&self) -> Option<u64> {
+        self.reached.date()
     }
 
     /// Sends JSON, and reads JSON.
@@ -111,6 +142,11 @@ impl Api {
 pub(super) fn json(answer: &Answer, subject: &str) -> Result<Value, ApiError> {
     serde_json::from_slice(&answer.body)
         .map_err(|_| ApiError::Failed(format!("{subject}: the answer of Fastly's API is not JSON")))
+}
+
+#[expect(clippy::disallowed_methods, reason = "this tool uses the machine's clock")]
+fn instant() -> Instant {
+    Instant::now()
 }
 
 /// A variable that is set and not empty.

@@ -49,6 +49,11 @@ impl KvStore {
         }
     }
 
+    /// The id, for commands that a person may copy.
+    pub(in super::super) fn id(&self) -> &str {
+        &self.id
+    }
+
     fn path(&self, key: &str) -> String {
         format!("/resources/stores/kv/{}/keys/{}", encoded(&self.id), encoded(key))
     }

@@ -21,6 +21,14 @@ pub(in super::super) struct PublishedAnswer {
     pub(in super::super) body: Vec<u8>,
 }
 
+/// Whether [`published`] can read this URL at all.
+///
+/// # Errors
+/// A message that says what to write.
+pub(in super::super) fn check_url(url: &str, plain: bool) -> Result<(), String> {
+    agent::check(url, plain)
+}
+
 /// Reads a URL without the token. `plain` says whether http is accepted from other machines, too.
 ///
 /// # Errors

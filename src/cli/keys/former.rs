@@ -40,13 +40,19 @@ impl Former {
         self.record.keys().iter().map(|key| key.kid.clone()).collect()
     }
 
-    /// Writes the secrets, then the first record. Nothing is done if the record has these keys already.
-    pub(super) fn take_over(&self, stores: &Stores, witnesses: &Witnesses, dry_run: bool) -> Result<(), Failure> {
+    /// Writes the secrets, then the first record. Nothing is done if the record has these keys already. Returns what is due
+    /// if this is a dry run.
+    pub(super) fn take_over(
+        &self,
+        stores: &Stores,
+        witnesses: &Witnesses,
+        dry_run: bool,
+    ) -> Result<Option<String>, Failure> {
         let read = stores.read()?;
         if let Some(record) = &read.record {
             let listed: Ids = record.keys().iter().map(|key| key.kid.clone()).collect();
             if self.ids().is_subset(&listed) {
-                return Ok(());
+                return Ok(None);
             }
             return Err(Failure::Usage(
                 "--from: the service has a record with other keys; leave --from out".to_owned(),
@@ -60,8 +66,7 @@ impl Former {
             )));
         }
         if dry_run {
-            printer::line(format_args!("due: take over {} keys of the file, each as a secret", self.secrets.len()));
-            return Ok(());
+            return Ok(Some(format!("take over {} keys of the file, each as a secret", self.secrets.len())));
         }
         for (kid, secret) in &self.secrets {
             stores.secrets.create(&signing_key_secret(kid), secret)?;
@@ -72,6 +77,6 @@ impl Former {
             written => written?,
         }
         printer::line(format_args!("took over {} keys, each as a secret; the same key signs", self.secrets.len()));
-        Ok(())
+        Ok(None)
     }
 }

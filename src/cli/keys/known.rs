@@ -10,7 +10,7 @@ use fastgate::mint::{Curve, KeyRecord, KeyState, RecordedKey};
 use serde_json::Value;
 
 use super::super::failure::Failure;
-use super::super::fastly_api::published;
+use super::super::fastly_api::{check_url, published};
 use super::super::printer;
 use super::stores::Stores;
 
@@ -32,16 +32,32 @@ pub(super) struct Witnesses {
 pub(super) type Ids = BTreeSet<String>;
 
 impl Witnesses {
+    /// Refuses addresses that cannot be asked, before anything else is done.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        let edge = self.edge.iter().try_for_each(|edge| check_edge(edge).map_err(|fault| format!("--edge: {fault}")));
+        let mut origins = self.origins.iter();
+        edge.and_then(|()| {
+            origins.try_for_each(|url| check_url(url, true).map_err(|fault| format!("--origin: {fault}")))
+        })
+        .map_err(Failure::Usage)
+    }
+
     /// The address of the edge.
     pub(super) fn edge(&self, stores: &Stores) -> Result<String, Failure> {
         if let Some(edge) = &self.edge {
             return Ok(edge.clone());
         }
-        stores.issuer()?.ok_or_else(|| {
+        let edge = stores.issuer()?.ok_or_else(|| {
             Failure::Usage(
                 "--edge: write the address of the edge, because the service has no policy that names it".to_owned(),
             )
-        })
+        })?;
+        check_edge(&edge).map_err(|fault| {
+            Failure::Usage(format!(
+                "--edge: write the address of the edge, because that of the live policy is none: {fault}"
+            ))
+        })?;
+        Ok(edge)
     }
 
     /// Why the keys that `record` begins to use must not be used yet; `None` if they may.
@@ -67,6 +83,14 @@ impl Witnesses {
             lacks(&answer, &old, &new).then(|| format!("{origin} does not know the next key yet"))
         })
     }
+}
+
+fn check_edge(edge: &str) -> Result<(), String> {
+    check_url(edge, false)?;
+    if edge.contains(['?', '#']) {
+        return Err("the address has a query or a fragment: write https://HOST".to_owned());
+    }
+    Ok(())
 }
 
 fn used(record: &KeyRecord) -> Vec<&RecordedKey> {

@@ -6,18 +6,19 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use clap::Args;
-use fastgate::mint::rotation::{Step, created, first, next_step};
-use fastgate::mint::{Curve, KeyRecord, KeyState, RecordedKey, new_edge_key};
-use fastgate::store_keys::{SIGNING_KEYS, signing_key_secret};
+use fastgate::mint::rotation::{Step, next_step};
+use fastgate::mint::{KeyRecord, KeyState};
+use fastgate::store_keys::SIGNING_KEYS;
 use fastgate::time::{Seconds, UnixTime};
 
 use super::super::failure::Failure;
 use super::super::fastly_api::ApiError;
 use super::super::printer;
-use super::super::push::date;
 use super::former::Former;
 use super::known::Witnesses;
-use super::stores::{Read, Service, Stores, without_secret};
+use super::steps::{Undone, described};
+use super::stores::{Damage, Read, Service, Stores, without_secret};
+use super::unlisted::{tidy, without_record};
 
 /// How long `--wait` sleeps until it reads the record again.
 const READ_AGAIN: u64 = 600;
@@ -28,6 +29,7 @@ const MOST_LOST: u32 = 10;
 
 /// Which service, and how far to go.
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub(in super::super) struct Rotate {
     #[command(flatten)]
     service: Service,
@@ -41,54 +43,43 @@ pub(in super::super) struct Rotate {
     /// apps may refuse requests.
     #[arg(long, conflicts_with = "from")]
     abandon_former_keys: bool,
-    /// Stay until the rotation is complete. It may be interrupted at any time.
+    /// Stay until the rotation is complete. It may be interrupted at any time. If the API fails, requests are repeated for up to ten
+    /// minutes.
     #[arg(long, conflicts_with = "dry_run")]
     wait: bool,
+    /// Make new keys and a new record at once although there is a record, if the edge cannot use that one: it is damaged, or the
+    /// secret of a key that is used was deleted.
+    #[arg(long, conflicts_with = "from")]
+    replace_damaged_record: bool,
+    /// Delete each secret `signing-key.*` that the record does not name and that is older than a day. Make sure that no other
+    /// service uses this Secret Store: it would lose its keys.
+    #[arg(long, conflicts_with = "dry_run")]
+    delete_unlisted: bool,
     /// Print the next step and write nothing.
     #[arg(long)]
     dry_run: bool,
 }
 
-/// Why a step was not carried out.
-enum Undone {
-    /// Somebody else wrote the record; the plan begins again with theirs.
-    Lost,
-    /// Not yet, for this reason.
-    Delayed(String),
-    Failed(Failure),
-}
-
-impl From<ApiError> for Undone {
-    fn from(error: ApiError) -> Self {
-        match error {
-            ApiError::Lost => Self::Lost,
-            ApiError::Failed(_) => Self::Failed(error.into()),
-        }
-    }
-}
-
-impl From<Failure> for Undone {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
-
 /// Runs the command.
 pub(super) fn run(rotate: &Rotate) -> Result<(), Failure> {
-    let former = rotate.from.as_deref().map(Former::of_file).transpose()?;
+    rotate.witnesses.check()?;
     let (stores, clock) = (rotate.service.stores()?, rotate.service.clock());
-    if let Some(former) = &former {
-        former.take_over(&stores, &rotate.witnesses, rotate.dry_run)?;
-        if rotate.dry_run {
-            return Ok(());
-        }
+    if rotate.wait {
+        stores.be_patient();
+    }
+    if let Some(due) = rotate.take_over(&stores)? {
+        printer::line(format_args!("due: {due}"));
+        return Ok(());
     }
     let (waits, mut longest_use, mut lost) = (rotate.service.waits(), rotate.service.longest_use(), 0);
     loop {
-        let read = stores.read()?;
+        let read = rotate.usable_record(&stores)?;
         let now = clock.now();
+        stores.check_clock(now)?;
         let step = next_step(read.record.as_ref(), now, waits, longest_use);
-        rotate.check_secrets(&stores, read.record.as_ref())?;
+        if read.record.as_ref().is_some_and(|record| asks_edge(&step, record)) {
+            rotate.witnesses.edge(&stores)?;
+        }
         if rotate.dry_run {
             printer::line(format_args!("due: {}", described(&step, now)));
             return Ok(());
@@ -99,11 +90,11 @@ pub(super) fn run(rotate: &Rotate) -> Result<(), Failure> {
                 printer::line(format_args!(
                     "nothing to do: no rotation is under way, and one begins when a key has been used for {days} days (--max-age)"
                 ));
-                return finished(&stores, &read, now);
+                return rotate.finished(&stores, &read, now);
             }
             Step::Wait(_) if !rotate.wait => {
                 printer::line(format_args!("{}: run this again then", described(&step, now)));
-                return finished(&stores, &read, now);
+                return rotate.finished(&stores, &read, now);
             }
             Step::Wait(due) => {
                 printer::line(described(&step, now));
@@ -112,7 +103,7 @@ pub(super) fn run(rotate: &Rotate) -> Result<(), Failure> {
             }
             _ => {}
         }
-        match rotate.carried_out(&step, &stores, &read) {
+        match rotate.witnesses.carried_out(&step, &stores, &read) {
             Ok(said) => {
                 lost = 0;
                 // This run completes one rotation and begins no other.
@@ -135,128 +126,50 @@ pub(super) fn run(rotate: &Rotate) -> Result<(), Failure> {
     }
 }
 
-fn finished(stores: &Stores, read: &Read, now: UnixTime) -> Result<(), Failure> {
-    read.record.as_ref().map_or(Ok(()), |record| Ok(stores.tidy(record, now)?))
+/// Whether the steps that follow will ask what the edge publishes.
+fn asks_edge(step: &Step, record: &KeyRecord) -> bool {
+    let has_next = record.keys().iter().any(|key| key.state == KeyState::Next);
+    has_next || matches!(step, Step::Create(_) | Step::Switch(_))
 }
 
 impl Rotate {
-    /// Refuses to go on if keys without a record are in use, or if the record uses a key that has no secret.
-    fn check_secrets(&self, stores: &Stores, record: Option<&KeyRecord>) -> Result<(), Failure> {
-        let listed = stores.secrets.list()?;
-        let Some(record) = record else {
-            let is_former = listed.iter().any(|secret| secret.name == SIGNING_KEYS);
-            return if is_former && !self.abandon_former_keys {
-                Err(Failure::Refused(format!(
+    /// Takes keys of a file over; returns what is due if this is a dry run.
+    fn take_over(&self, stores: &Stores) -> Result<Option<String>, Failure> {
+        let former = self.from.as_deref().map(Former::of_file).transpose()?;
+        former.map_or(Ok(None), |former| former.take_over(stores, &self.witnesses, self.dry_run))
+    }
+
+    /// Reads the record, which is none if it is to be replaced. Refuses to go on if keys without a record are in use, or if
+    /// the edge cannot use the record.
+    fn usable_record(&self, stores: &Stores) -> Result<Read, Failure> {
+        let (read, listed) = (stores.look()?, stores.secrets.list()?);
+        if read.is_absent() {
+            if listed.iter().any(|secret| secret.name == SIGNING_KEYS) && !self.abandon_former_keys {
+                return Err(Failure::Refused(format!(
                     "the keys of this service are in one secret, \"{SIGNING_KEYS}\", which cannot be read back: name the file that \
                      it was made from by --from FILE; if that is lost, see --abandon-former-keys"
-                )))
-            } else {
-                Ok(())
-            };
-        };
-        match without_secret(record, &listed).iter().find(|key| key.state == KeyState::Signing) {
-            None => Ok(()),
-            Some(key) => Err(Failure::Refused(format!(
+                )));
+            }
+            without_record(&listed).iter().for_each(printer::line);
+            return Ok(read);
+        }
+        let missing = read.record.iter().flat_map(|record| without_secret(record, &listed));
+        let fault = match (&read.damage, missing.into_iter().find(|key| key.state == KeyState::Signing)) {
+            (Some(Damage::Newer(_)), _) => return stores.read(),
+            (Some(damage), _) => stores.about_damage(damage, &listed),
+            (None, Some(key)) => format!(
                 "the key {} is used, and its secret was deleted, so the edge refuses every request with 503. To use new keys at once, \
-                 delete the key \"{}\" of the KV store, and run this again",
-                key.kid,
-                fastgate::store_keys::KEY_RECORD
-            ))),
-        }
+                 run `fastgate keys rotate --replace-damaged-record`",
+                key.kid
+            ),
+            (None, None) => return Ok(read),
+        };
+        if self.replace_damaged_record { Ok(read.without_record()) } else { Err(Failure::Refused(fault)) }
     }
 
-    /// Carries out a step; returns what to print.
-    fn carried_out(&self, step: &Step, stores: &Stores, read: &Read) -> Result<Option<String>, Undone> {
-        match step {
-            Step::Nothing | Step::Wait(_) => Ok(None),
-            Step::Create(curves) => create(curves, stores, read).map(Some),
-            Step::Date(record) => {
-                stores.write(read, record)?;
-                Ok(None)
-            }
-            Step::Switch(record) => self.switch(record, stores, read).map(Some),
-            Step::Withdraw(kids, record) => {
-                for kid in kids {
-                    stores.secrets.delete(&signing_key_secret(kid))?;
-                }
-                stores.write(read, record)?;
-                Ok(Some(format!("withdrew {}", kids.join(", "))))
-            }
-        }
-    }
-
-    /// Uses the next keys, if they exist and are published.
-    fn switch(&self, record: &KeyRecord, stores: &Stores, read: &Read) -> Result<String, Undone> {
-        let Some(former) = &read.record else { return Err(Undone::Lost) };
-        let listed = stores.secrets.list()?;
-        let missing: Vec<_> = without_secret(former, &listed);
-        let deleted = |key: &RecordedKey| key.state == KeyState::Next && missing.iter().any(|one| one.kid == key.kid);
-        if former.keys().iter().any(deleted) {
-            let left = former.keys().iter().filter(|key| !deleted(key)).cloned().collect();
-            let left = KeyRecord::of(left)
-                .map_err(|fault| Failure::Refused(format!("the record would have a fault: {fault}")))?;
-            stores.write(read, &left)?;
-            return Ok("dropped a next key, because its secret was deleted; a rotation makes another one".to_owned());
-        }
-        let edge = self.witnesses.edge(stores)?;
-        if let Some(reason) = self.witnesses.objection(&edge, former, record) {
-            return Err(Undone::Delayed(reason));
-        }
-        stores.write(read, record)?;
-        let used = record.keys().iter().filter(|key| key.state == KeyState::Signing).map(|key| key.kid.as_str());
-        Ok(format!("the edge uses {} now, and publishes the former keys until nothing needs them", joined(used)))
-    }
-}
-
-/// Makes keys: the secrets first, then the record that names them.
-fn create(curves: &[Curve], stores: &Stores, read: &Read) -> Result<String, Undone> {
-    let mut new = Vec::new();
-    for curve in curves {
-        let (key, secret) = new_edge_key(*curve).ok_or_else(|| {
-            Failure::Refused("the operating system gave no randomness, so no key was made; try again".to_owned())
-        })?;
-        stores.secrets.create(&signing_key_secret(&key.kid), &secret).map_err(Failure::from)?;
-        new.push(key);
-    }
-    let record =
-        read.record.as_ref().map_or_else(|| first(&new), |record| created(record, &new)).ok_or(Undone::Lost)?;
-    if let Err(error) = stores.write(read, &record) {
-        if error == ApiError::Lost {
-            discard(&new, stores)?;
-        }
-        return Err(error.into());
-    }
-    let ids = joined(new.iter().map(|key| key.kid.as_str()));
-    Ok(match read.record {
-        None => format!("the first keys are {ids}; the edge uses them within about a minute"),
-        Some(_) => format!("the next keys are {ids}"),
-    })
-}
-
-/// Deletes the secrets of new keys, unless the record names them: then the answer to the write was lost, and not the write.
-fn discard(new: &[RecordedKey], stores: &Stores) -> Result<(), Undone> {
-    let Some(record) = stores.read()?.record else { return Ok(()) };
-    for key in new.iter().filter(|key| !record.keys().iter().any(|listed| listed.kid == key.kid)) {
-        stores.secrets.delete(&signing_key_secret(&key.kid)).map_err(Failure::from)?;
-    }
-    Ok(())
-}
-
-fn joined<'id>(ids: impl Iterator<Item = &'id str>) -> String {
-    ids.collect::<Vec<_>>().join(" and ")
-}
-
-/// A step in words.
-pub(super) fn described(step: &Step, now: UnixTime) -> String {
-    match step {
-        Step::Create(curves) => format!("make {} keys", curves.len()),
-        Step::Date(_) => "write since when the states of the keys are known".to_owned(),
-        Step::Wait(due) => {
-            let left = due.since(now).as_u64();
-            format!("wait until {} ({} min {} s)", date(due.seconds()), left / 60, left % 60)
-        }
-        Step::Switch(_) => "use the next keys, after a check that the edge publishes them".to_owned(),
-        Step::Withdraw(kids, _) => format!("withdraw {}", kids.join(", ")),
-        Step::Nothing => "nothing".to_owned(),
+    /// Ends a run that has nothing left to do now.
+    fn finished(&self, stores: &Stores, read: &Read, now: UnixTime) -> Result<(), Failure> {
+        let tidied = |record| Ok(tidy(stores, record, now, self.delete_unlisted)?);
+        read.record.as_ref().map_or(Ok(()), tidied)
     }
 }

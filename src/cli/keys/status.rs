@@ -1,7 +1,7 @@
 //! `fastgate keys status`: which keys there are, which secrets exist, who knows them, and what comes next.
 
 use clap::Args;
-use fastgate::mint::rotation::next_step;
+use fastgate::mint::rotation::{is_to_come, next_step};
 use fastgate::mint::{KeyRecord, KeyState};
 use fastgate::store_keys::{SIGNING_KEYS, signing_key_secret};
 
@@ -9,8 +9,9 @@ use super::super::failure::Failure;
 use super::super::printer;
 use super::super::push::date;
 use super::known::{Ids, Witnesses, asked, published_by};
-use super::rotate::described;
-use super::stores::{Service, unlisted};
+use super::steps::described;
+use super::stores::Service;
+use super::unlisted::{unlisted, without_record};
 
 /// Which service, and who is asked.
 #[derive(Args)]
@@ -23,6 +24,7 @@ pub(in super::super) struct Status {
 
 /// Runs the command. It fails if the edge cannot sign, or does not publish a key that it signs with.
 pub(super) fn run(status: &Status) -> Result<(), Failure> {
+    status.witnesses.check()?;
     let stores = status.service.stores()?;
     let read = stores.read()?;
     let now = status.service.clock().now();
@@ -34,11 +36,17 @@ pub(super) fn run(status: &Status) -> Result<(), Failure> {
                 "the keys are in one secret, \"{SIGNING_KEYS}\"; `fastgate keys rotate --from FILE` makes a record of them"
             )
         } else {
-            "the service has no keys; `fastgate keys rotate` makes them".to_owned()
+            let others = without_record(&listed).map(|text| format!("\n{text}")).unwrap_or_default();
+            format!("the service has no keys; `fastgate keys rotate` makes them{others}")
         }));
     };
     let published = status.witnesses.edge(&stores).and_then(|edge| published_by(&edge).map_err(Failure::Refused));
-    let mut faults = Vec::new();
+    let mut faults: Vec<String> = stores
+        .check_clock(now)
+        .err()
+        .into_iter()
+        .map(|(Failure::Usage(fault) | Failure::Refused(fault))| fault)
+        .collect();
     let published: Option<Ids> = match published {
         Ok(ids) => Some(ids),
         Err(Failure::Usage(fault) | Failure::Refused(fault)) => {
@@ -57,7 +65,12 @@ pub(super) fn run(status: &Status) -> Result<(), Failure> {
         };
         printer::line(format_args!("{} {:?} {} {since}, {secret}{known}", key.kid, key.crv, word(key.state)));
         if key.state == KeyState::Signing && secret == "no secret" {
-            faults.push(format!("the key {} is used, and its secret does not exist", key.kid));
+            faults.push(format!("the key {} is used, and its secret does not exist, so the edge refuses every request with 503; `fastgate keys \
+                 rotate --replace-damaged-record` makes new keys at once", key.kid));
+        }
+        if is_to_come(key, now) {
+            faults.push(format!("the time {since} of the key {} is to come: a machine with a wrong clock wrote it. `fastgate keys rotate` \
+                 writes the present time in its place, and the wait begins again", key.kid));
         }
         if key.state == KeyState::Signing && known == ", not published" {
             faults.push(format!("the key {} is used, and the edge does not publish it (yet)", key.kid));
@@ -66,11 +79,9 @@ pub(super) fn run(status: &Status) -> Result<(), Failure> {
     for origin in &status.witnesses.origins {
         printer::line(asked(origin).map_or_else(|reason| reason, |ids| told(origin, record, &ids)));
     }
-    for secret in unlisted(&listed, record) {
-        printer::line(format_args!("the secret \"{}\" is of no key of the record", secret.name));
-    }
+    unlisted(&listed, Some(record)).for_each(|secret| printer::line(stores.about_unlisted(secret)));
     if exists(SIGNING_KEYS) {
-        printer::line(format_args!("the secret \"{SIGNING_KEYS}\" is no longer used"));
+        printer::line(format_args!("this service no longer uses the secret \"{SIGNING_KEYS}\""));
     }
     let step = next_step(Some(record), now, status.service.waits(), status.service.longest_use());
     printer::line(format_args!("next: {}", described(&step, now)));

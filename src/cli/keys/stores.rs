@@ -4,19 +4,18 @@ use std::path::Path;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use clap::Args;
-use fastgate::mint::KeyRecord;
-use fastgate::mint::rotation::{KEYS_MAX_STALE, Waits};
-use fastgate::store_keys::{KEY_RECORD, POLICY_KEY, SIGNING_KEYS, signing_key_secret};
+use fastgate::mint::rotation::{CLOCK, KEYS_MAX_STALE, Waits};
+use fastgate::mint::{KeyRecord, KeyRecordError};
+use fastgate::store_keys::{KEY_RECORD, POLICY_KEY, signing_key_secret};
 use fastgate::time::{Seconds, UnixTime};
 use serde_json::Value;
 
 use super::super::failure::Failure;
 use super::super::fastly_api::{Api, ApiError, Item, KvStore, ListedSecret, Places, SecretStore};
-use super::super::printer;
 use super::super::push::date;
 
-/// How old a secret must be until it counts as left by a rotation that was interrupted, in seconds.
-const LEFT: u64 = 24 * 3600;
+/// The longest record that the edge reads.
+const MAX_RECORD_BYTES: usize = 64 * 1024;
 
 /// The service, and the times that are counted.
 #[derive(Args)]
@@ -51,8 +50,8 @@ impl Service {
 
     pub(super) fn stores(&self) -> Result<Stores, Failure> {
         let api = Api::from_environment().map_err(Failure::Usage)?;
-        let (kv, secrets) = self.places.stores(api, Path::new("fastly.toml")).map_err(Failure::Refused)?;
-        Ok(Stores { kv, secrets })
+        let (kv, secrets) = self.places.stores(api.clone(), Path::new("fastly.toml")).map_err(Failure::Refused)?;
+        Ok(Stores { api, kv, secrets })
     }
 }
 
@@ -73,6 +72,7 @@ impl Clock {
 
 /// Both stores of the edge.
 pub(super) struct Stores {
+    api: Api,
     pub(super) kv: KvStore,
     pub(super) secrets: SecretStore,
 }
@@ -81,16 +81,105 @@ pub(super) struct Stores {
 pub(super) struct Read {
     item: Option<Item>,
     pub(super) record: Option<KeyRecord>,
+    /// Why there is no record although there is an item.
+    pub(super) damage: Option<Damage>,
+}
+
+/// What is wrong with the record.
+pub(super) enum Damage {
+    /// A newer version has written it.
+    Newer(String),
+    /// It can be replaced.
+    Unusable(String),
+}
+
+impl Read {
+    /// Nothing but what the next write depends on: the record that follows does not depend on this one.
+    pub(super) fn without_record(self) -> Self {
+        Self { record: None, damage: None, ..self }
+    }
+
+    /// Whether the service has no record at all.
+    pub(super) const fn is_absent(&self) -> bool {
+        self.item.is_none()
+    }
 }
 
 impl Stores {
-    /// Reads the record.
-    pub(super) fn read(&self) -> Result<Read, Failure> {
+    /// Reads the record, which may be damaged.
+    pub(super) fn look(&self) -> Result<Read, ApiError> {
         let item = self.kv.item(KEY_RECORD)?;
-        let record = item.as_ref().map(|item| KeyRecord::parse(&item.value)).transpose().map_err(|fault| {
-            Failure::Refused(format!("the record of the keys (key \"{KEY_RECORD}\" of the KV store) {fault}"))
-        })?;
-        Ok(Read { item, record })
+        let (record, damage) = match item.as_ref().map(|item| KeyRecord::parse(&item.value)) {
+            None => (None, None),
+            Some(Err(fault @ KeyRecordError::Version(_))) => (None, Some(Damage::Newer(fault.to_string()))),
+            Some(Err(fault)) => (None, Some(Damage::Unusable(fault.to_string()))),
+            Some(Ok(_)) if item.as_ref().is_some_and(|item| item.value.len() > MAX_RECORD_BYTES) => {
+                (None, Some(Damage::Unusable(format!("is longer than {MAX_RECORD_BYTES} bytes"))))
+            }
+            Some(Ok(record)) => (Some(record), None),
+        };
+        Ok(Read { item, record, damage })
+    }
+
+    /// Reads the record.
+    ///
+    /// # Errors
+    /// If there is one that is damaged, what to do about it.
+    pub(super) fn read(&self) -> Result<Read, Failure> {
+        let read = self.look()?;
+        match &read.damage {
+            None => Ok(read),
+            Some(damage) => Err(Failure::Refused(self.about_damage(damage, &self.secrets.list()?))),
+        }
+    }
+
+    /// What a damaged record means, and what to do about it.
+    pub(super) fn about_damage(&self, damage: &Damage, listed: &[ListedSecret]) -> String {
+        let what = format!("the record of the keys (key \"{KEY_RECORD}\" of the KV store {})", self.kv.id());
+        match damage {
+            Damage::Newer(fault) => format!(
+                "{what} {fault}. Install a newer fastgate-edge. If no newer version has written the record, the edge answers every \
+                 request with 503; then delete it, and run `fastgate keys rotate`: fastly kv-store-entry delete --store-id {} --key \
+                 {KEY_RECORD}",
+                self.kv.id()
+            ),
+            Damage::Unusable(fault) => {
+                let prefix = signing_key_secret("");
+                let kids: Vec<_> = listed.iter().filter_map(|secret| secret.name.strip_prefix(&prefix)).collect();
+                let kids = if kids.is_empty() { "none".to_owned() } else { kids.join(", ") };
+                format!(
+                    "{what} {fault}, so the edge answers every request with 503. If you have its former text, write it there again. \
+                     If not, `fastgate keys rotate --replace-damaged-record` makes new keys and a new record at once. Secrets of keys \
+                     that still exist: {kids}"
+                )
+            }
+        }
+    }
+
+    /// Refuses to go on if the clock of this machine is wrong. `now` was read after the last answer of the API.
+    pub(super) fn check_clock(&self, now: UnixTime) -> Result<(), Failure> {
+        let Some(theirs) = self.api.date() else {
+            return Err(Failure::Refused(
+                "the answer of Fastly's API does not say what time it is (field \"Date\"), so the clock of this machine cannot be \
+                 compared with it: if a proxy removes the field, let it pass"
+                    .to_owned(),
+            ));
+        };
+        let off = now.seconds().abs_diff(theirs);
+        if off <= CLOCK.as_u64() {
+            return Ok(());
+        }
+        Err(Failure::Refused(format!(
+            "the clock of this machine says {}, and Fastly's API {}: {off} s differ, and {CLOCK} s may, because the waits of a rotation \
+             are counted by it. Set the clock, for example by NTP (`timedatectl set-ntp true`), and run this again",
+            date(now.seconds()),
+            date(theirs)
+        )))
+    }
+
+    /// From now on, wait for up to ten minutes if the API fails.
+    pub(super) fn be_patient(&self) {
+        self.api.be_patient();
     }
 
     /// Writes the record that follows the one that was read.
@@ -110,39 +199,6 @@ impl Stores {
         let policy: Option<Value> = self.kv.item(POLICY_KEY)?.and_then(|item| serde_json::from_slice(&item.value).ok());
         Ok(policy.and_then(|policy| Some(policy.pointer("/edge/issuer")?.as_str()?.to_owned())))
     }
-
-    /// Deletes secrets that a rotation left long ago when it was interrupted before it wrote the record, and says what to do
-    /// with the former secret.
-    pub(super) fn tidy(&self, record: &KeyRecord, now: UnixTime) -> Result<(), ApiError> {
-        let listed = self.secrets.list()?;
-        let before = date(now.seconds().saturating_sub(LEFT));
-        for secret in unlisted(&listed, record) {
-            // Both times are RFC 3339 in UTC, and equally long up to the seconds.
-            if secret.created_at.get(..19) < before.get(..19) && !secret.created_at.is_empty() {
-                self.secrets.delete(&secret.name)?;
-                printer::line(format_args!("deleted the secret \"{}\", which no record names", secret.name));
-            }
-        }
-        if listed.iter().any(|secret| secret.name == SIGNING_KEYS) {
-            printer::line(format_args!(
-                "the secret \"{SIGNING_KEYS}\" is no longer used; delete it after a few minutes: fastly secret-store-entry delete \
-                 --store-id {} --name {SIGNING_KEYS}",
-                self.secrets.id()
-            ));
-        }
-        Ok(())
-    }
-}
-
-/// The secrets of keys that the record does not list.
-pub(super) fn unlisted<'listed>(
-    listed: &'listed [ListedSecret],
-    record: &KeyRecord,
-) -> impl Iterator<Item = &'listed ListedSecret> {
-    let named: Vec<String> = record.keys().iter().map(|key| signing_key_secret(&key.kid)).collect();
-    listed
-        .iter()
-        .filter(move |secret| secret.name.starts_with(&signing_key_secret("")) && !named.contains(&secret.name))
 }
 
 /// The keys of the record without a secret.

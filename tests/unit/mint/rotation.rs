@@ -63,7 +63,7 @@ fn a_rotation_takes_its_steps_in_order_and_never_before_their_time() {
 
     let published = created(&record, &made(&both)).unwrap();
     let published = dated(&published, 100);
-    for now in [0, 100, 100 + publish - 1] {
+    for now in [40, 100, 100 + publish - 1] {
         assert_eq!(step(&published, now), Step::Wait(at(100 + publish)), "{now}");
     }
     let Step::Switch(switched) = step(&published, 100 + publish) else { panic!() };
@@ -87,7 +87,20 @@ fn a_longer_time_for_kept_keys_makes_a_longer_wait_and_sums_do_not_wrap() {
     else {
         panic!()
     };
-    assert_eq!(step(&record, 0), Step::Wait(UnixTime::from_seconds(u64::MAX)));
+    assert_eq!(step(&record, u64::MAX - BEGIN - 60), Step::Wait(UnixTime::from_seconds(u64::MAX)));
+}
+
+#[test]
+fn a_time_that_no_right_clock_can_have_written_is_replaced_and_another_stays() {
+    let record = first(&made(&[Curve::Ed25519, Curve::X25519])).unwrap();
+    let record = created(&dated(&record, 0), &made(&[Curve::Ed25519])).unwrap();
+    let record = dated(&record, 1060);
+    assert_eq!(step(&record, 1000), Step::Wait(at(1060 + waits().publish.as_u64())), "clocks may differ by a minute");
+    let Step::Date(corrected) = step(&record, 999) else { panic!() };
+    assert_eq!(states(&corrected), states(&record));
+    let times: Vec<_> = corrected.keys().iter().map(|key| key.since).collect();
+    assert_eq!(times, [Some(at(0)), Some(at(0)), Some(at(999))]);
+    assert_eq!(step(&corrected, 999), Step::Wait(at(999 + waits().publish.as_u64())));
 }
 
 /// A writer of the record: an operator's machine, with a clock of its own, which may stop at any time.
