@@ -8,12 +8,13 @@ import json
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastgate.dev.app_server import Reloader, ServedApp
+from fastgate.dev.app_server import ENDING_SIGNALS, Reloader, ServedApp
 from fastgate.dev.edge.installed import installed_programs
 from fastgate.dev.edge.manifest import local_server_of
 from fastgate.dev.edge.process import LOG, EdgeProcess
@@ -59,7 +60,9 @@ def run(options: DevOptions) -> int:
     # While the app is served, uvicorn has handlers of its own. This one removes files of the start.
     # It is not the handler of SIGINT: a shell without job control starts background jobs with
     # SIGINT ignored.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for each in ENDING_SIGNALS:
+        if signal.getsignal(each) != signal.SIG_IGN:
+            signal.signal(each, signal.default_int_handler)
     try:
         return _run(options)
     except KeyboardInterrupt:
@@ -136,14 +139,21 @@ def _run(options: DevOptions) -> int:
             }
 
         def compile_policy() -> bool:
-            is_good = policy.compile()
+            is_good = policy.compile_again()
             events.publish("policy", **state())
             terminal.policy(policy.state)
             return is_good
 
+        def app_is(ended: str | None) -> None:
+            policy.state.ended = ended
+            events.publish("policy", **state())
+            if ended is not None:
+                terminal.line(f"app       {ended}")
+
         side = SideServer(PageAndProvider(page_app(events, state, provider), provider), side_socket)
         side.start()
         try:
+            began = time.time()
             _start_edge_and_compile(edge, policy)
             events.publish("policy", **state())
             app = policy.state.app
@@ -156,9 +166,11 @@ def _run(options: DevOptions) -> int:
                 addresses.edge,
                 app_socket,
                 [Path(app.folder)],
+                since=began,
                 files=[each for each in (base, options.stage) if each is not None],
                 before=compile_policy,
-                after=lambda: events.publish("app", text="the app was started again"),
+                after=lambda: app_is(None),
+                ended=app_is,
             ).run()
         finally:
             edge.stop()

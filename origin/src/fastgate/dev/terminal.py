@@ -40,7 +40,7 @@ class Terminal:
         """Write a line. Control characters are escaped."""
         shown = "".join(each if each.isprintable() or each == "\n" else "�" for each in text)
         # Without a reader, as after `| head`, everything else goes on.
-        with self._lock, contextlib.suppress(BrokenPipeError):
+        with self._lock, contextlib.suppress(OSError):
             print(escaped(shown), file=self._stream, flush=True)
 
     def started(self, addresses: Addresses, app: str, state: State) -> None:

@@ -32,6 +32,8 @@ function showState(state) {
   );
   $("error").hidden = state.error === null;
   $("error").textContent = state.error ?? "";
+  $("ended").hidden = !state.ended;
+  $("ended").textContent = state.ended ?? "";
   showRoutes(state.routes);
   showScopes(state.scopes);
   replaceOptions(form.issuer, state.issuers.map(({ id }) => [id, id]));
