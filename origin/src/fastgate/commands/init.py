@@ -25,7 +25,7 @@ from fastgate.guard_settings import (
 )
 from fastgate.init import documents
 from fastgate.init.existing import kept_text
-from fastgate.init.hints import hints_of_files, hints_of_stage
+from fastgate.init.hints import hints_of_files, hints_of_install, hints_of_stage
 from fastgate.init.hosts import check_hosts
 from fastgate.init.provider import Chosen, chosen_issuer, discovered
 from fastgate.init.repository import (
@@ -35,6 +35,7 @@ from fastgate.init.repository import (
     path_from,
     repository_of,
     shown_path,
+    unread_file,
 )
 from fastgate.init.workflow import Deployed, workflow
 from fastgate.init.writing import check_writable, write_new
@@ -111,13 +112,18 @@ def run_init(options: argparse.Namespace) -> int:
         install=install_command(folder, root),
         stage=None if stage.file is None else path_from(folder, root, stage.file),
         variables=[name for name in names if name not in stage.values],
-    )
+    ).beside(root)
     files[root / deployed.path] = workflow(deployed)
     if undecided is None:
         files[edge / "policy.json"] = compiled
     _write(files, folder, dry_run=options.dry_run)
     print_hints((*edge_hints(settings, policy), *token_hints(routes, None)))
-    for hint in (*hints_of_files(files, folder, deployed), *hints_of_stage(deployed, unknown)):
+    hints = (
+        *hints_of_files(files, folder, deployed),
+        *hints_of_install(root / deployed.path, files, unread_file(folder, root), folder),
+        *hints_of_stage(deployed, unknown),
+    )
+    for hint in hints:
         print(f"\n{hint}")
     return _conclude(options, settings, undecided)
 
