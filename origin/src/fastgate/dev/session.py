@@ -7,7 +7,6 @@ until Ctrl-C. The page and the terminal show each request and the faults of the 
 import json
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,7 @@ from fastgate.dev.app_server import ENDING_SIGNALS, Reloader, ServedApp
 from fastgate.dev.edge.installed import installed_programs
 from fastgate.dev.edge.manifest import local_server_of
 from fastgate.dev.edge.process import LOG, EdgeProcess
-from fastgate.dev.page.app import page_app
+from fastgate.dev.page.app import PATH, page_app
 from fastgate.dev.page.events import Events
 from fastgate.dev.policy.base_check import checked_base
 from fastgate.dev.policy.compile_app import Job, NotCompiled
@@ -27,11 +26,14 @@ from fastgate.dev.policy.local import Addresses, audiences_of
 from fastgate.dev.ports import address_of, bound, free_address, refuse_equal
 from fastgate.dev.provider.app import DevelopmentProvider
 from fastgate.dev.provider.issuer_settings import IssuerSettings
+from fastgate.dev.session_folder import session_folder
 from fastgate.dev.side_server import PageAndProvider, SideServer
 from fastgate.dev.terminal import Terminal
 from fastgate.find_app import find_module
 from fastgate.stage import stage_of
 from fastgate.wrong_call import Failed, WrongCall
+
+_PAGE_ID = PATH.removeprefix("/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def _run(options: DevOptions) -> int:
             events.publish("edge", text=line)
             terminal.line(f"edge: {line}")
 
-    with tempfile.TemporaryDirectory(prefix="fastgate-dev-") as made:
+    with session_folder() as folder:
         policy = PolicyInForce(
             programs,
             Job(
@@ -112,7 +114,7 @@ def _run(options: DevOptions) -> int:
                 options.origin,
                 None if options.stage is None else str(options.stage),
             ),
-            Path(made),
+            folder,
             local_server={} if manifest is None else local_server_of(manifest),
             app_url=f"http://{address_of(app_socket)}",
             reload=lambda: edge.reload(),
@@ -120,7 +122,7 @@ def _run(options: DevOptions) -> int:
         edge = EdgeProcess(
             programs,
             policy.manifest,
-            folder=Path(made) if manifest is None else manifest.parent,
+            folder=folder if manifest is None else manifest.parent,
             listen=edge_address,
             page=side_address,
             log=log,
@@ -203,6 +205,8 @@ def _provider(
 ) -> DevelopmentProvider:
     try:
         audiences = audiences_of(local)
+        if _PAGE_ID in audiences:
+            raise ValueError(f"$.issuers.{_PAGE_ID} has the path of the page: name it otherwise")
         issuers = {name: IssuerSettings(audience=each[0]) for name, each in audiences.items()}
         return DevelopmentProvider(addresses.provider, issuers)
     except ValueError as error:

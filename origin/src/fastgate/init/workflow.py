@@ -75,8 +75,9 @@ class Deployed:
             root: the root of the repository.
 
         """
-        with contextlib.suppress(OSError):
-            folders = _folders_in((root / self.path).read_text("utf-8", errors="replace"))
+        path = root / self.path
+        if path.is_file():
+            folders = _folders_in(path.read_text("utf-8", errors="replace"))
             if self.folder.parts and folders and self.folder not in folders:
                 digest = sha256(str(self.folder).encode(errors="surrogateescape")).hexdigest()
                 return replace(self, mark=f"-{digest[:6]}")
