@@ -144,6 +144,10 @@ TEXTS = {
         "$.origins.a.backend is not the name of a backend",
     ),
     "line-end": ('{"issuers": {"a\\nb": 1}}', "$.issuers.a�b is not an object"),
+    "page": (
+        json.dumps({"issuers": {"__fastgate": ISSUER}}),
+        "$.issuers.__fastgate has the path of the page: name it otherwise",
+    ),
     "member": ('{"egde": {}}', "$.egde does not exist here"),
 }
 

@@ -10,6 +10,7 @@ from socket import create_server
 import pytest
 
 import fastgate
+from fastgate.dev.edge.process import ENDED
 from fastgate.dev.policy.compile_app import Job, NotCompiled, compile_in_a_process
 from fastgate.dev.policy.in_force import State
 from fastgate.dev.policy.local import Addresses
@@ -173,6 +174,13 @@ def vars_of(addresses: Addresses) -> tuple[str, str]:
 
 def test_a_state_without_an_app_is_shown_as_well() -> None:
     assert State().as_json()["app"] is None
+
+
+def test_without_an_edge_no_policy_is_said_to_be_in_force(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Terminal(sys.stdout).policy(State(routes=[{"path": "/"}], error=ENDED))
+    assert capsys.readouterr().out == f"{ENDED}\n"
 
 
 def test_a_route_that_the_page_hides_is_named(capsys: pytest.CaptureFixture[str]) -> None:

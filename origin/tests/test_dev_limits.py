@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from fastgate.dev.body_limit import MAX_BODY
 from fastgate.dev.page.app import MAX_STREAMS, page_app
@@ -71,6 +73,16 @@ def test_a_body_of_the_greatest_length_is_read(served: tuple[str, Events]) -> No
         for content in (body, body.ljust(MAX_BODY), iter([body[:5], body[5:]])):
             response = httpx.post(served[0] + path, content=content, headers=JSON, trust_env=False)
             assert response.status_code == 200, response.text
+
+
+def test_a_websocket_is_refused_without_an_error_in_the_log(
+    served: tuple[str, Events], caplog: pytest.LogCaptureFixture
+) -> None:
+    for path in ("/__fastgate/", "/__fastgate/events", "/__fastgate/nothing", "/dev/tokens", "/x"):
+        with pytest.raises(InvalidStatus) as refused:
+            connect(f"ws{served[0].removeprefix('http')}{path}", proxy=None)
+        assert refused.value.response.status_code == 403
+    assert not caplog.records
 
 
 def test_other_machines_are_refused_before_a_body_is_read(served: tuple[str, Events]) -> None:

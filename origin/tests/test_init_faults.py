@@ -53,6 +53,23 @@ def test_a_host_that_the_internet_does_not_have(host: str, message: str) -> None
         check_hosts("api.example.com", host)
 
 
+@pytest.mark.parametrize("what", ["issuer", "jwks_uri"])
+def test_what_a_provider_says_is_cut_off(provider: Discovery, what: str) -> None:
+    provider.document[what] = "a" * 200_000
+    with pytest.raises((Failed, WrongCall), match=f'its {what} is "aaa.*…') as refused:
+        discovered(Chosen(provider.url))
+    assert len(str(refused.value)) < 1000
+
+
+@pytest.mark.parametrize("name", ["policy.base.json", "fastly.toml", "policy.json"])
+def test_a_pipe_in_place_of_a_file_is_named(shop: Path, name: str) -> None:
+    (shop / "edge").mkdir()
+    os.mkfifo(shop / "edge" / name)
+    ran = init(shop, None)
+    assert ran.returncode == 2
+    assert f"{name}: is no regular file" in ran.stderr
+
+
 def test_a_loop_is_refused(shop: Path, provider: Discovery) -> None:
     check_hosts("xn--api-8la.example.com", "app.4ever.example1")
     ran = init(shop, provider, "--origin-host", "api.example.com")

@@ -18,6 +18,9 @@ from fastgate.wrong_call import WrongCall
 from tests.init_projects import APP, Discovery, discovery, init
 from tests.projects import fastgate_in
 
+BUILD = "[build-system]\nrequires = ['poetry-core']\n"
+POETRY = "[tool.poetry]\nname = 'a'\n"
+NO_PACKAGE = "[tool.poetry]\npackage-mode = false\n"
 DEPLOYED = Deployed(PurePosixPath("."), None, False, "pip install .", None, [])
 
 
@@ -122,6 +125,69 @@ def test_each_app_of_a_repository_has_a_workflow(tmp_path: Path, provider: Disco
     assert "environment: production-backend" in files["fastgate-backend.yml"]
 
 
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        (None, ""),
+        ("Pipfile", ""),
+        ("environment.yml", ""),
+        ("requirements/base.txt", "sqlalchemy"),
+        ("requirements-prod.txt", "sqlalchemy"),
+        ("pyproject.toml", NO_PACKAGE + BUILD),
+    ],
+)
+def test_a_workflow_that_does_not_know_what_the_app_depends_on_says_so(
+    file: str | None, text: str, tmp_path: Path, provider: Discovery
+) -> None:
+    (tmp_path / "main.py").write_text(APP)
+    if file is not None:
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text(text)
+    says = "The workflow does not know what your app depends on"
+    place = "`run: pip install fastapi` in .github/workflows/fastgate.yml"
+    for _ in range(2):
+        ran = init(tmp_path, provider)
+        assert ran.returncode == 0, ran.stderr
+        assert says in ran.stdout
+        assert place in ran.stdout
+        assert file is None or f"{file} says in another way" in ran.stdout
+    workflow = tmp_path / ".github/workflows/fastgate.yml"
+    workflow.write_text(workflow.read_text().replace("pip install fastapi", "make install"))
+    assert says not in init(tmp_path, provider).stdout
+
+
+def test_folders_with_similar_names_have_workflows_of_their_own(
+    tmp_path: Path, provider: Discovery
+) -> None:
+    (tmp_path / ".git").mkdir()
+    folders = ["order_api", "order-api", "api", "order_api/api", 'q"uote', "back\\slash", "a,b"]
+    for name in folders:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "main.py").write_text(APP)
+        for _ in range(2):
+            ran = init(tmp_path / name, provider)
+            assert ran.returncode == 0, ran.stderr
+            assert "does not compare this app" not in ran.stdout, name
+    texts = [each.read_text() for each in (tmp_path / ".github/workflows").iterdir()]
+    for name in folders:
+        line = f"working-directory: {json.dumps(name)} }}"
+        assert len([text for text in texts if line in text]) == 1, name
+    for kind in (r"environment: (.+)", r"concurrency: (.+)", r"name: \"Fastgate \((.+)\)\""):
+        assert len({re.findall(kind, text)[0] for text in texts}) == len(folders)
+
+
+def test_a_workflow_of_another_folder_is_no_workflow_of_this_one() -> None:
+    outer = replace(DEPLOYED, folder=PurePosixPath("api"))
+    inner = replace(DEPLOYED, folder=PurePosixPath("shop/api"))
+    assert outer.is_in(workflow(outer))
+    assert not outer.is_in(workflow(inner))
+    assert not inner.is_in(workflow(outer))
+    by_hand = "run: fastgate drift edge/policy.json\n  working-directory: {}\n"
+    for each in ("api", "./api/", "'api'", '"api"', "api # the app"):
+        assert outer.is_in(by_hand.format(each)), each
+    assert outer.is_in("run: cd api && fastgate drift edge/policy.json\n")
+
+
 def test_an_app_below_its_project_file(tmp_path: Path, provider: Discovery) -> None:
     (tmp_path / ".git").mkdir()
     (tmp_path / "pyproject.toml").write_text(
@@ -150,6 +216,16 @@ SYNC = 'UV_PROJECT_ENVIRONMENT="$pythonLocation" uv sync'
         ({"app/requirements.txt": "", "pyproject.toml": BUILT}, "pip install -r requirements.txt"),
         ({"pyproject.toml": BUILT}, "pip install .."),
         ({"app/pyproject.toml": BUILT}, "pip install ."),
+        ({"app/setup.py": ""}, "pip install ."),
+        ({"app/setup.py": "", "app/pyproject.toml": "[tool.ruff]\n"}, "pip install ."),
+        ({"app/pyproject.toml": f"{POETRY}{BUILD}"}, "pip install ."),
+        ({"app/pyproject.toml": POETRY}, "pip install fastapi"),
+        ({"app/pyproject.toml": f"{NO_PACKAGE}{BUILD}"}, "pip install fastapi"),
+        (
+            {"app/pyproject.toml": f'[project]\nname = "a"\n{NO_PACKAGE}{BUILD}'},
+            f"{UV}uv pip install --system -r pyproject.toml",
+        ),
+        ({"app/Pipfile": "", "pyproject.toml": BUILT}, "pip install fastapi"),
         ({"pyproject.toml": "[tool.ruff]\n"}, "pip install fastapi"),
         ({"app/pyproject.toml": "[tool.ruff]\n", "pyproject.toml": BUILT}, "pip install .."),
         (

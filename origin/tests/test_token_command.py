@@ -105,6 +105,29 @@ def test_an_address_that_is_none_is_one_line(
     assert said.err.count("\n") == 1
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:9080", "ftp://127.0.0.1", "", "localhost"])
+def test_an_address_without_http_is_none(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["token", "ada", "--provider", address]) == 2
+    assert f"--provider: {address} is no address" in capsys.readouterr().err
+
+
+def test_without_a_caller_only_the_caller_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["token"])
+    assert "required: subject\n" in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_a_command_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_options: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fastgate.__main__.print_token", interrupted)
+    assert main(["token", "ada"]) == 130
+    assert capsys.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize(
     "claims",
     [

@@ -117,6 +117,19 @@ test("a fault of the policy appears with its remedy, and disappears when it is c
   await problems().waitFor({ state: "hidden" });
 });
 
+test("an app that has ended is named, and an open page follows a session that is started again", async () => {
+  const ended = page.getByRole("alert");
+  dev.endApp();
+  await ended.waitFor();
+  assert.match(await ended.textContent(), /the app has ended \(exit code \d\).*change a file/);
+  assert.equal((await fetch(`${dev.edge}/health`)).status, 503);
+  await dev.restart();
+  await ended.waitFor({ state: "hidden" });
+  await page.getByText("connected", { exact: true }).waitFor();
+  await fetch(`${dev.edge}/after-the-restart`);
+  await row("404", "/after-the-restart").waitFor();
+});
+
 test("a page of another site reads and changes nothing", async () => {
   const site = createServer((_, response) => response.setHeader("content-type", "text/html").end("<p>another page</p>"));
   await new Promise((resolve) => site.listen(0, "127.0.0.1", resolve));

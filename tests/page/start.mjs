@@ -68,23 +68,36 @@ export async function startDev() {
   const [port, app, provider] = [await freePort(), await freePort(), await freePort()];
   const paths = ["origin/src", "wheel/src"].map((each) => join(ROOT, each)).join(delimiter);
   const options = ["--port", port, "--app-port", app, "--provider-port", provider].map(String);
-  const child = spawn(process.env.PYTHON ?? join(ROOT, ".venv/bin/python"), ["-m", "fastgate", "dev", ...options], {
-    cwd: folder,
-    env: { ...process.env, PYTHONPATH: paths },
-  });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (output += data));
-  const ended = new Promise((resolve) => child.once("exit", resolve));
-  await until(() => output.includes("in force") || child.exitCode !== null, () => output);
-  if (child.exitCode !== null) throw new Error(output);
+  let child;
+  async function start() {
+    child = spawn(process.env.PYTHON ?? join(ROOT, ".venv/bin/python"), ["-m", "fastgate", "dev", ...options], {
+      cwd: folder,
+      env: { ...process.env, PYTHONPATH: paths },
+    });
+    let output = "";
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (output += data));
+    await until(() => output.includes("in force") || child.exitCode !== null, () => output);
+    if (child.exitCode !== null) throw new Error(output);
+  }
+  async function end() {
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGTERM");
+    await ended;
+  }
+  await start();
   return {
     edge: `http://127.0.0.1:${port}`,
     provider: `http://127.0.0.1:${provider}`,
     breakApp: () => write(APP + FAULT),
     repairApp: () => write(APP),
+    endApp: () => write(`${APP}\n\n@app.on_event("startup")\ndef fails() -> None:\n    raise RuntimeError("no database")\n`),
+    async restart() {
+      await end();
+      write(APP);
+      await start();
+    },
     async stop() {
-      child.kill("SIGTERM");
-      await ended;
+      await end();
       rmSync(folder, { recursive: true });
     },
   };

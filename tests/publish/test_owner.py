@@ -119,7 +119,7 @@ def test_options_win_over_the_environment(shop: Pushing) -> None:
     shop("push", "--yes", FASTLY_SERVICE_ID=service.id)
     assert "policy" in store.items
     shop.write(policy("/b"))
-    named = ["--service-id", shop.service.id, "--manifest", manifest]
+    named: list[str | Path] = ["--service-id", shop.service.id, "--manifest", manifest]
     shop("push", "--yes", *named, FASTLY_SERVICE_ID=service.id)
     assert shop.live == policy("/b")
     assert store.items["policy"].value == policy("/a").encode()

@@ -47,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WrongCall as error:
         print(error, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return 130  # as a shell reports it
     return code
 
 
@@ -98,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         "token", help="print an access token of the provider that `fastgate dev` runs"
     )
     token.add_argument("subject", help="the caller: any name")
-    token.add_argument("scopes", nargs="*", help="the scopes of the token")
+    token.add_argument("scopes", nargs="*", default=[], help="the scopes of the token")
     token.add_argument("--role", action="append", help="a role; may be repeated")
     token.add_argument("--group", action="append", help="a group; may be repeated")
     token.add_argument("--tenant", help="the caller's tenant")

@@ -135,16 +135,8 @@ impl Places {
     /// Both stores of the service. Without `--manifest`, the manifest is `beside`.
     ///
     /// # Errors
-    /// A message that says what is missing.
-    pub(in super::super) fn stores(&self, api: Api, beside: &Path) -> Result<(KvStore, SecretStore), String> {
-        self.opened(api, beside).map_err(|error| error.to_string())
-    }
-
-    /// The same, with the kind of the error.
-    ///
-    /// # Errors
-    /// As those of [`Places::stores`].
-    pub(in super::super) fn opened(&self, api: Api, beside: &Path) -> Result<(KvStore, SecretStore), PlaceError> {
+    /// What is missing.
+    pub(in super::super) fn stores(&self, api: Api, beside: &Path) -> Result<(KvStore, SecretStore), PlaceError> {
         let id = self.place.id(&api, self.secret_store_id.as_deref(), StoreKind::Secret, beside)?;
         let secrets = SecretStore::new(api.clone(), id);
         Ok((self.place.store(api, beside)?, secrets))

@@ -50,7 +50,7 @@ impl Service {
 
     pub(super) fn stores(&self) -> Result<Stores, Failure> {
         let api = Api::from_environment().map_err(Failure::Usage)?;
-        let (kv, secrets) = self.places.stores(api.clone(), Path::new("fastly.toml")).map_err(Failure::Refused)?;
+        let (kv, secrets) = self.places.stores(api.clone(), Path::new("fastly.toml"))?;
         Ok(Stores { api, kv, secrets })
     }
 }

@@ -26,7 +26,7 @@ from fastgate.guard_settings import (
 )
 from fastgate.init import documents
 from fastgate.init.existing import kept_text
-from fastgate.init.hints import hints_of_files, hints_of_stage
+from fastgate.init.hints import hints_of_files, hints_of_install, hints_of_stage
 from fastgate.init.hosts import check_hosts
 from fastgate.init.provider import Chosen, chosen_issuer, discovered
 from fastgate.init.repository import (
@@ -36,6 +36,7 @@ from fastgate.init.repository import (
     path_from,
     repository_of,
     shown_path,
+    unread_file,
 )
 from fastgate.init.workflow import Deployed, workflow
 from fastgate.init.writing import check_writable, write_new
@@ -112,14 +113,19 @@ def run_init(options: argparse.Namespace) -> int:
         install=install_command(folder, root),
         stage=None if stage.file is None else path_from(folder, root, stage.file),
         variables=[name for name in names if name not in stage.values],
-    )
+    ).beside(root)
     files[root / deployed.path] = workflow(deployed)
     if undecided is None:
         files[edge / "policy.json"] = compiled
     _write(files, folder, dry_run=options.dry_run)
-    hints = (*edge_hints(settings, policy), *token_hints(routes, None))
-    print_hints((*hints, *cors_hints(app, policy)))
-    for hint in (*hints_of_files(files, folder, deployed), *hints_of_stage(deployed, unknown)):
+    of_app = (*edge_hints(settings, policy), *token_hints(routes, None), *cors_hints(app, policy))
+    print_hints(of_app)
+    hints = (
+        *hints_of_files(files, folder, deployed),
+        *hints_of_install(root / deployed.path, files, unread_file(folder, root), folder),
+        *hints_of_stage(deployed, unknown),
+    )
+    for hint in hints:
         print(f"\n{hint}")
     return _conclude(options, settings, undecided)
 

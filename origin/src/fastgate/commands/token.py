@@ -21,6 +21,7 @@ _SECONDS = 5.0
 _MAX_BYTES = 20_000_000
 """In a response. The state of a large app has some megabytes."""
 _MAX_SHOWN = 500
+_NO_ADDRESS = (httpx.UnsupportedProtocol, httpx.InvalidURL, UnicodeError, OverflowError)
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 """RFC 6750 §2.1."""
 
@@ -44,15 +45,15 @@ def print_token(options: argparse.Namespace) -> int:
             issuer = options.issuer or _first_issuer(client, provider)
             url = f"{provider}/{quote(issuer, safe='', errors='surrogateescape')}/tokens"
             status, document = _response(client, "POST", url, caller)
+    except _NO_ADDRESS as error:
+        raise WrongCall(
+            f"--provider: {_shown(options.provider)} is no address ({error}); write "
+            "http://127.0.0.1:9080"
+        ) from error
     except httpx.HTTPError as error:
         raise Failed(
             f"there is no provider at {options.provider} ({error}): start `fastgate dev`, or write "
             "the address that it prints as --provider"
-        ) from error
-    except (httpx.InvalidURL, UnicodeError, OverflowError) as error:
-        raise WrongCall(
-            f"--provider: {_shown(options.provider)} is no address ({error}); write "
-            "http://127.0.0.1:9080"
         ) from error
     except _NotTheProvider as error:
         raise _not_the_provider(options) from error

@@ -7,17 +7,17 @@ until Ctrl-C. The page and the terminal show each request and the faults of the 
 import json
 import signal
 import sys
-import tempfile
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastgate.dev.app_server import Reloader, ServedApp
+from fastgate.dev.app_server import ENDING_SIGNALS, Reloader, ServedApp
 from fastgate.dev.edge.installed import installed_programs
 from fastgate.dev.edge.manifest import local_server_of
 from fastgate.dev.edge.process import LOG, EdgeProcess
-from fastgate.dev.page.app import page_app
+from fastgate.dev.page.app import PATH, page_app
 from fastgate.dev.page.events import Events
 from fastgate.dev.policy.base_check import checked_base
 from fastgate.dev.policy.compile_app import Job, NotCompiled
@@ -26,11 +26,14 @@ from fastgate.dev.policy.local import Addresses, audiences_of
 from fastgate.dev.ports import address_of, bound, free_address, refuse_equal
 from fastgate.dev.provider.app import DevelopmentProvider
 from fastgate.dev.provider.issuer_settings import IssuerSettings
+from fastgate.dev.session_folder import session_folder
 from fastgate.dev.side_server import PageAndProvider, SideServer
 from fastgate.dev.terminal import Terminal
 from fastgate.find_app import find_module
 from fastgate.stage import stage_of
 from fastgate.wrong_call import Failed, WrongCall
+
+_PAGE_ID = PATH.removeprefix("/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,9 @@ def run(options: DevOptions) -> int:
     # While the app is served, uvicorn has handlers of its own. This one removes files of the start.
     # It is not the handler of SIGINT: a shell without job control starts background jobs with
     # SIGINT ignored.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for each in ENDING_SIGNALS:
+        if signal.getsignal(each) != signal.SIG_IGN:
+            signal.signal(each, signal.default_int_handler)
     try:
         return _run(options)
     except KeyboardInterrupt:
@@ -97,7 +102,7 @@ def _run(options: DevOptions) -> int:
             events.publish("edge", text=line)
             terminal.line(f"edge: {line}")
 
-    with tempfile.TemporaryDirectory(prefix="fastgate-dev-") as made:
+    with session_folder() as folder:
         policy = PolicyInForce(
             programs,
             Job(
@@ -109,7 +114,7 @@ def _run(options: DevOptions) -> int:
                 options.origin,
                 None if options.stage is None else str(options.stage),
             ),
-            Path(made),
+            folder,
             local_server={} if manifest is None else local_server_of(manifest),
             app_url=f"http://{address_of(app_socket)}",
             reload=lambda: edge.reload(),
@@ -117,7 +122,7 @@ def _run(options: DevOptions) -> int:
         edge = EdgeProcess(
             programs,
             policy.manifest,
-            folder=Path(made) if manifest is None else manifest.parent,
+            folder=folder if manifest is None else manifest.parent,
             listen=edge_address,
             page=side_address,
             log=log,
@@ -136,14 +141,21 @@ def _run(options: DevOptions) -> int:
             }
 
         def compile_policy() -> bool:
-            is_good = policy.compile()
+            is_good = policy.compile_again()
             events.publish("policy", **state())
             terminal.policy(policy.state)
             return is_good
 
+        def app_is(ended: str | None) -> None:
+            policy.state.ended = ended
+            events.publish("policy", **state())
+            if ended is not None:
+                terminal.line(f"app       {ended}")
+
         side = SideServer(PageAndProvider(page_app(events, state, provider), provider), side_socket)
         side.start()
         try:
+            began = time.time()
             _start_edge_and_compile(edge, policy)
             events.publish("policy", **state())
             app = policy.state.app
@@ -156,9 +168,11 @@ def _run(options: DevOptions) -> int:
                 addresses.edge,
                 app_socket,
                 [Path(app.folder)],
+                since=began,
                 files=[each for each in (base, options.stage) if each is not None],
                 before=compile_policy,
-                after=lambda: events.publish("app", text="the app was started again"),
+                after=lambda: app_is(None),
+                ended=app_is,
             ).run()
         finally:
             edge.stop()
@@ -191,6 +205,8 @@ def _provider(
 ) -> DevelopmentProvider:
     try:
         audiences = audiences_of(local)
+        if _PAGE_ID in audiences:
+            raise ValueError(f"$.issuers.{_PAGE_ID} has the path of the page: name it otherwise")
         issuers = {name: IssuerSettings(audience=each[0]) for name, each in audiences.items()}
         return DevelopmentProvider(addresses.provider, issuers)
     except ValueError as error:

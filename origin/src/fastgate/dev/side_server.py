@@ -25,6 +25,10 @@ class PageAndProvider:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
+        if scope["type"] == "websocket":
+            # The server makes a 403 of it. For another response uvicorn would log an error.
+            await send({"type": "websocket.close", "code": 1008, "reason": ""})
+            return
         path = scope.get("path", "")
         chosen = self._page if f"{path}/".startswith(f"{PATH}/") else self._provider
         await chosen(scope, receive, send)

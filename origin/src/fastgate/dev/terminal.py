@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from threading import Lock
 from typing import TextIO
 
+from fastgate.dev.edge.process import ENDED
 from fastgate.dev.policy.in_force import State
 from fastgate.dev.policy.local import Addresses
 from fastgate.surrogates import escaped
@@ -40,7 +41,7 @@ class Terminal:
         """Write a line. Control characters are escaped."""
         shown = "".join(each if each.isprintable() or each == "\n" else "�" for each in text)
         # Without a reader, as after `| head`, everything else goes on.
-        with self._lock, contextlib.suppress(BrokenPipeError):
+        with self._lock, contextlib.suppress(OSError):
             print(escaped(shown), file=self._stream, flush=True)
 
     def started(self, addresses: Addresses, app: str, state: State) -> None:
@@ -76,6 +77,8 @@ class Terminal:
             self.line(f"{fault['where']}\n    {fault['what']}\n    → {fault['remedy']}")
         if state.error is not None:
             self.line(state.error)
+        if state.error == ENDED:
+            return  # nothing is in force
         former = "the former policy stays in force" if state.routes else "the edge responds 503"
         self.line(f"policy    is not in force: {former}; waiting for a change")
 

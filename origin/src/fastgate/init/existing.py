@@ -19,6 +19,8 @@ def kept_text(path: Path) -> str:
         WrongCall: it is empty, cannot be read, or is not of the kind that its name says.
 
     """
+    if not (path.is_file() or path.is_dir()):  # reading could wait for ever
+        raise WrongCall(f"{path}: is no regular file: {_REMOVE}")
     try:
         text = path.read_bytes().decode("utf-8")
     except (OSError, ValueError) as error:

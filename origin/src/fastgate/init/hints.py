@@ -6,7 +6,7 @@ Input: the files that were written or kept, and how the app is deployed. Output:
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from fastgate.init.repository import shown_path
+from fastgate.init.repository import ONLY_FASTAPI, shown_path
 from fastgate.init.workflow import Deployed
 from fastgate.stage import VARIABLES
 
@@ -37,6 +37,27 @@ def hints_of_files(files: Mapping[Path, str], folder: Path, deployed: Deployed) 
                 f"{shown} is not what the app says now: remove it and run `fastgate init` again, "
                 "or see `fastgate policy` and `fastgate drift`."
             )
+
+
+def hints_of_install(
+    path: Path, files: Mapping[Path, str], unread: Path | None, folder: Path
+) -> Iterator[str]:
+    """Yield a line if a workflow does not know what the app depends on.
+
+    Args:
+        path: the workflow.
+        files: the text that each new file has.
+        unread: a file that says what the app depends on, but not to `fastgate init`.
+        folder: the folder of the app.
+
+    """
+    text = path.read_text("utf-8", errors="replace") if path.is_file() else files[path]
+    if f"- run: {ONLY_FASTAPI}\n" in text:
+        why = "" if unread is None else f", which {shown_path(unread, folder)} says in another way"
+        yield (
+            f"The workflow does not know what your app depends on{why}: change the line "
+            f"`run: {ONLY_FASTAPI}` in {shown_path(path, folder)}."
+        )
 
 
 def hints_of_stage(deployed: Deployed, unknown: Sequence[str]) -> Iterator[str]:

@@ -22,6 +22,7 @@ TIMEOUT = 5.0
 MAX_LENGTH = 256 * 1024
 """The length of the longest discovery document, in bytes."""
 _MAX_REDIRECTS = 3
+_MAX_SHOWN = 500
 _HOST = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?")
 _WELL_KNOWN = "/.well-known/openid-configuration"
 
@@ -113,19 +114,19 @@ def discovered(chosen: Chosen, *, timeout: float = TIMEOUT) -> Provider:
     found = document.get("issuer")
     if found != chosen.issuer:
         raise Failed(
-            f"{url}: its issuer is {json.dumps(found)}, which must equal "
+            f"{url}: its issuer is {_shown(found)}, which must equal "
             f"{json.dumps(chosen.issuer)} byte for byte: write the issuer as the "
             "provider writes it, also a slash at the end"
         )
     jwks_uri = document.get("jwks_uri")
     if isinstance(jwks_uri, str) and (fault := _fault_of(jwks_uri)):
         raise WrongCall(
-            f"{url}: its jwks_uri is {json.dumps(jwks_uri)}, which is no URL ({fault}): correct it "
+            f"{url}: its jwks_uri is {_shown(jwks_uri)}, which is no URL ({fault}): correct it "
             "at the provider, or name another issuer"
         )
     if not isinstance(jwks_uri, str) or not _is_fetchable(urlsplit(jwks_uri), chosen.issuer):
         raise Failed(
-            f"{url}: its jwks_uri is {json.dumps(jwks_uri)}, and the edge fetches keys by https "
+            f"{url}: its jwks_uri is {_shown(jwks_uri)}, and the edge fetches keys by https "
             "only: correct it at the provider"
         )
     provider = Provider(chosen.issuer, chosen.preset, jwks_uri)
@@ -135,6 +136,12 @@ def discovered(chosen: Chosen, *, timeout: float = TIMEOUT) -> Provider:
             "for products that it knows: write --preset NAME, if it is one of them"
         )
     return provider
+
+
+def _shown(value: object) -> str:
+    """Return what a provider says as JSON in one line, cut off if it is long."""
+    text = json.dumps(value)
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 
 
 def _check_issuer(issuer: str) -> None:
@@ -224,7 +231,7 @@ def _next(place: str, location: str, url: str) -> str:
     except ValueError as error:
         fault = str(error)
     if fault:
-        raise Failed(f"{url} redirects to {location!r}, which is no URL ({fault})")
+        raise Failed(f"{url} redirects to {_shown(location)}, which is no URL ({fault})")
     old, new = urlsplit(place), urlsplit(following)
     if (old.scheme, old.netloc) != (new.scheme, new.netloc):
         raise Failed(

@@ -12,7 +12,11 @@ from pathlib import Path, PurePosixPath
 from fastgate.project_file import NAME, project_table
 from fastgate.wrong_call import WrongCall
 
+ONLY_FASTAPI = "pip install fastapi"
+"""The command for an app of which nothing says what it depends on."""
 _UV = "pip install uv==0.13.9"
+_UNREAD = ("Pipfile", "environment.y*ml", "requirements/*.txt", "requirements*.txt", "setup.cfg")
+"""Files that say what an app depends on, but not whether that is all, or not to pip."""
 
 
 def repository_of(folder: Path) -> Path:
@@ -53,6 +57,16 @@ def install_command(folder: Path, root: Path) -> str:
         WrongCall: a `pyproject.toml` cannot be read.
 
     """
+    return _install(folder, root)[0] or ONLY_FASTAPI
+
+
+def unread_file(folder: Path, root: Path) -> Path | None:
+    """Return the file for which there is no command, though it says what the app depends on."""
+    return _install(folder, root)[1]
+
+
+def _install(folder: Path, root: Path) -> tuple[str | None, Path | None]:
+    """Return the command, or the file for which there is none."""
     for each in _upwards(folder, root):
         place = Path(os.path.relpath(each, folder))
         if (each / NAME).is_file() and _is_locked(each, root):
@@ -60,16 +74,33 @@ def install_command(folder: Path, root: Path) -> str:
             return (
                 f'{_UV} && UV_PROJECT_ENVIRONMENT="$pythonLocation" '
                 f"uv sync {project}--frozen --no-dev --inexact"
-            )
+            ), None
         if (each / "requirements.txt").is_file():
-            return f"pip install -r {shlex.quote(str(place / 'requirements.txt'))}"
+            return f"pip install -r {shlex.quote(str(place / 'requirements.txt'))}", None
+        if _is_built(each):
+            return f"pip install {shlex.quote(str(place))}", None
         if (each / NAME).is_file():
-            if project_table(each / NAME, "build-system"):
-                return f"pip install {shlex.quote(str(place))}"
             if project_table(each / NAME, "project"):
                 # What no build system builds is not installed: only what it depends on.
-                return f"{_UV} && uv pip install --system -r {shlex.quote(str(place / NAME))}"
-    return "pip install fastapi"
+                file = shlex.quote(str(place / NAME))
+                return f"{_UV} && uv pip install --system -r {file}", None
+            if project_table(each / NAME, "tool", "poetry"):
+                return None, each / NAME
+        for pattern in _UNREAD:
+            if (unread := next(iter(sorted(each.glob(pattern))), None)) is not None:
+                return None, unread
+    return None, None
+
+
+def _is_built(folder: Path) -> bool:
+    """Whether pip can build what is in a folder."""
+    if not (folder / NAME).is_file():
+        return (folder / "setup.py").is_file()
+    poetry = project_table(folder / NAME, "tool", "poetry")
+    if poetry.get("package-mode", True) is False:
+        return False  # Poetry only installs what it depends on
+    built = project_table(folder / NAME, "build-system")
+    return bool(built) or (folder / "setup.py").is_file()
 
 
 def app_in(folder: Path, named: str) -> str:

@@ -1,16 +1,18 @@
 """The workflow for GitHub that `fastgate init` writes.
 
 Input: the commands and the folder of an app. Output: the text of the workflow; or `WrongCall`, if
-GitHub could not read a name. Nothing is read or written here.
+GitHub could not read a name. Nothing is written here.
 """
 
+import contextlib
 import json
 import re
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
 
 from fastgate.init.repository import slug
 from fastgate.stage import VARIABLES
@@ -19,6 +21,7 @@ from fastgate.wrong_call import WrongCall
 FOLDER = ".github/workflows"
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./:=-]*(?: [A-Za-z0-9_./:=-]*[A-Za-z0-9_./=-])*")
 """What is the same text in YAML without quotes, after `run: `."""
+_FOLDER_OF_RUN = re.compile(r'working-directory: *(?:("(?:[^"\\]|\\.)*")|([^\s"][^\n,}#]*))')
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +40,13 @@ class Deployed:
     variables: Sequence[str]
     """The names of a policy that the stage file lacks."""
 
+    mark: str = ""
+    """What tells the folder from one that has the same name but for other characters."""
+
     @property
     def suffix(self) -> str:
         """What tells this app from others in the repository; empty for the one at its root."""
-        return (slug(str(self.folder)) or "app") if self.folder.parts else ""
+        return (slug(str(self.folder)) or "app") + self.mark if self.folder.parts else ""
 
     @property
     def path(self) -> str:
@@ -58,7 +64,24 @@ class Deployed:
     def is_in(self, text: str) -> bool:
         """Whether a workflow compares this app with its policy."""
         runs = self.drift in text or _command(self.drift) in text
-        return runs and (not self.folder.parts or str(self.folder) in text)
+        folders = _folders_in(text)
+        is_here = self.folder in folders if folders else str(self.folder) in text
+        return runs and (not self.folder.parts or is_here)
+
+    def beside(self, root: Path) -> "Deployed":
+        """Return this app with a path that no workflow of another folder has.
+
+        Args:
+            root: the root of the repository.
+
+        """
+        path = root / self.path
+        if path.is_file():
+            folders = _folders_in(path.read_text("utf-8", errors="replace"))
+            if self.folder.parts and folders and self.folder not in folders:
+                digest = sha256(str(self.folder).encode(errors="surrogateescape")).hexdigest()
+                return replace(self, mark=f"-{digest[:6]}")
+        return self
 
     @property
     def stage_option(self) -> str:
@@ -152,6 +175,15 @@ jobs:
           FASTLY_API_TOKEN: ${{{{ secrets.FASTLY_API_TOKEN }}}}
           FASTLY_SERVICE_ID: ${{{{ vars.FASTLY_SERVICE_ID }}}}
 """
+
+
+def _folders_in(text: str) -> set[PurePosixPath]:
+    """Return the folders in which a workflow runs commands."""
+    found = set()
+    for quoted, plain in _FOLDER_OF_RUN.findall(text):
+        with contextlib.suppress(ValueError):
+            found.add(PurePosixPath(json.loads(quoted) if quoted else plain.strip().strip("'")))
+    return found
 
 
 def _command(text: str) -> str:

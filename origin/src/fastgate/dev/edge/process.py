@@ -15,6 +15,7 @@ from typing import IO
 from fastgate.dev.edge.installed import Programs
 from fastgate.wrong_call import Failed
 
+ENDED = "the local edge has ended: press Ctrl-C, and start `fastgate dev` again"
 LOG = "fastgate :: "
 """What Viceroy writes before each line of the log endpoint `fastgate`."""
 _LISTENING, _RELOADED, _NOT_RELOADED = "listening on ", "reloaded", "not reloaded: "
@@ -91,7 +92,7 @@ class EdgeProcess:
         self._has_started.wait()
         child = self._child
         if child is None or child.stdin is None or child.poll() is not None:
-            return "the local edge has ended"
+            return ENDED
         child.stdin.write("reload\n")
         child.stdin.flush()
         said = self._reply()
@@ -120,5 +121,5 @@ class EdgeProcess:
                 last = text
                 self._log(text)
         if not self._is_ending and self._has_started.is_set():
-            self._log("the local edge has ended: press Ctrl-C, and start `fastgate dev` again")
+            self._log(ENDED)
         self._replies.put(last or "it ended without a message")

@@ -7,6 +7,7 @@ to everybody who comes later.
 import asyncio
 import contextlib
 import json
+import secrets
 import threading
 from collections import deque
 from collections.abc import AsyncIterator
@@ -18,18 +19,25 @@ _WAITING = 1000
 
 
 class Events:
-    """A stream of events with a memory. Every event is a JSON object with a member `kind`."""
+    """A stream of events with a memory.
+
+    Every event is a JSON object with the members `kind`, `number` and `session`. Numbers begin
+    again in another session.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._last: deque[str] = deque(maxlen=_KEPT)
-        self._numbers = count(1)
+        self._numbers, self._session = count(1), secrets.token_hex(8)
         self._listeners: dict[asyncio.Queue[str | None], asyncio.AbstractEventLoop] = {}
 
     def publish(self, kind: str, **members: object) -> None:
         """Send an event to everybody who listens."""
         with self._lock:
-            event = json.dumps({"kind": kind, "number": next(self._numbers), **members})
+            number = next(self._numbers)
+            event = json.dumps(
+                {"kind": kind, "number": number, "session": self._session, **members}
+            )
             self._last.append(event)
             for listener, loop in self._listeners.items():
                 with contextlib.suppress(RuntimeError):  # the server has ended, with this loop

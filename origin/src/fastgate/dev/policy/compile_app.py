@@ -8,14 +8,18 @@ error, such as the app's own traceback, and exit code 1. What the app writes to 
 to standard error, also what its libraries and its own child processes write.
 """
 
+import contextlib
 import inspect
 import json
 import operator
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 from fastgate.compile.policy import CannotCompile, compile_routes
 from fastgate.dev.policy.local import (
@@ -34,6 +38,8 @@ from fastgate.wrong_call import Failed, WrongCall
 
 _DEADLINE = 120
 """Seconds for the import of the app."""
+_GROUPS = os.name == "posix"
+"""Whether processes have groups, which can be ended at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,25 +82,50 @@ class NotCompiled(Exception):
 
 def compile_in_a_process(job: Job) -> Compiled:
     """Compile; raise `NotCompiled` if the app cannot be imported."""
-    command = [sys.executable, "-m", "fastgate.dev.policy.compile_app"]
+    # Files, and no pipes: a process that the app starts on import may keep a pipe open for ever.
+    with TemporaryFile() as input_, TemporaryFile() as output, TemporaryFile() as errors:
+        input_.write(json.dumps(asdict(job)).encode())
+        input_.seek(0)
+        code = _run(input_, output, errors)
+        result, said = _text(output), _text(errors).strip()
+    if code == 1 and said:
+        raise NotCompiled(said)
     try:
-        ran = subprocess.run(  # noqa: S603 this module
-            command,
-            input=json.dumps(asdict(job)),
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=_DEADLINE,
-            check=False,
-        )
+        return Compiled(**json.loads(result))
+    except (ValueError, TypeError) as error:
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        ended = f"the import of the app ended the process ({how}): import it without `sys.exit`"
+        raise NotCompiled(f"{said}\n{ended}".lstrip()) from error
+
+
+def _run(input_: IO[bytes], output: IO[bytes], errors: IO[bytes]) -> int:
+    """Run this module as a program, and return its exit code."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fastgate.dev.policy.compile_app"],
+        stdin=input_,
+        stdout=output,
+        stderr=errors,
+        start_new_session=_GROUPS,
+    )
+    try:
+        return process.wait(_DEADLINE)
     except subprocess.TimeoutExpired as error:
         raise NotCompiled(
             f"the app was not imported in {_DEADLINE} seconds: import it without starting a "
             'server, which belongs below `if __name__ == "__main__":`'
         ) from error
-    if ran.returncode != 0:
-        raise NotCompiled(ran.stderr.strip() or f"the process ended with {ran.returncode}")
-    return Compiled(**json.loads(ran.stdout))
+    finally:
+        # What the app has started on import ends as well: it is started again with the app itself.
+        if _GROUPS:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
+        process.wait()
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode("utf-8", "replace")
 
 
 def compiled(job: Job) -> Compiled:

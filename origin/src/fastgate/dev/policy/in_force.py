@@ -33,6 +33,9 @@ class State:
     error: str | None = None
     """The same as text: the traceback of the app, or what `fastgate check` says."""
 
+    ended: str | None = None
+    """Why nothing serves the app; None while it is served."""
+
     @property
     def is_good(self) -> bool:
         """Whether the latest policy is in force."""
@@ -51,6 +54,7 @@ class State:
             "scopes": [*scopes],
             "faults": self.faults,
             "error": self.error,
+            "ended": self.ended,
         }
 
 
@@ -105,6 +109,17 @@ class PolicyInForce:
             return False
         self.state.error = self._put_into_force(app.policy)
         return self.state.is_good
+
+    def compile_again(self) -> bool:
+        """Compile the app after a change; whatever fails is an error of the state."""
+        try:
+            return self.compile()
+        except Exception as error:
+            gone = "" if self._folder.is_dir() else f" ({self._folder} is gone)"
+            why = f"{type(error).__name__}: {error}{gone}"
+            remedy = "press Ctrl-C, and start `fastgate dev` again"
+            self.state.faults, self.state.error = [], f"{why}: {remedy}"
+            return False
 
     def _put_into_force(self, policy: dict[str, object]) -> str | None:
         """Put a policy into force; return why it is not."""

@@ -2,6 +2,7 @@
 // request with a token of the development provider. All text is inserted as text, never as HTML.
 
 const MOST_REQUESTS = 200;
+const AGAIN_AFTER = 3000; // ms
 const BODY_METHODS = new Set(["POST", "PUT", "PATCH", "DELETE"]);
 
 const $ = (id) => document.getElementById(id);
@@ -32,6 +33,8 @@ function showState(state) {
   );
   $("error").hidden = state.error === null;
   $("error").textContent = state.error ?? "";
+  $("ended").hidden = !state.ended;
+  $("ended").textContent = state.ended ?? "";
   showRoutes(state.routes);
   showScopes(state.scopes);
   replaceOptions(form.issuer, state.issuers.map(({ id }) => [id, id]));
@@ -176,19 +179,27 @@ function showRequest(request) {
 }
 
 let seen = 0;
-function showEvent({ kind, number, ...event }) {
-  if (number <= seen) return; // after a reconnection the last events come again
+let seenSession;
+function showEvent({ kind, number, session, ...event }) {
+  if (session === seenSession && number <= seen) return; // after a reconnection the last events come again
   seen = number;
+  seenSession = session;
   if (kind === "policy") showState(event);
   if (kind === "request") showRequest(event.request);
 }
 
-const stream = new EventSource("events");
-stream.onmessage = ({ data }) => showEvent(JSON.parse(data));
-stream.onopen = () => {
-  $("connection").textContent = "connected";
-};
-stream.onerror = () => {
-  $("connection").textContent = "not connected: is `fastgate dev` still running?";
-};
-showState(await (await fetch("state")).json());
+function connect() {
+  const stream = new EventSource("events");
+  stream.onmessage = ({ data }) => showEvent(JSON.parse(data));
+  stream.onopen = async () => {
+    $("connection").textContent = "connected";
+    // What has changed while there was no connection may not be among the last events.
+    showState(await (await fetch("state")).json());
+  };
+  stream.onerror = () => {
+    $("connection").textContent = "not connected: is `fastgate dev` still running?";
+    // After a response that is no stream, the browser does not try again.
+    if (stream.readyState === EventSource.CLOSED) setTimeout(connect, AGAIN_AFTER);
+  };
+}
+connect();
