@@ -43,10 +43,8 @@ def main() -> int:
     os.environ["RUSTFLAGS"] = f"--remap-path-prefix={home}=/cargo --remap-path-prefix={ROOT}=/fastgate"
     os.environ["CFLAGS"] = f"-ffile-prefix-map={home}=/cargo"
     programs = _bill_of_materials("fastgate-edge", "--features", "edge")
-    _run(
-        *(TOOLS / "maturin", "build", "--out", DIST, "--sbom-include", programs),
-        folder=ROOT / "wheel",
-    )
+    maturin = TOOLS / "maturin"
+    _run(maturin, "build", "--out", DIST, "--sbom-include", programs, folder=ROOT / "wheel")
     _write_checksums()
     return 0
 
@@ -58,10 +56,8 @@ def _run(*command: str | Path, folder: Path = ROOT) -> None:
 
 def _bill_of_materials(name: str, *options: str) -> Path:
     """Write the crates that a build has; return the file."""
-    _run(
-        *(CYCLONEDX, "cyclonedx", "--format", "json", *options),
-        *("--spec-version", "1.5", "--override-filename", name),
-    )
+    named = ["--spec-version", "1.5", "--override-filename", name]
+    _run(CYCLONEDX, "cyclonedx", "--format", "json", *options, *named)
     written = ROOT / f"{name}.json"
     # Without the folder of this checkout.
     text = written.read_text("utf-8").replace(f"path+file://{ROOT}", "path+file:///fastgate")

@@ -1,16 +1,17 @@
 //! Fastly's HTTP API, as far as publishing a policy needs it: the requests, and what went wrong with them in words that
 //! say what to do next.
 //!
-//! `client.rs` has the token and the errors, `agent.rs` sends a request, `reached.rs` knows what time it is there, `service.rs` finds the stores of a service, `kv_store.rs`
-//! reads and writes items, `secret_store.rs` creates and deletes secrets, `live_service.rs` reads what the active version has,
-//! `published.rs` reads what anybody may read, without the token, and `lists.rs` reads
-//! lists.
+//! `client.rs` has the token and the errors, `agent.rs` sends a request, `reached.rs` knows what time it is there,
+//! `service.rs` finds the stores of a service, `kv_store.rs` reads and writes items, `secret_store.rs` creates and deletes
+//! secrets, `live_service.rs` reads what the active version has, `published.rs` reads what anybody may read, without the
+//! token, `lists.rs` reads lists, and `path.rs` encodes parts of paths.
 
 mod agent;
 mod client;
 mod kv_store;
 mod lists;
 mod live_service;
+mod path;
 mod published;
 mod reached;
 mod secret_store;

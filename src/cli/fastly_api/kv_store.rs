@@ -1,12 +1,11 @@
 //! Items of a KV store. Every write and deletion is conditional: what somebody else wrote in between stays.
 
-use std::fmt::Write as _;
-
 use ureq::http::Method;
 
 use super::agent::{Answer, Request};
 use super::client::{Api, ApiError};
 use super::lists::pages;
+use super::path::encoded;
 
 /// What identifies one write of an item: a number, kept as text, because it does not fit into signed ones. It is never
 /// empty, so no write that has one is unconditional.
@@ -158,22 +157,9 @@ impl Generation {
     }
 }
 
-/// Percent-encodes everything but unreserved characters (RFC 3986 §2.3): a slash in a key is `%2F`.
-pub(super) fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            encoded.push(char::from(byte));
-        } else {
-            let _ = write!(encoded, "%{byte:02X}"); // writing to a String cannot fail
-        }
-    }
-    encoded
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Generation, encoded};
+    use super::Generation;
 
     #[test]
     fn a_generation_is_a_number() {
@@ -181,11 +167,5 @@ mod tests {
         for text in ["", "-1", "1.0", "\"1\"", "1 ", "abc"] {
             assert_eq!(Generation::read(text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn a_key_is_one_segment_of_a_path() {
-        assert_eq!(encoded("files/a b/ü.js"), "files%2Fa%20b%2F%C3%BC.js");
-        assert_eq!(encoded("policy@0123-._~"), "policy%400123-._~");
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::agent::Request;
 use super::client::{self, Api, ApiError};
-use super::kv_store::encoded;
+use super::path::encoded;
 
 /// The most pages of one list.
 const MAX_PAGES: usize = 1000;

@@ -5,8 +5,8 @@ use std::time::Instant;
 use serde_json::Value;
 
 use super::client::{Api, ApiError};
-use super::kv_store::encoded;
 use super::lists::{MAX_TIME, listed, listed_or_absent, pages_or_absent};
+use super::path::encoded;
 use super::service::{StoreKind, active_version, link_kind};
 
 /// The kinds of log endpoints, the most common first. The API lists each kind separately: the details of a service have backends

@@ -13,8 +13,8 @@ use ureq::http::Method;
 
 use super::agent::Request;
 use super::client::{Api, ApiError, variable};
-use super::kv_store::encoded;
 use super::lists::pages;
+use super::path::encoded;
 
 /// The Ed25519 key with which Fastly signs the keys for sealed boxes; the Fastly CLI contains the same one. It does not
 /// come from the API, so whoever can answer in place of the API cannot read secrets.

@@ -8,8 +8,9 @@ use fastgate::store_keys::STORE;
 use serde_json::Value;
 
 use super::client::{Api, ApiError, variable};
-use super::kv_store::{KvStore, encoded};
+use super::kv_store::KvStore;
 use super::lists::listed;
+use super::path::encoded;
 use super::secret_store::SecretStore;
 
 /// Why a store was not found.

@@ -35,7 +35,7 @@ fn it_prints_the_key_that_the_edge_looks_up() {
         assert_eq!((&entry["key"], &entry["value"]["until"]), (&json!(key), &json!(NOW + 60)));
         let read = Entry::parse(entry["value"].to_string().as_bytes());
         let line =
-            format!("fastly kv-store-entry create --store-id \"$STORE\" --key '{key}' --value '{}'", read.to_json());
+            format!("fastly kv-store-entry create --store-id \"$STORE\" --key {key} --value '{}'", read.to_json());
         assert!(command.contains(&line), "{command}");
 
         let gate = gate_with(&json!({ "deny_list": true }));
