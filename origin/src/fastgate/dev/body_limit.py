@@ -4,6 +4,8 @@ Input: an ASGI app. Output: the same, which gets a whole body at once, or no req
 is refused before it is read.
 """
 
+import asyncio
+import contextlib
 from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,7 +15,8 @@ from fastgate.responses import respond
 
 MAX_BODY = 1_048_576
 """Bytes. A token has some kilobytes, so a request for one needs no more."""
-
+_DISCARDED_FOR = 2
+"""Seconds for the rest of a longer body, after the response."""
 
 _TOO_LONG = Problem(
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -44,9 +47,33 @@ class BodyLimit:
         except _ClientGone:
             return
         if body is None:
-            await respond(_TOO_LONG, scope, send)
+            await respond(_TOO_LONG, scope, _EndedLater(receive, send))
             return
         await self.app(scope, _Replayed(body, receive), send)
+
+
+class _EndedLater:
+    """Sends a whole response, and ends it when the rest of the body has been discarded.
+
+    A connection that is closed with bytes unread is reset, and the response may be lost.
+    """
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive, self._send = receive, send
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] != "http.response.body":
+            await self._send(message)
+            return
+        await self._send({**message, "more_body": True})
+        with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
+            await asyncio.wait_for(self._discard(), _DISCARDED_FOR)
+        await self._send({"type": "http.response.body", "body": b""})
+
+    async def _discard(self) -> None:
+        while (message := await self._receive())["type"] == "http.request":
+            if not message.get("more_body", False):
+                return
 
 
 class _Replayed:
