@@ -76,3 +76,22 @@ def test_a_program_is_found_where_it_is(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("CARGO_TARGET_DIR", str(tmp_path))
     with pytest.raises(fastgate_edge.NotBuilt):
         fastgate_edge.guest()
+
+
+def test_a_reader_that_ends_early_causes_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(
+        "from fastapi import FastAPI\nfrom fastgate import at_edge\n"
+        'app = at_edge(access="public")(FastAPI())\n'
+    )
+    read, write = os.pipe()
+    os.close(read)
+    ran = subprocess.run(
+        [sys.executable, "-m", "fastgate", "policy", "main:app"],
+        cwd=tmp_path,
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(write)
+    assert (ran.returncode, "Traceback" in ran.stderr) == (1, False), ran.stderr

@@ -226,3 +226,21 @@ def test_a_dry_run_finds_a_folder_that_is_read_only(tmp_path: Path) -> None:
     tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
     with pytest.raises(Failed, match="cannot be written"):
         check_writable([tmp_path / "new" / "file"])
+
+
+def test_options_that_kept_files_contradict_are_refused(shop: Path, provider: Discovery) -> None:
+    assert init(shop, provider).returncode == 0
+    again = ["init", "--host", "api.example.com", "--origin-host", "app.example.com"]
+    assert fastgate_in(shop, *again).returncode == 0
+    before = {each: each.read_bytes() for each in (shop / "edge").iterdir()}
+    for options, file in [
+        (["--host", "other.example.com"], "policy.base.json"),
+        (["--origin-host", "other.example.com"], "fastly.toml"),
+        (["--audience", "other"], "policy.base.json"),
+        (["--auth0", "other.eu.auth0.com"], "policy.base.json"),
+    ]:
+        ran = fastgate_in(shop, "init", *options)
+        assert ran.returncode == 2
+        assert f"{file} exists and does not have it: edit the file, or remove it" in ran.stderr
+    assert fastgate_in(shop, "init", "--issuer", "").returncode == 2
+    assert {each: each.read_bytes() for each in (shop / "edge").iterdir()} == before

@@ -6,6 +6,7 @@ those of the program in Rust get their arguments as they are.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,6 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return run_local_edge(given[1:])
         options = _options(given)
         code: int = options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except CannotCompile as error:
         print(error)
         count = len(error.faults)

@@ -111,6 +111,7 @@ def cors_hints(app: object, policy: Mapping[str, object]) -> list[str]:
         return []
     return [
         "hint: the app has CORSMiddleware, and preflights do not reach it: the edge responds to "
-        'them, with 405 at present; write "groups": {"web": {"cors": {"origins": ["https://…"]}}} '
-        'into the base policy, and at_edge(group="web")(app) into the app'
+        'them, with 405 at present; write "groups": {"web": {"cors": {"origins": ["https://…"], '
+        '"headers": ["authorization", "content-type"]}}} into the base policy, and '
+        'at_edge(group="web")(app) into the app'
     ]

@@ -25,7 +25,7 @@ from fastgate.guard_settings import (
     token_hints,
 )
 from fastgate.init import documents
-from fastgate.init.existing import kept_text
+from fastgate.init.existing import check_options, kept_text
 from fastgate.init.hints import hints_of_files, hints_of_install, hints_of_stage
 from fastgate.init.hosts import check_hosts
 from fastgate.init.provider import Chosen, chosen_issuer, discovered
@@ -79,6 +79,13 @@ def run_init(options: argparse.Namespace) -> int:
     edge, root = folder / _EDGE, repository_of(folder)
     base, toml = edge / "policy.base.json", edge / "fastly.toml"
     kept = {path: kept_text(path) for path in _own_files(edge) if path.exists()}
+    said = {
+        "--host": options.host,
+        "--origin-host": options.origin_host,
+        "--issuer": chosen and chosen.issuer,
+        "--audience": options.audience,
+    }
+    check_options(base if base in kept else None, toml if toml in kept else None, said)
     app = app_of(options)
     # An app that shows log lines would show the one about the discovery document.
     logging.getLogger("httpx").setLevel(logging.WARNING)

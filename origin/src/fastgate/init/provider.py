@@ -77,7 +77,7 @@ def chosen_issuer(
 
     """
     given = {
-        "--issuer": issuer and Chosen(issuer, preset),
+        "--issuer": issuer is not None and Chosen(issuer, preset),
         "--auth0": auth0 and Chosen(f"https://{_host(auth0, '--auth0')}/", "auth0"),
         "--okta": okta and Chosen(f"https://{_okta(okta)}", "okta"),
         "--entra": entra

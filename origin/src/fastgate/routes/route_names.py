@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 from fastgate.path_template import begins, comparable
 
 UNNAMED = "none"
-"""The `access` of an endpoint without a route at the edge, such as a health check."""
+"""The `access` of an endpoint without a route at the edge."""
 
 Request: TypeAlias = tuple[str, str]
 """Method (or `WEBSOCKET`) and `comparable` template, which begins with the app's `root_path`."""

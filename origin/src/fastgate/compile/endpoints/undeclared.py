@@ -15,7 +15,7 @@ from fastgate.routes.framework import signed_root_of
 _TAKE_A_CALLER = "take `caller: Caller`, or `AnyCaller` if anonymous callers are allowed; "
 _DECLARE = (
     'if the endpoint needs no caller, declare at_edge({}) or access="authenticated", or '
-    'access="none" if it needs no route at the edge, such as a health check; for a whole app or '
+    'access="none" if no client of the edge may call it; for a whole app or '
     'path write at_edge(access="…")(app) or at_edge(below="/…", access="…")(app)'
 )
 _FORWARDED = (
