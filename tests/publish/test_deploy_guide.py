@@ -108,6 +108,10 @@ def test_the_page_ends_with_an_edge_that_answers(api: Running, tmp_path: Path) -
         assert service.active
         assert service.active.domains == [HOST]
         reader.run(check)
+        (log,) = re.findall(r"^```sh\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+        reader.run(log.replace("--service-id ID", f"--service-id {service.id}"))
+        assert service.active
+        assert [each.name for each in service.active.logging] == ["fastgate"]
         before = len(service.versions)
         for command in deployment(folder / ".github" / "workflows" / "fastgate.yml"):
             reader.run(command)
