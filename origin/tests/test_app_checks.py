@@ -1,6 +1,7 @@
 """Credentials that the app itself checks: who declares that, and what the edge then passes on."""
 
 import functools
+import json
 import re
 import sys
 from pathlib import Path
@@ -23,6 +24,8 @@ from fastapi.security import (
 )
 from fastapi.security.base import SecurityBase
 from fastapi.security.http import HTTPBase
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
 
 from fastgate import at_edge
 from fastgate.compile.drift import drift
@@ -302,3 +305,63 @@ def test_the_remedy_for_a_dependency_that_reads_the_token_itself_passes_it_on() 
     mark = 'at_edge(access="authenticated", forward_token=True)'
     assert mark in faults(app_with(by_hand))
     assert mark in faults(app_with(Described()))
+
+
+@pytest.mark.parametrize("where", ["route", "mount", "static", "before"])
+def test_a_check_that_fastapi_does_not_run_opens_nothing(where: str) -> None:
+    app = FastAPI(openapi_url=None, dependencies=[Depends(KEY)])
+    at_edge(access="public", app_checks=["APIKeyHeader"])(app)
+    inner = FastAPI(openapi_url=None)
+    inner.get("/m")(lambda: None)
+    match where:
+        case "route":
+            app.add_route("/st", lambda _request: Response())
+        case "mount":
+            app.mount("/sub", inner)
+        case "static":
+            app.mount("/files", StaticFiles(directory=Path(__file__).parent))
+        case "before":
+            app = FastAPI(openapi_url=None)
+            at_edge(access="public", app_checks=["APIKeyHeader"])(app)
+            app.get("/old")(lambda: None)
+            app.router.dependencies.append(Depends(KEY))
+    app.get("/orders")(lambda: None)
+    assert "FastAPI does not run that for it" in faults(app)
+
+
+def test_a_mark_of_an_endpoint_names_what_it_runs() -> None:
+    app = FastAPI(openapi_url=None)
+    app.get("/a")(at_edge(access="public", app_checks=["APIKeyHeader"])(lambda: None))
+    assert 'app_checks=["APIKeyHeader"], but FastAPI does not run that' in faults(app)
+
+
+def test_a_path_may_name_more_than_each_endpoint_runs() -> None:
+    app = FastAPI(openapi_url=None)
+    at_edge(below="/auth", access="public", app_checks=["APIKeyCookie"])(app)
+    app.get("/auth/login")(lambda: None)
+    app.get("/auth/me", dependencies=[Depends(COOKIE)])(lambda: None)
+    assert [each["access"] for each in compile_routes(app)] == ["public", "public"]
+
+
+def test_scopes_of_a_nested_dependency_count() -> None:
+    def verify(request: HTTPConnection) -> None: ...
+
+    def active(user: Annotated[None, Security(verify, scopes=["admin"])]) -> None: ...
+
+    app, router = FastAPI(openapi_url=None), APIRouter(dependencies=[Depends(active)])
+    at_edge(access="public")(app)
+    router.get("/admin")(lambda: None)
+    app.include_router(router)
+    fault = faults(app)
+    assert "may refuse callers, as Security(…) says" in fault
+
+
+@pytest.mark.parametrize("name", ["Key of {tenant}", "{0}", 'a "key"', "{}"])
+def test_a_scheme_may_have_any_name(name: str) -> None:
+    app = FastAPI(openapi_url=None)
+    key = APIKeyHeader(name="X-Key", scheme_name=name)
+    router = APIRouter(dependencies=[Depends(key)])
+    router.get("/a")(at_edge(access="public")(lambda: None))
+    app.include_router(router)
+    fault = faults(app)
+    assert f"app_checks=[{json.dumps(name)}]" in fault

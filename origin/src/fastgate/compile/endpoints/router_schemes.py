@@ -6,6 +6,7 @@ author of the endpoint may not know of them. None of the code is run.
 """
 
 import ast
+import json
 import operator
 import sys
 from collections.abc import Iterable, Iterator
@@ -24,19 +25,26 @@ from fastgate.compile.endpoints.route_ids import (
     has_caller_dependency,
     is_undeclared,
 )
+from fastgate.declare.members import APP_CHECKS
 from fastgate.declare.merge import OPEN
 from fastgate.declare.provenance import dependencies_of
 from fastgate.declare.router_marks import RouterMark
 from fastgate.declare.schemes import scheme_of
-from fastgate.declare.static_access import attribute, is_a
+from fastgate.declare.static_access import attribute, is_a, texts_in
 from fastgate.requires import Requires
 from fastgate.routes.framework import router_of
+
+_PLACE = "\0"
+"""What is replaced in a remedy: no name has it."""
 
 
 def router_scheme_faults(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
     """Yield each dependency that leaves open who may call an endpoint that a mark opens."""
     access = access_of(endpoint)
-    if endpoint.tree is None or access not in OPEN:
+    if access not in OPEN:
+        return
+    yield from _checks_that_are_not_run(endpoint)
+    if endpoint.tree is None:
         return
     tops, named = _tops(endpoint), checked_by_app(endpoint)
     undecided = _undecided(endpoint, tops)
@@ -73,17 +81,58 @@ def router_scheme_faults(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
                 endpoint,
                 f'declares access="{access}", but a router or app around it depends on {{}}, '
                 f"which {why}",
-                "{}repeat the dependency on the endpoint itself, dependencies=[Depends({})], if it "
+                f"{_PLACE}repeat the dependency on the endpoint itself, "
+                f"dependencies=[Depends({_PLACE})], if it "
                 f'may have access="{access}" all the same: FastAPI runs it once; or move the '
                 f"endpoint to a router without that dependency, declare {_naming(each, access)} "
                 'if the app alone checks it, or at_edge(access="authenticated")',
             )
 
 
+def _checks_that_are_not_run(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
+    """Yield a fault if a mark opens the endpoint for checks that FastAPI does not run for it.
+
+    A mark of more than the endpoint may name more than runs, as a login runs no check, unless
+    dependencies of the routers and apps around it are not run.
+    """
+    run = {
+        name
+        for top in _tops(endpoint)
+        for each in (top, *flatten(top))
+        for name in (*_names_in(each), name_of(each.call))
+    }
+    own = texts_in(endpoint.declared.get(APP_CHECKS))
+    missing = [each for each in own if each not in run]
+    if "access" not in endpoint.declared and not own:
+        named = checked_by_app(endpoint)
+        around = {
+            name_of(each.dependency) if scheme is None else scheme.name
+            for it in _around(endpoint)
+            for each in _written_on(it)
+            for scheme in (scheme_of(each.dependency),)
+        }
+        missing = sorted((named & around) - run)
+        if endpoint.listed and not named & run:
+            missing = sorted(named)
+    if missing:
+        names = ", ".join(map(_quoted, missing))
+        yield (
+            f'has access="{access_of(endpoint)}" by a mark with app_checks=[{names}], but '
+            "FastAPI does not run that for it: it runs dependencies of routers and apps neither "
+            "for mounted apps nor for Starlette routes, nor for routes that were added before them",
+            "let the endpoint depend on it, or declare on the endpoint or the mounted app itself "
+            'who may call it, without app_checks: at_edge(access="…")',
+        )
+
+
 def undecided_names(endpoint: Endpoint) -> list[str]:
     """Return the names of the dependencies of an endpoint that leave open who may call it."""
     undecided = _undecided(endpoint, _tops(endpoint))
     return [*dict.fromkeys(name for each, _ in undecided for name in _names_in(each))]
+
+
+def _quoted(name: str) -> str:
+    return json.dumps(name, ensure_ascii=False)
 
 
 def _tops(endpoint: Endpoint) -> list[Dependant]:
@@ -102,7 +151,9 @@ def _undecided(endpoint: Endpoint, tops: Iterable[Dependant]) -> list[tuple[Depe
 def _fault(call: object, endpoint: Endpoint, what: str, remedy: str) -> tuple[str, str]:
     shown, place, has_name = _shown(call, endpoint)
     name_it, named = ("", shown) if has_name else ("assign it to a variable, and ", "…")
-    return what.replace("{}", f"{shown} ({place})", 1), remedy.format(name_it, named)
+    for each in (name_it, named):
+        remedy = remedy.replace(_PLACE, each, 1)
+    return what.replace("{}", f"{shown} ({place})", 1), remedy
 
 
 def _number_of_own(endpoint: Endpoint) -> int:
@@ -158,7 +209,7 @@ def _why_undecided(top: Dependant, *, is_security: bool) -> str:
     # A `requires(…)` that comes here is about a region, which an open access leaves in force.
     others = [each for each in parts if not is_a(each.call, Requires)]
     gets_scopes = any(each.security_scopes_param_name is not None for each in others)
-    if is_security or gets_scopes or top.own_oauth_scopes:
+    if is_security or gets_scopes or any(each.own_oauth_scopes for each in parts):
         return "may refuse callers, as Security(…) says, in a way that the edge does not know"
     return ""
 
@@ -170,7 +221,7 @@ def _names_in(top: Dependant) -> list[str]:
 
 
 def _naming(top: Dependant, access: object) -> str:
-    names = ", ".join(f'"{each}"' for each in dict.fromkeys(_names_in(top)))
+    names = ", ".join(map(_quoted, dict.fromkeys(_names_in(top))))
     return f'at_edge(access="{access}", app_checks=[{names}])'
 
 
