@@ -57,6 +57,12 @@ def test_each_case_has_its_result_or_its_faults(case: dict[str, Any]) -> None:
         assert fault.startswith(f"{expected}: ")
 
 
+def test_a_variable_that_is_not_utf_8_is_no_value() -> None:
+    stage = Stage(variables={"FASTGATE_STAGE_X": "a\udcff"})
+    with pytest.raises(WrongCall, match="needs a value for"):
+        stage.applied({"a": "${X}"})
+
+
 def test_a_value_that_is_not_used_is_a_fault() -> None:
     stage = Stage(Path("s.json"), {"A": 1, "B": 2})
     stage.check_used(["A", "B", "C"])

@@ -254,3 +254,23 @@ def test_rollback_looks_for_files_too(shop: Pushing) -> None:
     shop.store.items["files/robots.txt"] = item
     shop("rollback", first, "--yes")
     assert shop.live == naming("file", "robots.txt")
+
+
+def test_a_compressed_form_of_a_replaced_file_does_not_stay(shop: Pushing) -> None:
+    dist = folder(shop, app_js="old", app_js_br="old form", other_js="other", other_js_gz="form")
+    shop.push(policy("/a"), "--assets", dist)
+    (dist / "app.js").write_text("new")
+    for form in ("app.js.br", "other.js.gz"):
+        (dist / form).unlink()
+    output = shop.push(policy("/a"), "--assets", dist)
+    assert "- files/app.js.br" in output
+    left = {"files/app.js": "new", "files/other.js": "other", "files/other.js.gz": "form"}
+    assert files(shop) == left
+
+
+def test_a_compressed_form_of_a_stored_file_is_a_change(shop: Pushing) -> None:
+    shop.push(policy("/a"), "--assets", folder(shop, app_js="old"))
+    (shop.folder / "dist" / "app.js").unlink()
+    shop.push(policy("/b"), "--assets", folder(shop, app_js_br="form"))
+    described = json.loads(shop.store.items["files/app.js.br"].metadata)
+    assert described["content_type"] == "text/javascript; charset=utf-8"

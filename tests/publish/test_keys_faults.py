@@ -34,7 +34,7 @@ def other_store(shop: Rotating) -> KvStore:
 def test_services_that_share_a_secret_store_keep_each_others_keys(shop: Rotating) -> None:
     shop.rotate()
     ours, other = shop.ids("signing"), other_store(shop)
-    in_other = ["--store-id", other.id]
+    in_other = ["--store-id", other.id, "--secret-store-id", shop.secrets.id]
     output = shop.rotate(*in_other, now=START + 2 * DAY)
     assert "the Secret Store has secrets of keys already" in output
     assert all(

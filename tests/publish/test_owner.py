@@ -195,3 +195,15 @@ def test_a_printed_command_is_one_for_a_shell(shop: Pushing, audience: str) -> N
     )
     assert json.loads(shown.stdout.splitlines()[-1]) == {audience: 1}
     assert not (shop.folder / "pwned").exists()
+
+
+@pytest.mark.parametrize("option", ["--store-id", "--secret-store-id"])
+@pytest.mark.parametrize("command", ["rotate", "status"])
+def test_one_store_alone_is_not_paired_with_that_of_another_service(
+    shop: Pushing, option: str, command: str
+) -> None:
+    ran = shop.attempt("keys", command, option, "of-another", "--edge", "https://a.example")
+    assert (ran.returncode, "name the service, --service-id" in ran.stderr) == (2, True), ran.stderr
+    assert shop.secrets.secrets == {}
+    empty = shop.attempt("keys", command, option, "")
+    assert (empty.returncode, shop.api.requests) == (2, [])

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fastgate.strict_json import parse_object
+from fastgate.surrogates import with_half_a_pair
 from fastgate.wrong_call import WrongCall
 
 VARIABLES = "FASTGATE_STAGE_"
@@ -68,7 +69,10 @@ class Stage:
         return [name for name in names if not self._has(name)]
 
     def _has(self, name: str) -> bool:
-        return name in self.values or bool(self.variables.get(VARIABLES + name))
+        if name in self.values:
+            return True
+        text = self.variables.get(VARIABLES + name, "")
+        return bool(text) and not with_half_a_pair(text)  # what is not UTF-8 has half pairs
 
     def _value(self, name: str) -> object:
         return self.values[name] if name in self.values else self.variables[VARIABLES + name]

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use fastgate::store_keys::STORE;
 use serde_json::Value;
 
@@ -41,10 +42,10 @@ impl From<ApiError> for PlaceError {
 pub(in super::super) struct Place {
     /// The id of the service; default: `service_id` of a manifest that `--manifest` names, then `FASTLY_SERVICE_ID`, then
     /// `service_id` of the manifest beside the policy.
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     service_id: Option<String>,
     /// The id of the KV store; default: the one that the active version of the service opens as "fastgate".
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     store_id: Option<String>,
     /// The manifest of the service; default: `fastly.toml` beside the policy.
     #[arg(long)]
@@ -128,7 +129,7 @@ pub(in super::super) struct Places {
     #[command(flatten)]
     place: Place,
     /// The id of the Secret Store; default: the one that the active version of the service opens as "fastgate".
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     secret_store_id: Option<String>,
 }
 
@@ -138,6 +139,13 @@ impl Places {
     /// # Errors
     /// What is missing.
     pub(in super::super) fn stores(&self, api: Api, beside: &Path) -> Result<(KvStore, SecretStore), PlaceError> {
+        if self.place.service_id.is_none() && self.place.store_id.is_some() != self.secret_store_id.is_some() {
+            return Err(PlaceError::Call(
+                "only one of the stores is named, so the other could be that of another service: name the service, --service-id, \
+                 or both stores, --store-id and --secret-store-id"
+                    .to_owned(),
+            ));
+        }
         let id = self.place.id(&api, self.secret_store_id.as_deref(), StoreKind::Secret, beside)?;
         let secrets = SecretStore::new(api.clone(), id);
         Ok((self.place.store(api, beside)?, secrets))

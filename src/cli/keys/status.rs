@@ -27,7 +27,6 @@ pub(super) fn run(status: &Status) -> Result<(), Failure> {
     status.witnesses.check()?;
     let stores = status.service.stores()?;
     let read = stores.read()?;
-    let now = status.service.clock().now();
     let listed = stores.secrets.list()?;
     let exists = |name: &str| listed.iter().any(|secret| secret.name == name);
     let Some(record) = &read.record else {
@@ -41,6 +40,7 @@ pub(super) fn run(status: &Status) -> Result<(), Failure> {
         }));
     };
     let published = status.witnesses.edge(&stores).and_then(|edge| published_by(&edge).map_err(Failure::Refused));
+    let now = status.service.clock().now(); // after the last answer of the API
     let mut faults: Vec<String> = stores
         .check_clock(now)
         .err()

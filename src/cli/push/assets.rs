@@ -19,6 +19,9 @@ const MAX_VALUE: u64 = 25_000_000;
 /// The most bytes of a key.
 const MAX_KEY: usize = 1024;
 
+/// The ends of the names of precompressed forms.
+const FORMS: [&str; 2] = [".br", ".gz"];
+
 /// The one name that may begin with a dot.
 const WELL_KNOWN: &str = ".well-known";
 
@@ -61,24 +64,32 @@ impl Assets {
             uploads.keys.insert(key.clone());
             let tag = tag(&content(path).map_err(Failure::Usage)?);
             let metadata =
-                json!({ "content_type": media_type(self.plain(key)), "etag": format!("\"{tag}\"") }).to_string();
+                json!({ "content_type": media_type(self.plain(key, &stored)), "etag": format!("\"{tag}\"") })
+                    .to_string();
             let former = if stored.contains(key) { store.described(key)? } else { None };
             if former.as_ref().is_some_and(|former| former.metadata == metadata) {
                 continue;
             }
             let former = former.map(|former| former.generation);
-            let changes = former.is_some() || stored.contains(self.plain(key));
+            let changes = former.is_some() || stored.contains(self.plain(key, &stored));
             let file = File { key: key.clone(), path: path.clone(), tag, metadata, former };
             if changes { uploads.changed.push(file) } else { uploads.new.push(file) }
+        }
+        for key in stored.iter().filter(|key| !prune && !self.files.contains_key(*key)) {
+            let is_stale = uploads.changed.iter().any(|file| is_form_of(key, &file.key));
+            if is_stale && let Some(former) = store.described(key)? {
+                uploads.keys.remove(key);
+                uploads.gone.push((key.clone(), former.generation));
+            }
         }
         Ok(uploads)
     }
 
-    /// The key of the file of which this one is a precompressed form, beside it in the folder; else the key itself. Such
-    /// a form has the media type of that file, and is served in its place.
-    fn plain<'a>(&self, key: &'a str) -> &'a str {
-        let plain = [".br", ".gz"].into_iter().find_map(|end| key.strip_suffix(end));
-        plain.filter(|plain| self.files.contains_key(*plain)).unwrap_or(key)
+    /// The key of the file of which this one is a precompressed form, beside it in the folder or in the store; else the key
+    /// itself. Such a form has the media type of that file, and is served in its place.
+    fn plain<'a>(&self, key: &'a str, stored: &BTreeSet<String>) -> &'a str {
+        let plain = FORMS.into_iter().find_map(|end| key.strip_suffix(end));
+        plain.filter(|plain| self.files.contains_key(*plain) || stored.contains(*plain)).unwrap_or(key)
     }
 
     /// What a person should know: names that are not uploaded, and those of the store that would not be.
@@ -133,6 +144,12 @@ impl Assets {
         }
         Ok(())
     }
+}
+
+/// Whether a key is that of a precompressed form of a file. It is served in its place, so it is deleted with what it was
+/// made from.
+fn is_form_of(key: &str, file: &str) -> bool {
+    FORMS.into_iter().any(|end| key.strip_suffix(end) == Some(file))
 }
 
 fn is_hidden(name: &str) -> bool {
