@@ -30,7 +30,7 @@ from starlette.staticfiles import StaticFiles
 from fastgate import at_edge
 from fastgate.compile.drift import drift
 from fastgate.compile.policy import compile_routes
-from tests.compiled_route import compiled, faults
+from tests.compiled_route import app_with, compiled, endpoint, faults
 
 PASSWORD = OAuth2PasswordBearer(tokenUrl="token")
 MAYBE = OAuth2PasswordBearer(tokenUrl="token", auto_error=False)
@@ -75,17 +75,6 @@ class ByAttribute:
         self.scheme = HTTPBearer()
 
     async def __call__(self, request: HTTPConnection, scopes: SecurityScopes) -> None: ...
-
-
-async def endpoint() -> None: ...
-
-
-def app_with(*dependencies: Any, **mark: Any) -> FastAPI:  # noqa: ANN401
-    app = FastAPI(openapi_url=None)
-    target = at_edge(**mark)(functools.partial(endpoint)) if mark else endpoint
-    listed = [each if hasattr(each, "scopes") else Depends(each) for each in dependencies]
-    app.get("/x", dependencies=listed)(target)
-    return app
 
 
 # Scopes

@@ -28,7 +28,7 @@ from fastgate.__main__ import main
 from fastgate.compile.drift import drift
 from fastgate.compile.policy import CannotCompile, compile_routes
 from fastgate.compile.strict import route_ids_or_raise
-from tests.compiled_route import compiled, faults
+from tests.compiled_route import app_with, compiled, endpoint, faults
 
 PASSWORD = OAuth2PasswordBearer(tokenUrl="token", scopes={"me": "", "items": ""})
 MAYBE = OAuth2PasswordBearer(tokenUrl="token", auto_error=False)
@@ -69,17 +69,6 @@ def current_user(scopes: SecurityScopes, token: Annotated[str, Depends(PASSWORD)
 
 def active_user(user: Annotated[str, Security(current_user, scopes=["me"])]) -> str:
     return user  # pragma: no cover
-
-
-async def endpoint() -> None: ...
-
-
-def app_with(*dependencies: Any, **mark: Any) -> FastAPI:  # noqa: ANN401
-    app = FastAPI(openapi_url=None)
-    target = at_edge(**mark)(functools.partial(endpoint)) if mark else endpoint
-    listed = [each if hasattr(each, "scopes") else Depends(each) for each in dependencies]
-    app.get("/x", dependencies=listed)(target)
-    return app
 
 
 @pytest.mark.parametrize(
