@@ -32,7 +32,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use fastgate::store_keys::file_key;
 
 use super::check;
 use super::failure::{Failure, exit_code};
@@ -42,6 +41,7 @@ use super::printer;
 use super::stage::Stage;
 use assets::Assets;
 pub(super) use live::{FOLLOWS, Live, Revision, date, history_key, pushed_at};
+pub(super) use owner::issuer;
 use uploads::Uploads;
 
 /// A policy and where to write it.
@@ -98,7 +98,7 @@ fn run(push: &Push) -> Result<(), Failure> {
     checked(&text, &push.policy, push.place.manifest.as_deref())?;
     let assets = push.assets.as_deref().map(Assets::read).transpose().map_err(Failure::Usage)?;
     let store = store(&push.place, &push.policy)?;
-    works_live(&text, &push.policy, &push.place)?;
+    works_live(&store, &text, &push.policy)?;
     let live = Live::read(&store, push.shadow)?;
     let uploads = assets.map(|assets| assets.compared(&store, push.prune)).transpose()?;
     if !push.shadow {
@@ -109,11 +109,7 @@ fn run(push: &Push) -> Result<(), Failure> {
     let files = uploads.as_ref().map(Uploads::lines).unwrap_or_default();
     changes.iter().flatten().chain(&files).for_each(printer::line);
     if changes.is_none() && files.is_empty() {
-        printer::line(format_args!(
-            "nothing to do: revision {} is in force already: {}",
-            Revision::of(&text),
-            store.place()
-        ));
+        in_force_already(&store, &text);
         return Ok(());
     }
     if !push.mode.confirmed(&live, &store, &text)? {
@@ -138,6 +134,15 @@ fn run(push: &Push) -> Result<(), Failure> {
     if changes.is_some() && !push.shadow { files_remain(&store, &text) } else { Ok(()) }
 }
 
+/// Says that there is nothing to write.
+pub(super) fn in_force_already(store: &KvStore, text: &[u8]) {
+    printer::line(format_args!(
+        "nothing to do: revision {} is in force already: {}",
+        Revision::of(text),
+        store.place()
+    ));
+}
+
 /// The KV store that a command writes to. Without `--manifest`, the manifest is beside the policy.
 pub(super) fn store(place: &Place, policy: &Path) -> Result<KvStore, Failure> {
     let api = Api::from_environment().map_err(Failure::Usage)?;
@@ -156,16 +161,15 @@ pub(super) fn checked(text: &[u8], path: &Path, manifest: Option<&Path>) -> Resu
 
 /// Refuses a policy that cannot work with the live service. A store that was named without a service is not compared. `path` is
 /// the file of the policy.
-pub(super) fn works_live(text: &[u8], path: &Path, place: &Place) -> Result<(), Failure> {
-    let Some(service) = place.compared_service(&path.with_file_name("fastly.toml")) else {
+pub(super) fn works_live(store: &KvStore, text: &[u8], path: &Path) -> Result<(), Failure> {
+    let (api, Some(service)) = store.opened_by() else {
         printer::line(
             "hint: only a store was named, so the policy is not compared with the live service; add --service-id",
         );
         return Ok(());
     };
     let document = serde_json::from_slice(text).unwrap_or_default();
-    let api = Api::from_environment().map_err(Failure::Usage)?;
-    let (faults, hints) = check::live(&document, &api, &service)?;
+    let (faults, hints) = check::live(&document, api, service)?;
     if !faults.is_empty() {
         return refused(path, &faults);
     }
@@ -183,14 +187,14 @@ pub(super) fn with_files(
 ) -> Result<(), Failure> {
     let faults = named_files::missing(text, || match keys {
         Some(keys) => Ok(keys.clone()),
-        None => Ok(store.keys(&file_key(""))?.into_iter().collect()),
+        None => store.files(),
     })?;
     if faults.is_empty() { Ok(()) } else { refused(path, &faults) }
 }
 
 /// Fails if the policy, which is in force now, names files that were deleted while it was written.
 pub(super) fn files_remain(store: &KvStore, text: &[u8]) -> Result<(), Failure> {
-    let faults = named_files::missing(text, || Ok(store.keys(&file_key(""))?.into_iter().collect()))?;
+    let faults = named_files::missing(text, || store.files())?;
     if faults.is_empty() {
         return Ok(());
     }

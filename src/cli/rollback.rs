@@ -45,14 +45,10 @@ fn run(rollback: &Rollback) -> Result<(), Failure> {
         return Err(Failure::Refused(format!("key \"{key}\": has another text than the one that was pushed")));
     }
     push::checked(&text, Path::new(key), rollback.place.manifest.as_deref())?;
-    push::works_live(&text, Path::new(key), &rollback.place)?;
+    push::works_live(&store, &text, Path::new(key))?;
     push::with_files(&store, &text, Path::new(key), None)?;
     let Some(changes) = live.difference(&text) else {
-        printer::line(format_args!(
-            "nothing to do: revision {} is in force already: {}",
-            Revision::of(&text),
-            store.place()
-        ));
+        push::in_force_already(&store, &text);
         return Ok(());
     };
     changes.iter().for_each(printer::line);

@@ -66,42 +66,32 @@ impl Answer {
     }
 }
 
-/// An agent for a URL: https, or http to this machine.
+/// An agent for a URL: https, or http to this machine; with `plain`, for what is public and secures nothing, also http to
+/// other machines. For http there is no proxy.
 ///
 /// # Errors
-/// A message if the URL is another one, or if the machine has no certificates.
-pub(super) fn agent(url: &str) -> Result<ureq::Agent, String> {
+/// As those of [`transport`], or a message if the machine has no certificates.
+pub(super) fn agent(url: &str, plain: bool) -> Result<ureq::Agent, String> {
+    Ok(match transport(url, plain)? {
+        Transport::Tls => config().tls_config(tls()?).build().new_agent(),
+        Transport::Local | Transport::Plain => config().proxy(None).build().new_agent(),
+    })
+}
+
+/// How [`agent`] requests a URL.
+///
+/// # Errors
+/// A message that says what to write, if it does not.
+pub(super) fn transport(url: &str, plain: bool) -> Result<Transport, String> {
     match Transport::of(url)? {
-        Transport::Tls => Ok(config().tls_config(tls()?).build().new_agent()),
-        Transport::Local => Ok(plain()),
-        Transport::Plain => Err(format!("{url}: write an https URL")),
+        Transport::Plain if !plain => Err(format!("{url}: write an https URL")),
+        transport => Ok(transport),
     }
-}
-
-/// An agent for a URL of what is public and secures nothing: http is accepted from other machines, too.
-///
-/// # Errors
-/// As those of [`agent`].
-pub(super) fn agent_for_public(url: &str) -> Result<ureq::Agent, String> {
-    if Transport::of(url)? == Transport::Plain { Ok(plain()) } else { agent(url) }
-}
-
-/// Whether [`agent`], or [`agent_for_public`] if `plain` is true, accepts this URL.
-///
-/// # Errors
-/// As those of [`agent`].
-pub(super) fn check(url: &str, plain: bool) -> Result<(), String> {
-    if Transport::of(url)? == Transport::Plain && !plain { Err(format!("{url}: write an https URL")) } else { Ok(()) }
-}
-
-/// An agent for http, without a proxy.
-fn plain() -> ureq::Agent {
-    config().proxy(None).build().new_agent()
 }
 
 /// How a URL is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Transport {
+pub(super) enum Transport {
     Tls,
     /// http to this machine.
     Local,

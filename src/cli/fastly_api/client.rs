@@ -69,7 +69,7 @@ impl Api {
         if endpoint.contains(['?', '#']) {
             return Err("FASTLY_API_ENDPOINT: has a query or a fragment: write https://HOST".to_owned());
         }
-        let agent = agent::agent(&endpoint)
+        let agent = agent::agent(&endpoint, false)
             .map_err(|fault| format!("FASTLY_API_ENDPOINT: {fault}, because the token is sent there"))?;
         Ok(Self { agent, endpoint, token: Secret::new(token), reached: Reached::default() })
     }

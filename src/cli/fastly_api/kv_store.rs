@@ -1,5 +1,8 @@
 //! Items of a KV store. Every write and deletion is conditional: what somebody else wrote in between stays.
 
+use std::collections::BTreeSet;
+
+use fastgate::store_keys::file_key;
 use ureq::http::Method;
 
 use super::agent::{Answer, Request};
@@ -137,6 +140,16 @@ impl KvStore {
             Err(ApiError::Lost) if self.described(key)?.is_none() => Ok(()),
             answer => answer.map(|_| ()),
         }
+    }
+
+    /// Access to the API, and the service that opens the store, if it is known.
+    pub(in super::super) fn opened_by(&self) -> (&Api, Option<&str>) {
+        (&self.api, self.service.as_deref())
+    }
+
+    /// The keys of all files.
+    pub(in super::super) fn files(&self) -> Result<BTreeSet<String>, ApiError> {
+        Ok(self.keys(&file_key(""))?.into_iter().collect())
     }
 
     /// The keys that begin with `prefix`.

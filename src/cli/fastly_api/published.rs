@@ -26,7 +26,7 @@ pub(in super::super) struct PublishedAnswer {
 /// # Errors
 /// A message that says what to write.
 pub(in super::super) fn check_url(url: &str, plain: bool) -> Result<(), String> {
-    agent::check(url, plain)
+    agent::transport(url, plain).map(|_| ())
 }
 
 /// Reads a URL without the token. `plain` says whether http is accepted from other machines, too.
@@ -34,7 +34,7 @@ pub(in super::super) fn check_url(url: &str, plain: bool) -> Result<(), String> 
 /// # Errors
 /// A message if there is no answer.
 pub(in super::super) fn published(url: &str, plain: bool) -> Result<PublishedAnswer, String> {
-    let agent = if plain { agent::agent_for_public(url)? } else { agent::agent(url)? };
+    let agent = agent::agent(url, plain)?;
     let request =
         agent.get(url).header(header::ACCEPT_ENCODING, "identity").config().timeout_global(Some(WHOLE)).build();
     let answer = request.call().map_err(|error| format!("{url} cannot be reached: {error}"))?;

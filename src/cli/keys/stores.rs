@@ -6,16 +6,13 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use clap::Args;
 use fastgate::mint::rotation::{CLOCK, KEYS_MAX_STALE, Waits};
 use fastgate::mint::{KeyRecord, KeyRecordError};
+use fastgate::sandbox::MAX_RECORD_BYTES;
 use fastgate::store_keys::{KEY_RECORD, POLICY_KEY, signing_key_secret};
 use fastgate::time::{Seconds, UnixTime};
-use serde_json::Value;
 
 use super::super::failure::Failure;
 use super::super::fastly_api::{Api, ApiError, Item, KvStore, ListedSecret, Places, SecretStore};
-use super::super::push::date;
-
-/// The longest record that the edge reads.
-const MAX_RECORD_BYTES: usize = 64 * 1024;
+use super::super::push::{date, issuer};
 
 /// The service, and the times that are counted.
 #[derive(Args)]
@@ -196,8 +193,7 @@ impl Stores {
 
     /// The issuer of the edge in the live policy.
     pub(super) fn issuer(&self) -> Result<Option<String>, ApiError> {
-        let policy: Option<Value> = self.kv.item(POLICY_KEY)?.and_then(|item| serde_json::from_slice(&item.value).ok());
-        Ok(policy.and_then(|policy| Some(policy.pointer("/edge/issuer")?.as_str()?.to_owned())))
+        Ok(self.kv.item(POLICY_KEY)?.and_then(|item| issuer(&item.value)))
     }
 }
 

@@ -51,7 +51,7 @@ impl Assets {
 
     /// Compares the files with those in the store, by their metadata.
     pub(super) fn compared(self, store: &KvStore, prune: bool) -> Result<Uploads, Failure> {
-        let stored: BTreeSet<String> = store.keys(&file_key(""))?.into_iter().collect();
+        let stored = store.files()?;
         let mut uploads = Uploads { notes: self.notes(&stored, prune), ..Uploads::default() };
         for key in stored.iter().filter(|key| !self.files.contains_key(*key)) {
             if !prune {

@@ -36,7 +36,8 @@ pub(in super::super) fn same_edge(live: &Live, store: &KvStore, text: &[u8]) -> 
     Ok(())
 }
 
-fn issuer(text: &[u8]) -> Option<String> {
+/// The `edge.issuer` of a policy, if it can be read.
+pub(in super::super) fn issuer(text: &[u8]) -> Option<String> {
     let policy: Value = serde_json::from_slice(text).ok()?;
     Some(policy.pointer("/edge/issuer")?.as_str()?.to_owned())
 }
