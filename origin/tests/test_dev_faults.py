@@ -188,3 +188,15 @@ def test_a_route_that_the_page_hides_is_named(capsys: pytest.CaptureFixture[str]
     Terminal(sys.stdout).policy(State(routes=[{"path": path} for path in paths]))
     shown = capsys.readouterr().out
     assert [path for path in paths if f"has the path {path}, so" in shown] == [*paths[:2]]
+
+
+def test_requests_during_the_start_get_no_advice_for_published_services(tmp_path: Path) -> None:
+    slow = "import time, pathlib\nwhile not pathlib.Path('go').exists(): time.sleep(0.05)\n"
+    (tmp_path / "main.py").write_text(slow + APP, "utf-8")
+    with serving(tmp_path) as session:
+        until(lambda: is_served(session.port), "the edge does not listen")
+        assert session.get("/health").status_code == 503
+        until(lambda: "no policy is in force yet" in session.output, "is not shown", 10)
+        (tmp_path / "go").touch()
+        session.until_ready()
+        assert "fastgate push" not in session.output

@@ -34,6 +34,8 @@ from fastgate.stage import stage_of
 from fastgate.wrong_call import Failed, WrongCall
 
 _PAGE_ID = PATH.removeprefix("/")
+_NOT_YET = "no policy is in force yet: the app is being compiled"
+"""Why requests are refused before that, instead of the advice for published services."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,8 @@ def _run(options: DevOptions) -> int:
     def log(line: str) -> None:
         request = _request_in(line)
         if request is not None:
+            if policy.state.app is None and "cause" in request:
+                request["cause"] = _NOT_YET
             events.publish("request", request=request)
             terminal.request(request)
         else:
