@@ -1,5 +1,6 @@
 """What `fastgate init` refuses: hosts, documents of a provider, and files that exist already."""
 
+import json
 import os
 import stat
 import time
@@ -7,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from fastgate.init.hosts import check_hosts
+from fastgate.init.hosts import LOCAL, RESERVED, check_hosts, elsewhere, is_below
 from fastgate.init.issuer import Chosen
 from fastgate.init.provider import discovered
 from fastgate.init.writing import check_writable, write_new
 from fastgate.wrong_call import Failed, WrongCall
 from tests.init_projects import APP, Discovery, files_in, init
 from tests.projects import fastgate_in
+
+HOSTS = Path(__file__).parents[2] / "tests" / "data" / "hosts.json"
+"""Names, and why they are not on the internet. The tool passes the same cases."""
 
 
 @pytest.mark.parametrize(
@@ -29,7 +33,11 @@ from tests.projects import fastgate_in
         ("x.localhost", "a private network has this name"),
         ("x.local", "a private network has this name"),
         ("db.internal", "a private network has this name"),
-        ("localhost", "write a host name in lower case"),
+        ("localhost", "a private network has this name"),
+        ("shop", "a private network has this name"),
+        ("wiki.corp", "a private network has this name"),
+        ("shop.test", "a reserved name"),
+        ("", "write a host name in lower case"),
         ("a.example.com:8000", "write a host name|is an address"),
         ("a.example.com.", "write a host name"),
         ("a.example.com\n", "write a host name"),
@@ -40,6 +48,15 @@ def test_a_host_that_the_internet_does_not_have(host: str, message: str) -> None
         check_hosts(host, "app.example.com")
     with pytest.raises(WrongCall, match=f"(?s)--origin-host .*(?:{message})"):
         check_hosts("api.example.com", host)
+
+
+def test_each_name_is_where_the_cases_say() -> None:
+    cases: dict[str, str | None] = json.loads(HOSTS.read_text())
+    assert {host: elsewhere(host) for host in cases} == cases
+    assert all(any(is_below(host, [end]) for host in cases) for end in (*LOCAL, *RESERVED))
+    for host, where in cases.items():
+        if where is None:
+            check_hosts(host, "app.example.com")
 
 
 @pytest.mark.parametrize("what", ["issuer", "jwks_uri"])
