@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 import httpx
 
 from fastgate.init.issuer import Chosen, fault_of_url
+from fastgate.strict_json import parse_object
 from fastgate.this_machine import is_loopback
 from fastgate.wrong_call import Failed, WrongCall
 
@@ -172,12 +173,11 @@ def _read(got: httpx.Response, url: str) -> dict[str, object]:
         if len(text) > MAX_LENGTH:
             raise Failed(f"{url} has more than {MAX_LENGTH} bytes: this is no discovery document")
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        return parse_object(bytes(text))
+    except ValueError as error:
+        if str(error) == "not an object":
+            raise Failed(f"{url} is not a JSON object: this is no discovery document") from error
         raise Failed(
-            f"{url} is not JSON: check the spelling of the issuer, which must have a discovery "
-            "document"
+            f"{url} is not JSON with one meaning ({error}): check the spelling of the issuer, "
+            "which must have a discovery document"
         ) from error
-    if not isinstance(document, dict):
-        raise Failed(f"{url} is not a JSON object: this is no discovery document")
-    return document
