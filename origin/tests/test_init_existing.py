@@ -11,7 +11,7 @@ import pytest
 from fastgate.init.existing import Kept, Said, check_options, kept_file
 from fastgate.init.issuer import chosen_issuer
 from fastgate.wrong_call import WrongCall
-from tests.init_projects import Discovery, files_in, init
+from tests.init_projects import APP, Discovery, files_in, init
 from tests.projects import fastgate_in
 
 TENANT = "aaaabbbb-0000-cccc-1111-dddd2222eeee"
@@ -190,3 +190,14 @@ def test_a_compiled_policy_can_become_the_base(shop_folder: Path, openid: Discov
     compiled.rename(shop_folder / "edge/policy.base.json")
     assert init(shop_folder, openid).returncode == 0
     assert compiled.read_bytes() == before
+
+
+def test_another_audience_of_the_app_is_refused_with_the_file(
+    shop_folder: Path, openid: Discovery
+) -> None:
+    assert init(shop_folder, openid).returncode == 0
+    guarded = 'guard(app, Settings(edge="https://api.example.com", audience="other"))\n'
+    (shop_folder / "main.py").write_text(f"{APP}from fastgate import Settings, guard\n{guarded}")
+    ran = init(shop_folder, openid)
+    assert ran.returncode == 1
+    assert 'origins.app.audience is "my-shop" in edge/policy.base.json: write' in ran.stderr

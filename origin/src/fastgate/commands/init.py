@@ -99,7 +99,7 @@ def run_init(options: argparse.Namespace) -> int:
         files[toml] = files[toml] or documents.manifest(project)
     policy = kept[base].document if base in kept else json.loads(files[base])
     routes, undecided = _compiled(app, policy)
-    if faults := audience_differences(settings, policy, None):
+    if faults := audience_differences(settings, policy, None, shown_path(base, folder)):
         raise Failed("\n".join(faults))
     if undecided is None and not routes:
         raise Failed(f"{options.app} serves nothing: add an endpoint, and try again")
