@@ -11,6 +11,7 @@ from fastgate import guard, refusal_log
 from fastgate.dev.provider.app import DevelopmentProvider
 from tests import development_provider
 from tests.edge import Edge
+from tests.init_projects import Discovery, discovery, shop_in
 from tests.serving import JwksServer
 
 pytest_plugins = ["pytester"]
@@ -74,3 +75,16 @@ def provider() -> Iterator[DevelopmentProvider]:
 def dev(provider: DevelopmentProvider) -> str:
     """Return the URL of one of its issuers."""
     return provider.issuers["dev"].url
+
+
+@pytest.fixture
+def openid() -> Iterator[Discovery]:
+    """Serve the discovery document of a provider, which the test may change."""
+    with discovery() as found:
+        yield found
+
+
+@pytest.fixture
+def shop_folder(tmp_path: Path) -> Path:
+    """Return the folder of an app in a repository, for `fastgate init`."""
+    return shop_in(tmp_path)

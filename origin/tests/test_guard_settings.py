@@ -50,12 +50,15 @@ def test_an_audience_that_no_origin_has_is_a_difference(
     arguments = written(tmp_path, settings, audience="shops")
     assert main(["drift", *arguments, str(tmp_path / "policy.json")]) == 1
     line = (
-        'Settings.audience is "shop", but origins.main.audience is "shops": write the same value '
-        "on both sides (refused until both agree)"
+        'Settings.audience is "shop", but origins.main.audience is "shops" in {}: write the same '
+        "value on both sides (refused until both agree)"
     )
-    assert capsys.readouterr().out.splitlines()[0] == line
+    assert capsys.readouterr().out.splitlines()[0] == line.format(tmp_path / "policy.json")
     assert main(["policy", *arguments, "--base", str(tmp_path / "base.json")]) == 1
-    assert capsys.readouterr() == (f"{line}\n", "guarded:app: 1 fault\n")
+    assert capsys.readouterr() == (
+        f"{line.format(tmp_path / 'base.json')}\n",
+        "guarded:app: 1 fault\n",
+    )
 
 
 @pytest.mark.parametrize("settings", [GUARDED, AROUND], ids=["guard", "middleware"])
@@ -86,16 +89,16 @@ def test_settings_that_agree_are_not_mentioned(
 
 def test_only_the_origin_that_is_named_counts() -> None:
     policy = {"origins": {"a": {"audience": "shop"}, "b": {"audience": "other"}, "c": {}, "d": 1}}
-    assert audience_differences(SETTINGS, policy, None) == []
-    assert audience_differences(SETTINGS, policy, "a") == []
-    assert audience_differences(SETTINGS, policy, "unknown") == []
-    (line,) = audience_differences(SETTINGS, policy, "b")
-    assert 'origins.b.audience is "other"' in line
+    assert audience_differences(SETTINGS, policy, None, None) == []
+    assert audience_differences(SETTINGS, policy, "a", None) == []
+    assert audience_differences(SETTINGS, policy, "unknown", None) == []
+    (line,) = audience_differences(SETTINGS, policy, "b", "edge/policy.json")
+    assert 'origins.b.audience is "other" in edge/policy.json' in line
 
 
 @pytest.mark.parametrize("policy", [{}, {"origins": {}, "edge": {}}, {"origins": 1, "edge": 1}])
 def test_nothing_is_compared_with_what_the_policy_does_not_have(policy: dict[str, object]) -> None:
-    assert audience_differences(SETTINGS, policy, None) == []
+    assert audience_differences(SETTINGS, policy, None, None) == []
     assert edge_hints(SETTINGS, policy) == []
 
 
@@ -104,7 +107,7 @@ def test_an_app_without_a_guard_has_no_settings() -> None:
     assert settings_of(app) is None
     app.app = app  # type: ignore[attr-defined]
     assert settings_of(app) is None
-    assert audience_differences(None, {"origins": {"a": {"audience": "x"}}}, None) == []
+    assert audience_differences(None, {"origins": {"a": {"audience": "x"}}}, None, None) == []
     assert edge_hints(None, {"edge": {"issuer": EDGE}}) == []
     assert settings_of(FastgateMiddleware(app, SETTINGS)) is SETTINGS
 

@@ -4,7 +4,6 @@ import json
 import re
 import shlex
 import tomllib
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -15,19 +14,13 @@ from fastgate.init.provider import Provider
 from fastgate.init.repository import app_in, install_command, name_in
 from fastgate.init.workflow import Deployed, workflow
 from fastgate.wrong_call import WrongCall
-from tests.init_projects import APP, Discovery, discovery, init
+from tests.init_projects import APP, Discovery, init
 from tests.projects import fastgate_in
 
 BUILD = "[build-system]\nrequires = ['poetry-core']\n"
 POETRY = "[tool.poetry]\nname = 'a'\n"
 NO_PACKAGE = "[tool.poetry]\npackage-mode = false\n"
 DEPLOYED = Deployed(PurePosixPath("."), None, False, "pip install .", None, [])
-
-
-@pytest.fixture
-def provider() -> Iterator[Discovery]:
-    with discovery() as found:
-        yield found
 
 
 def jobs_of(text: str) -> tuple[str, str, str]:
@@ -111,12 +104,12 @@ def test_names_that_github_would_read_otherwise_are_refused(name: str) -> None:
         workflow(replace(DEPLOYED, app=f"{name}.py"))
 
 
-def test_each_app_of_a_repository_has_a_workflow(tmp_path: Path, provider: Discovery) -> None:
+def test_each_app_of_a_repository_has_a_workflow(tmp_path: Path, openid: Discovery) -> None:
     (tmp_path / ".git").mkdir()
     for name in ("backend", "back office"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "main.py").write_text(APP)
-        ran = init(tmp_path / name, provider)
+        ran = init(tmp_path / name, openid)
         assert ran.returncode == 0, ran.stderr
     files = {each.name: each.read_text() for each in (tmp_path / ".github/workflows").iterdir()}
     assert {*files} == {"fastgate-backend.yml", "fastgate-back-office.yml"}
@@ -137,7 +130,7 @@ def test_each_app_of_a_repository_has_a_workflow(tmp_path: Path, provider: Disco
     ],
 )
 def test_a_workflow_that_does_not_know_what_the_app_depends_on_says_so(
-    file: str | None, text: str, tmp_path: Path, provider: Discovery
+    file: str | None, text: str, tmp_path: Path, openid: Discovery
 ) -> None:
     (tmp_path / "main.py").write_text(APP)
     if file is not None:
@@ -146,18 +139,18 @@ def test_a_workflow_that_does_not_know_what_the_app_depends_on_says_so(
     says = "The workflow does not know what your app depends on"
     place = "`run: pip install fastapi` in .github/workflows/fastgate.yml"
     for _ in range(2):
-        ran = init(tmp_path, provider)
+        ran = init(tmp_path, openid)
         assert ran.returncode == 0, ran.stderr
         assert says in ran.stdout
         assert place in ran.stdout
         assert file is None or f"{file} says in another way" in ran.stdout
     workflow = tmp_path / ".github/workflows/fastgate.yml"
     workflow.write_text(workflow.read_text().replace("pip install fastapi", "make install"))
-    assert says not in init(tmp_path, provider).stdout
+    assert says not in init(tmp_path, openid).stdout
 
 
 def test_folders_with_similar_names_have_workflows_of_their_own(
-    tmp_path: Path, provider: Discovery
+    tmp_path: Path, openid: Discovery
 ) -> None:
     (tmp_path / ".git").mkdir()
     folders = ["order_api", "order-api", "api", "order_api/api", 'q"uote', "back\\slash", "a,b"]
@@ -165,7 +158,7 @@ def test_folders_with_similar_names_have_workflows_of_their_own(
         (tmp_path / name).mkdir()
         (tmp_path / name / "main.py").write_text(APP)
         for _ in range(2):
-            ran = init(tmp_path / name, provider)
+            ran = init(tmp_path / name, openid)
             assert ran.returncode == 0, ran.stderr
             assert "does not compare this app" not in ran.stdout, name
     texts = [each.read_text() for each in (tmp_path / ".github/workflows").iterdir()]
@@ -188,14 +181,14 @@ def test_a_workflow_of_another_folder_is_no_workflow_of_this_one() -> None:
     assert outer.is_in("run: cd api && fastgate drift edge/policy.json\n")
 
 
-def test_an_app_below_its_project_file(tmp_path: Path, provider: Discovery) -> None:
+def test_an_app_below_its_project_file(tmp_path: Path, openid: Discovery) -> None:
     (tmp_path / ".git").mkdir()
     (tmp_path / "pyproject.toml").write_text(
         '[project]\nname = "Big"\n[build-system]\nrequires = []\n'
     )
     (tmp_path / "src").mkdir()
     (tmp_path / "src/main.py").write_text(APP)
-    ran = init(tmp_path, provider, "--app-dir", "src")
+    ran = init(tmp_path, openid, "--app-dir", "src")
     assert ran.returncode == 0, ran.stderr
     text = (tmp_path / ".github/workflows/fastgate-src.yml").read_text()
     assert "pip install .." in commands_in(text)

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from fastgate.stage import Stage, escaped, names_in, stage_of
 from fastgate.wrong_call import WrongCall
 from tests.dev_session import APP as GUARDED_APP
 from tests.dev_session import command, environment, free_port, serving, until
-from tests.init_projects import Discovery, discovery, init, shop_in
+from tests.init_projects import Discovery, init
 from tests.projects import fastgate_in
 
 STAGED = {
@@ -26,17 +25,6 @@ STAGED = {
 CASES = Path(__file__).parents[2] / "tests" / "data" / "stage_values.json"
 """Those that the tool passes, too."""
 VALUES = {"ISSUER": "https://api.example.com", "HOSTS": ["api.example.com"], "TENANT": "acme"}
-
-
-@pytest.fixture
-def provider() -> Iterator[Discovery]:
-    with discovery() as found:
-        yield found
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Path:
-    return shop_in(tmp_path)
 
 
 @pytest.mark.parametrize("case", json.loads(CASES.read_text()))
@@ -109,39 +97,39 @@ def test_the_tool_and_the_package_agree(tmp_path: Path) -> None:
     assert fastgate_in(tmp_path, "check").returncode == 0
 
 
-def test_init_leaves_the_names_of_a_base_alone(shop: Path, provider: Discovery) -> None:
-    assert init(shop, provider).returncode == 0
+def test_init_leaves_the_names_of_a_base_alone(shop_folder: Path, openid: Discovery) -> None:
+    assert init(shop_folder, openid).returncode == 0
     for name in ("edge/policy.json", ".github/workflows/fastgate.yml"):
-        (shop / name).unlink()
-    (shop / "edge/policy.base.json").write_text(json.dumps(STAGED))
-    ran = fastgate_in(shop, "init")
+        (shop_folder / name).unlink()
+    (shop_folder / "edge/policy.base.json").write_text(json.dumps(STAGED))
+    ran = fastgate_in(shop_folder, "init")
     assert ran.returncode == 0, ran.stderr
     assert "${ISSUER} and ${HOSTS} and ${TENANT} has no value here" in ran.stdout
     assert "FASTGATE_STAGE_ISSUER, FASTGATE_STAGE_HOSTS, FASTGATE_STAGE_TENANT" in ran.stdout
-    assert json.loads((shop / "edge/policy.json").read_text())["edge"] == STAGED["edge"]
-    workflow = (shop / ".github/workflows/fastgate.yml").read_text()
+    assert json.loads((shop_folder / "edge/policy.json").read_text())["edge"] == STAGED["edge"]
+    workflow = (shop_folder / ".github/workflows/fastgate.yml").read_text()
     assert "\n  FASTGATE_STAGE_TENANT: ${{ vars.FASTGATE_STAGE_TENANT }}\n" in workflow
 
 
 def test_init_checks_with_a_stage_file_and_the_workflow_uses_it(
-    shop: Path, provider: Discovery
+    shop_folder: Path, openid: Discovery
 ) -> None:
-    assert init(shop, provider).returncode == 0
+    assert init(shop_folder, openid).returncode == 0
     for name in ("edge/policy.json", ".github/workflows/fastgate.yml"):
-        (shop / name).unlink()
-    (shop / "edge/policy.base.json").write_text(json.dumps(STAGED))
-    (shop / "edge/production.json").write_text(json.dumps({**VALUES, "HOSTS": 7}))
-    ran = fastgate_in(shop, "init", "--stage", "edge/production.json")
+        (shop_folder / name).unlink()
+    (shop_folder / "edge/policy.base.json").write_text(json.dumps(STAGED))
+    (shop_folder / "edge/production.json").write_text(json.dumps({**VALUES, "HOSTS": 7}))
+    ran = fastgate_in(shop_folder, "init", "--stage", "edge/production.json")
     assert ran.returncode == 1
     assert "$.edge.hosts" in ran.stderr
-    (shop / "edge/production.json").write_text(json.dumps(VALUES))
-    ran = fastgate_in(shop, "init", "--stage", "edge/production.json")
+    (shop_folder / "edge/production.json").write_text(json.dumps(VALUES))
+    ran = fastgate_in(shop_folder, "init", "--stage", "edge/production.json")
     assert ran.returncode == 0, ran.stderr
-    workflow = (shop / ".github/workflows/fastgate.yml").read_text()
+    workflow = (shop_folder / ".github/workflows/fastgate.yml").read_text()
     assert workflow.count(" --stage edge/production.json\n") == 2
     assert "FASTGATE_STAGE_" not in workflow
-    (shop.parent / "outside.json").write_text(json.dumps(VALUES))
-    ran = fastgate_in(shop, "init", "--stage", "../outside.json")
+    (shop_folder.parent / "outside.json").write_text(json.dumps(VALUES))
+    ran = fastgate_in(shop_folder, "init", "--stage", "../outside.json")
     assert ran.returncode == 2
     assert "so a CI job has no copy of it" in ran.stderr
 

@@ -1,6 +1,7 @@
 """The steps of docs/guides/migrate-an-app.md, on an app with the structure of the template."""
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -20,6 +21,7 @@ ADMIN = {"username": "admin@example.com", "password": "changethis"}
 HOSTS = ("--host", "api.example.com", "--origin-host", "app.example.com")
 UNDECIDED = ("/api/v1/openapi.json", "/login/access-token", "/users/signup", "/health-check/")
 DEVELOPMENT = {"OIDC_ISSUER": "{provider}", "OIDC_JWKS_URL": "{provider}/jwks"}
+"""What step 2 sets for `fastgate dev`, which here has a provider on another port."""
 EMAIL = {"email": "admin@example.com", "email_verified": True}
 ME, USERS, LOGIN = "/api/v1/users/me", "/api/v1/users/", "/api/v1/login/access-token"
 
@@ -35,6 +37,15 @@ def apply_diff(folder: Path, step: int) -> None:
     (diff,) = blocks(step, "diff")
     command = ["git", "apply", "--unidiff-zero", "-"]
     subprocess.run(command, cwd=folder, input=diff, text=True, check=True)
+
+
+def printed(folder: Path, fastgate: str, script: str) -> list[str]:
+    """Run blocks of shell commands with another `fastgate`; return the lines that are printed."""
+    python = shlex.quote(sys.executable)
+    lines = f'fastgate() {{ {fastgate}; }}\npython() {{ {python} "$@"; }}\n{script}'
+    command = ["env", "-i", f"PATH={os.environ['PATH']}", "bash", "-eu", "-c", lines]
+    ran = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
+    return ran.stdout.splitlines()
 
 
 def run_lines(folder: Path, script: str) -> None:
@@ -90,6 +101,20 @@ def test_init_lists_what_an_app_with_its_own_login_leaves_undecided(
     assert len(named) == len(UNDECIDED)
     assert all(each.endswith(end) for each, end in zip(named, UNDECIDED, strict=True))
     assert ran.stdout.count("→") == len(UNDECIDED)
+
+
+def test_the_commands_of_the_guide_have_what_they_need(tmp_path: Path) -> None:
+    values = ("https://idp.example.com", "https://api.example.com")
+    script = "".join((*blocks(1, "sh"), blocks(2, "sh")[0]))
+    arguments = printed(tmp_path, "printf '%s\\n' \"$@\"", script)
+    assert arguments == ["init", "--issuer", values[0], "--audience", values[1], *HOSTS]
+    for name in ("provider", "auth0"):
+        (tmp_path / "edge").mkdir(exist_ok=True)
+        base = tmp_path / "edge" / "policy.base.json"
+        base.write_text(json.dumps({"issuers": {name: {}}}))
+        set_for_dev = printed(tmp_path, f"printenv {' '.join(DEVELOPMENT)}", blocks(2, "sh")[1])
+        provider = f"http://127.0.0.1:9080/{name}"
+        assert set_for_dev == [each.format(provider=provider) for each in DEVELOPMENT.values()]
 
 
 def test_the_guide_leads_from_its_own_login_to_the_gate(backend: Path, company: Company) -> None:

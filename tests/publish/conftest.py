@@ -7,6 +7,7 @@ import pytest
 from fastly_api.running import Running, running
 from programs import FastlyCli, project
 from pushing import Pushing
+from rotating import Rotating
 
 
 @pytest.fixture
@@ -27,3 +28,11 @@ def fastly(api: Running, tmp_path: Path) -> FastlyCli:
 def shop(api: Running, tmp_path: Path) -> Pushing:
     """Return a published service without a policy."""
     return Pushing(api, tmp_path)
+
+
+@pytest.fixture
+def rotating(api: Running, tmp_path: Path) -> Iterator[Rotating]:
+    """Return a published service without keys."""
+    service = Rotating(api, tmp_path)
+    with service.serving():
+        yield service

@@ -143,6 +143,7 @@ def no_log(shop: Pushing) -> None:
         (override, "$.origins.shop.backend", 'Settings(backend_host="origin.example.com")'),
         (other_domain, "$.edge.hosts[0]", "fastly service domain create"),
         (no_log, None, 'no log endpoint named "fastgate"'),
+        (no_log, None, "fastly service logging https create --name fastgate "),
     ],
 )
 def test_what_may_be_meant_so_is_a_hint(

@@ -58,7 +58,7 @@ def test_two_published_services_do_not_replace_each_others_policy(
             shared = store.items["policy"].value
         else:
             assert ran.returncode == 1
-            for words in ("https://shop.edgecompute.app", f"https://{host}", "Several services"):
+            for words in ("https://shop.edgecompute.app", f"https://{host}", "stores of its own"):
                 assert words in ran.stderr
             assert "--change-issuer" in ran.stderr
             assert store.items["policy"].value == shared
@@ -71,7 +71,7 @@ def test_another_issuer_needs_an_option(shop: Pushing, options: list[str]) -> No
     shop.write(policy("/b", **STAGE))
     ran = shop.attempt("push", "--yes", *options)
     assert ran.returncode == 1
-    for words in (STAGE["issuer"], "https://shop.example.com", "Several services"):
+    for words in (STAGE["issuer"], "https://shop.example.com", "stores of its own"):
         assert str(words) in ran.stderr
     assert shop.store.model_dump() == before
     shop("push", "--yes", "--change-issuer", *options)

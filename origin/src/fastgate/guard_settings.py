@@ -5,6 +5,7 @@ its audience, and with a wrong one it refuses every request of its edge.
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from starlette.middleware.cors import CORSMiddleware
 
@@ -31,7 +32,10 @@ def settings_of(app: object) -> Settings | None:
 
 
 def audience_differences(
-    settings: Settings | None, policy: Mapping[str, object], origin: str | None
+    settings: Settings | None,
+    policy: Mapping[str, object],
+    origin: str | None,
+    file: Path | str | None,
 ) -> list[str]:
     """Return a line if no origin of the policy has the audience of the app.
 
@@ -40,6 +44,7 @@ def audience_differences(
         policy: the policy document; nothing is compared without origins, as in a base for
             several apps, nor if an audience differs between stages (`${NAME}`).
         origin: the name of the app under `origins`, so that only this one counts.
+        file: where the policy is, as people read it.
 
     """
     origins = policy.get("origins")
@@ -55,9 +60,10 @@ def audience_differences(
     if not named or settings.audience in named.values() or any(map(has_names, named.values())):
         return []
     known = " and ".join(f'origins.{name}.audience is "{named[name]}"' for name in named)
+    where = "" if file is None else f" in {file}"
     return [
-        f'Settings.audience is "{settings.audience}", but {known}: write the same value on both '
-        f"sides{REFUSED}"
+        f'Settings.audience is "{settings.audience}", but {known}{where}: write the same value on '
+        f"both sides{REFUSED}"
     ]
 
 

@@ -19,8 +19,22 @@ def document_at(path: Path) -> dict[str, object]:
 
     """
     try:
-        return strict_json.parse_object(path.read_bytes())
-    except (OSError, ValueError) as error:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise WrongCall(f"{path}: {error}") from error
+    return object_in(raw, path)
+
+
+def object_in(raw: bytes, path: Path) -> dict[str, object]:
+    """Return the JSON object in the bytes of a file.
+
+    Raises:
+        WrongCall: they are no JSON object, or one that the edge refuses too (`document_at`).
+
+    """
+    try:
+        return strict_json.parse_object(raw)
+    except ValueError as error:
         said = "is not a JSON object" if str(error) == "not an object" else error
         raise WrongCall(f"{path}: {said}") from error
 

@@ -113,7 +113,23 @@ fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Elsewhere, elsewhere, is_of_documentation};
+    use super::{Elsewhere, LOCAL, RESERVED, elsewhere, is_below, is_of_documentation};
+    use std::collections::BTreeMap;
+
+    /// Names, and why they are not on the internet. The Python package passes the same cases.
+    const CASES: &str = include_str!("../../../tests/data/hosts.json");
+
+    #[test]
+    fn each_name_is_where_the_cases_say() {
+        let cases: BTreeMap<String, Option<String>> = serde_json::from_str(CASES).unwrap();
+        for (host, expected) in &cases {
+            let found = elsewhere(host).map(|why| format!("{why:?}").to_lowercase());
+            assert_eq!(&found, expected, "{host}");
+        }
+        for end in LOCAL.iter().chain(&RESERVED) {
+            assert!(cases.keys().any(|host| is_below(host, end)), "{end}");
+        }
+    }
 
     #[test]
     fn hosts_of_this_machine_and_of_private_networks_are_local() {

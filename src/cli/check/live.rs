@@ -67,7 +67,11 @@ fn log(service: &LiveService<'_>) -> Result<Option<Finding>, ApiError> {
         return Ok(None);
     }
     let what = format!("has no log endpoint named \"{LOG}\", so the log is lost");
-    Ok(Some(finding(service.subject.clone(), what, "create one, see docs/reference/log-line.md")))
+    let remedy = format!(
+        "create one of any kind with this name, such as `fastly service logging https create --name {LOG} --url URL --version \
+         latest --autoclone`, and activate that version"
+    );
+    Ok(Some(finding(service.subject.clone(), what, &remedy)))
 }
 
 fn finding(at: String, what: String, remedy: &str) -> Finding {

@@ -29,8 +29,8 @@ pub(in super::super) fn same_edge(live: &Live, store: &KvStore, text: &[u8]) -> 
             ),
         };
         return Err(Failure::Refused(format!(
-            "refused: {what}, see \"Several services\" in docs/guides/deploy.md; nothing was written: give each service stores of \
-             its own, or add --change-issuer if the policy in this store is to be replaced"
+            "refused: {what}; nothing was written: give each service stores of its own, or add --change-issuer if the policy in \
+             this store is to be replaced"
         )));
     }
     Ok(())

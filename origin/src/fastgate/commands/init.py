@@ -25,10 +25,11 @@ from fastgate.guard_settings import (
     token_hints,
 )
 from fastgate.init import documents
-from fastgate.init.existing import check_options, kept_text
+from fastgate.init.existing import Said, check_base_of, check_options, kept_file
 from fastgate.init.hints import hints_of_files, hints_of_install, hints_of_stage
 from fastgate.init.hosts import check_hosts
-from fastgate.init.provider import Chosen, chosen_issuer, discovered
+from fastgate.init.issuer import Chosen, chosen_issuer
+from fastgate.init.provider import discovered
 from fastgate.init.repository import (
     app_in,
     install_command,
@@ -40,7 +41,7 @@ from fastgate.init.repository import (
 )
 from fastgate.init.workflow import Deployed, workflow
 from fastgate.init.writing import check_writable, write_new
-from fastgate.json_documents import document_at, rules_of
+from fastgate.json_documents import rules_of
 from fastgate.settings import Settings
 from fastgate.stage import Stage, names_in, stage_of
 from fastgate.this_machine import is_loopback_name
@@ -78,21 +79,17 @@ def run_init(options: argparse.Namespace) -> int:
     )
     edge, root = folder / _EDGE, repository_of(folder)
     base, toml = edge / "policy.base.json", edge / "fastly.toml"
-    kept = {path: kept_text(path) for path in _own_files(edge) if path.exists()}
-    said = {
-        "--host": options.host,
-        "--origin-host": options.origin_host,
-        "--issuer": chosen and chosen.issuer,
-        "--audience": options.audience,
-    }
-    check_options(base if base in kept else None, toml if toml in kept else None, said)
+    kept = {path: kept_file(path) for path in _own_files(edge) if path.exists()}
+    check_base_of(edge / "policy.json", base, kept)
+    said = Said(chosen, options.audience, options.host, options.origin_host)
+    check_options(kept.get(base), kept.get(toml), said)
     app = app_of(options)
     # An app that shows log lines would show the one about the discovery document.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     settings = settings_of(app)
     files = {
-        base: kept.get(base, ""),
-        toml: kept.get(toml, ""),
+        base: kept[base].text if base in kept else "",
+        toml: kept[toml].text if toml in kept else "",
         edge / documents.SCHEMA: schema,
         edge / ".gitignore": documents.GITIGNORE,
     }
@@ -100,9 +97,9 @@ def run_init(options: argparse.Namespace) -> int:
         project = _project(options, name_in(folder, root), chosen, settings)
         files[base] = files[base] or documents.base_policy(project)
         files[toml] = files[toml] or documents.manifest(project)
-    policy = document_at(base) if base in kept else json.loads(files[base])
+    policy = kept[base].document if base in kept else json.loads(files[base])
     routes, undecided = _compiled(app, policy)
-    if faults := audience_differences(settings, policy, None):
+    if faults := audience_differences(settings, policy, None, shown_path(base, folder)):
         raise Failed("\n".join(faults))
     if undecided is None and not routes:
         raise Failed(f"{options.app} serves nothing: add an endpoint, and try again")
@@ -218,8 +215,11 @@ def _project(
     settings: Settings | None,
 ) -> documents.Project:
     """Return what the options, the app and the provider say of the project."""
-    host = options.host or _public_host_of(settings)
-    origin_host = options.origin_host or (settings and settings.backend_host)
+    host, origin_host = options.host, options.origin_host
+    if host is None:
+        host = _public_host_of(settings)
+    if origin_host is None and settings is not None:
+        origin_host = settings.backend_host
     missing = {
         "the provider: --issuer URL, --auth0 DOMAIN, --okta DOMAIN or --entra TENANT": chosen,
         "the audience of its tokens, as `aud` has it: --audience TEXT": options.audience,

@@ -35,7 +35,7 @@ def print_policy(options: argparse.Namespace) -> int:
     settings = settings_of(app)
     hints = (*edge_hints(settings, base), *token_hints(routes, options.origin))
     print_hints((*hints, *cors_hints(app, base)))
-    if faults := audience_differences(settings, base, options.origin):
+    if faults := audience_differences(settings, base, options.origin, options.base):
         print(*faults, sep="\n")
         print(f"{options.app}: 1 fault", file=sys.stderr)
         return 1
@@ -92,7 +92,8 @@ def print_drift(options: argparse.Namespace) -> int:
         root_path=root_path,
         rules=rules_of(policy),
     )
-    lines = [*audience_differences(settings, policy, options.origin), *lines]
+    different = audience_differences(settings, policy, options.origin, options.policy)
+    lines = [*different, *lines]
     print_hints(edge_hints(settings, policy))
     for line in (*lines, *no_longer_needed(ours, edge, former, root_path)):
         print(line)

@@ -4,19 +4,44 @@ Input: a path. Output: what the file says; or `WrongCall`, if nothing could work
 command line says something else.
 """
 
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from fastgate.json_documents import document_at
+from fastgate.init.documents import APP
+from fastgate.init.issuer import Chosen
+from fastgate.json_documents import object_in
 from fastgate.stage import has_names
 from fastgate.wrong_call import WrongCall
 
-_REMOVE = "correct the file, or remove it and run `fastgate init` again, which writes a new one"
+_AGAIN = "run `fastgate init` again, which writes a new one"
+_REMOVE = f"correct the file, or remove it and {_AGAIN}"
+_PORT = re.compile(r":[0-9]+\Z")
 
 
-def kept_text(path: Path) -> str:
-    """Return the text of a file that exists.
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A file that exists, which was read once."""
+
+    path: Path
+    text: str
+    document: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the options of the command line say; None for an option that was not written."""
+
+    chosen: Chosen | None
+    audience: str | None
+    host: str | None
+    origin_host: str | None
+
+
+def kept_file(path: Path) -> Kept:
+    """Return a JSON or TOML file that exists.
 
     Raises:
         WrongCall: it is empty, cannot be read, or is not of the kind that its name says.
@@ -25,84 +50,163 @@ def kept_text(path: Path) -> str:
     if not (path.is_file() or path.is_dir()):  # reading could wait for ever
         raise WrongCall(f"{path}: is no regular file: {_REMOVE}")
     try:
-        text = path.read_bytes().decode("utf-8")
+        raw = path.read_bytes()
+        text = raw.decode("utf-8")
     except (OSError, ValueError) as error:
         raise WrongCall(f"{path}: {error}: {_REMOVE}") from error
     if not text.strip():
         raise WrongCall(f"{path}: is empty: {_REMOVE}")
-    if path.suffix == ".json":
-        _check_object(path)
-    if path.suffix == ".toml":
-        _check_toml(path, text)
-    return text
+    is_toml = path.suffix == ".toml"
+    document = _tables_in(text, path) if is_toml else _members_in(raw, path)
+    if not document:
+        raise WrongCall(f"{path}: has no {'table' if is_toml else 'members'}: {_REMOVE}")
+    return Kept(path, text, document)
 
 
-def _check_object(path: Path) -> None:
+def _members_in(raw: bytes, path: Path) -> dict[str, object]:
     try:
-        document = document_at(path)
+        return object_in(raw, path)
     except WrongCall as error:
         raise WrongCall(f"{error}: {_REMOVE}") from error
-    if not document:
-        raise WrongCall(f"{path}: has no members: {_REMOVE}")
 
 
-def _check_toml(path: Path, text: str) -> None:
+def _tables_in(text: str, path: Path) -> dict[str, object]:
     try:
-        document = tomllib.loads(text)
+        return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise WrongCall(f"{path}: {error}: {_REMOVE}") from error
-    if not document:
-        raise WrongCall(f"{path}: has no table: {_REMOVE}")
 
 
-def check_options(base: Path | None, manifest: Path | None, said: Mapping[str, str | None]) -> None:
+def check_base_of(policy: Path, base: Path, kept: Iterable[Path]) -> None:
+    """Refuse a compiled policy without the base policy that it was compiled from.
+
+    The new base policy would say what the options say, and the policy that is kept, and deployed,
+    what the old one said.
+
+    Raises:
+        WrongCall: only the compiled policy exists.
+
+    """
+    if policy in kept and base not in kept:
+        raise WrongCall(
+            f"{policy}: exists without {base.name}, from which it is compiled, so it would still "
+            "say what that file said: remove it and run `fastgate init` again, which writes both; "
+            f"or, to keep what it says, rename it to {base.name}"
+        )
+
+
+def check_options(base: Kept | None, manifest: Kept | None, said: Said) -> None:
     """Compare the options of the command line with files that are kept.
+
+    Each option is compared with the member that it is about. A text of the policy with a name
+    (`${NAME}`) may stand for every value.
 
     Args:
         base: the base policy, if it exists.
         manifest: the manifest, if it exists.
-        said: the values of `--host`, `--origin-host`, `--issuer` and `--audience`.
+        said: the options.
 
     Raises:
-        WrongCall: a file has no such value, so the option would have no effect.
+        WrongCall: a file says something else, so an option would have no effect.
 
     """
-    faults = []
-    for option, value in said.items():
-        file = manifest if option == "--origin-host" else base
-        if value is None or file is None:
-            continue
-        texts = _texts_in(file)
-        if file is manifest and not _has_addresses(file):
-            continue  # `fastgate check` says what it lacks
-        if value not in texts and not any(map(has_names, texts)):
+    faults = list[str]()
+    if base is not None:
+        faults += [
+            f"{option}: {base.path} exists and does not have it in {member}: edit the file, or "
+            f"remove it, and policy.json, which is compiled from it, and {_AGAIN}"
+            for option, member in _absent(base.document, said)
+        ]
+    if manifest is not None and said.origin_host is not None:
+        backends = _backends_in({} if base is None else base.document)
+        setup = [("setup", "backends", name) for name in backends or ["*"]]
+        hosts = [
+            host
+            for path in setup
+            for member in ("address", "override_host")
+            for host in _texts_at(manifest.document, *path, member)
+        ]
+        # Without any, `fastgate check` says what the manifest lacks.
+        if hosts and _plain(said.origin_host) not in map(_plain, hosts):
+            tables = " and ".join(f"[{'.'.join(path)}]" for path in setup)
             faults.append(
-                f"{option} {value}: {file} exists and does not have it: edit the file, or remove "
-                "it and run `fastgate init` again, which writes a new one"
+                f"--origin-host {said.origin_host}: {manifest.path} exists and does not have it "
+                f"as address in {tables}: edit the file, or remove it and {_AGAIN}"
             )
     if faults:
         raise WrongCall("\n".join(faults))
 
 
-def _has_addresses(manifest: Path) -> bool:
-    """Whether a manifest says where the app runs."""
-    setup = tomllib.loads(manifest.read_text("utf-8")).get("setup")
-    backends = setup.get("backends") if isinstance(setup, dict) else None
-    listed = backends.values() if isinstance(backends, dict) else ()
-    return any(isinstance(each, dict) and "address" in each for each in listed)
-
-
-def _texts_in(file: Path) -> set[str]:
-    """Return all texts of a document."""
-    is_toml = file.suffix == ".toml"
-    document = tomllib.loads(file.read_text("utf-8")) if is_toml else document_at(file)
-    found, left = set[str](), list[object]([document])
-    while left:
-        each = left.pop()
-        if isinstance(each, str):
-            found.add(each)
-        elif isinstance(each, dict):
-            left += each.values()
-        elif isinstance(each, list):
-            left += each
+def _absent(base: Mapping[str, object], said: Said) -> list[tuple[str, str]]:
+    """Return each option that a base policy does not have, with the member that it is about."""
+    found = list[tuple[str, str]]()
+    hosts = _texts_at(base, "edge", "hosts", "*")
+    if said.host is not None and not _has(map(_plain, hosts), _plain(said.host)):
+        found.append((f"--host {said.host}", "edge.hosts"))
+    issuers, chosen = _at(base, "issuers", "*"), said.chosen
+    if chosen is not None:
+        named = [
+            issuer
+            for issuer in issuers
+            for spellings in [
+                _texts_at(issuer, "issuer") + _texts_at(issuer, "issuer_aliases", "*")
+            ]
+            if _has(spellings, chosen.issuer)
+        ]
+        if not named:
+            found.append((chosen.option, "issuers.*.issuer"))
+        issuers = named or issuers
+        presets = [text for issuer in named for text in _texts_at(issuer, "preset")]
+        if named and chosen.preset is not None and not _has(presets, chosen.preset):
+            found.append((chosen.option_of_preset, "issuers.*.preset"))
+    audiences = [text for issuer in issuers for text in _texts_at(issuer, "audiences", "*")]
+    if said.audience is not None and not _has(audiences, said.audience):
+        found.append((f"--audience {said.audience}", "issuers.*.audiences"))
     return found
+
+
+def _backends_in(base: Mapping[str, object]) -> list[str]:
+    """Return the names of the backends on which the app runs; none if they are not known."""
+    names = [] if base else [APP]  # that of a new base policy
+    names += _texts_at(base, "origins", "*", "backend")
+    for several in _at(base, "origins", "*", "backends"):
+        names += [*several] if isinstance(several, dict) else _texts_at(several)
+    return [] if any(map(has_names, names)) else names
+
+
+def _has(texts: Iterable[str], value: str) -> bool:
+    """Whether a value is among texts, or a text that may stand for it."""
+    return any(text == value or has_names(text) for text in texts)
+
+
+def _plain(host: str) -> str:
+    """Return a host in the one spelling of its name, without a port."""
+    return host if has_names(host) else _PORT.sub("", host.lower()).removesuffix(".")
+
+
+def _texts_at(document: object, *path: str) -> list[str]:
+    return [each for each in _at(document, *path) if isinstance(each, str)]
+
+
+def _at(document: object, *path: str) -> list[object]:
+    """Return what a document has at a path, in which `*` is every member of an object or a list.
+
+    A text with a name stands for everything below it as well.
+    """
+    found = [document]
+    for name in path:
+        found = [below for each in found for below in _below(each, name)]
+    return found
+
+
+def _below(value: object, name: str) -> list[object]:
+    match value:
+        case str():
+            return [value] if has_names(value) else []
+        case dict() if name == "*":
+            return [*value.values()]
+        case dict():
+            return [value[name]] if name in value else []
+        case list() if name == "*":
+            return value
+    return []

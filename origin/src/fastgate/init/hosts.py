@@ -5,15 +5,22 @@ service on Fastly cannot have them.
 """
 
 import re
+from collections.abc import Iterable
+from typing import Literal
 
 from fastgate.wrong_call import WrongCall
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})+")
+_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
 _ADDRESS = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 """A browser reads a name whose last label is a number as an IPv4 address."""
-_PRIVATE = ("localhost", "local", "internal", "lan", "home.arpa")
-"""The ends of names that only this machine or a private network has."""
+LOCAL = (
+    *("localhost", "local", "internal", "lan", "home.arpa"),
+    *("intranet", "private", "corp", "home"),
+)
+"""The ends of names that only this machine or a private network has; those of `fastgate check`."""
+RESERVED = ("test", "invalid", "example", "onion", "alt")
+"""The ends of names that the DNS never has; those of `fastgate check`."""
 _EXAMPLES = {
     "--host": "a domain of the service, such as shop.edgecompute.app",
     "--origin-host": "the public name of the app, such as shop.example.com",
@@ -37,10 +44,14 @@ def check_hosts(host: str, origin_host: str) -> None:
             raise WrongCall(
                 f"{option} {value}: write a host name in lower case, without scheme, port and path"
             )
-        if is_private(value):
+        if where := elsewhere(value):
+            what = {
+                "local": "only this machine or a private network has this name",
+                "reserved": "is a reserved name, which nobody on the internet has",
+            }[where]
             raise WrongCall(
-                f"{option} {value}: only this machine or a private network has this name: write "
-                f"{_EXAMPLES[option]}; `fastgate dev` runs the app on this machine"
+                f"{option} {value}: {what}: write {_EXAMPLES[option]}; `fastgate dev` runs the app "
+                "on this machine"
             )
     if host == origin_host:
         raise WrongCall(
@@ -50,13 +61,20 @@ def check_hosts(host: str, origin_host: str) -> None:
 
 
 def is_name(host: str) -> bool:
-    """Whether a host is a name with a dot, in lower case."""
+    """Whether a host is a name in lower case."""
     return _NAME.fullmatch(host) is not None
 
 
-def is_private(host: str) -> bool:
-    """Whether only this machine or a private network has a name."""
-    return any(host == end or host.endswith(f".{end}") for end in _PRIVATE)
+def elsewhere(name: str) -> Literal["local", "reserved"] | None:
+    """Return why a name in lower case is not on the internet; None if it may be."""
+    if "." not in name or is_below(name, LOCAL):
+        return "local"
+    return "reserved" if is_below(name, RESERVED) else None
+
+
+def is_below(name: str, ends: Iterable[str]) -> bool:
+    """Whether a name is one of some domains, or below one."""
+    return any(name == end or name.endswith(f".{end}") for end in ends)
 
 
 def _is_address(host: str) -> bool:

@@ -1,19 +1,19 @@
-"""Find the provider of tokens: its issuer from the options, and its discovery document.
+"""Find the provider of tokens: its discovery document.
 
-Input: options of the command line, and the document that the provider publishes. Output: a
-`Provider`; or an error that says what to do. Nothing else is fetched.
+Input: the issuer, and the document that the provider publishes. Output: a `Provider`; or an error
+that says what to do. Nothing else is fetched.
 """
 
 import json
-import re
 import threading
-from collections.abc import Collection
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import httpx
 
+from fastgate.init.issuer import Chosen, fault_of_url
+from fastgate.strict_json import parse_object
 from fastgate.this_machine import is_loopback
 from fastgate.wrong_call import Failed, WrongCall
 
@@ -23,16 +23,7 @@ MAX_LENGTH = 256 * 1024
 """The length of the longest discovery document, in bytes."""
 _MAX_REDIRECTS = 3
 _MAX_SHOWN = 500
-_HOST = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?")
 _WELL_KNOWN = "/.well-known/openid-configuration"
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """The issuer that the options name."""
-
-    issuer: str
-    preset: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,43 +52,6 @@ class Provider:
         return f"{parts.scheme}://{parts.netloc}"
 
 
-def chosen_issuer(
-    *,
-    issuer: str | None,
-    preset: str | None,
-    auth0: str | None,
-    okta: str | None,
-    entra: str | None,
-    presets: Collection[str],
-) -> Chosen | None:
-    """Return the issuer that the options name; None if they name none.
-
-    Raises:
-        WrongCall: they name several, a preset that does not exist, or something that is no issuer.
-
-    """
-    given = {
-        "--issuer": issuer is not None and Chosen(issuer, preset),
-        "--auth0": auth0 and Chosen(f"https://{_host(auth0, '--auth0')}/", "auth0"),
-        "--okta": okta and Chosen(f"https://{_okta(okta)}", "okta"),
-        "--entra": entra
-        and Chosen(f"https://login.microsoftonline.com/{_segment(entra)}/v2.0", "entra"),
-    }
-    named = {name: chosen for name, chosen in given.items() if chosen}
-    if len(named) > 1:
-        raise WrongCall(f"{' and '.join(named)} name several providers: write one of them")
-    if preset is not None and preset not in presets:
-        known = ", ".join(sorted(presets))
-        raise WrongCall(f'there is no preset "{preset}"; the presets are {known}; or write none')
-    if preset is not None and issuer is None:
-        raise WrongCall(f"--preset {preset} needs the issuer of your account: --issuer URL")
-    if not named:
-        return None
-    (chosen,) = named.values()
-    _check_issuer(chosen.issuer)
-    return chosen
-
-
 def discovered(chosen: Chosen, *, timeout: float = TIMEOUT) -> Provider:
     """Read the provider's discovery document.
 
@@ -119,7 +73,7 @@ def discovered(chosen: Chosen, *, timeout: float = TIMEOUT) -> Provider:
             "provider writes it, also a slash at the end"
         )
     jwks_uri = document.get("jwks_uri")
-    if isinstance(jwks_uri, str) and (fault := _fault_of(jwks_uri)):
+    if isinstance(jwks_uri, str) and (fault := fault_of_url(jwks_uri)):
         raise WrongCall(
             f"{url}: its jwks_uri is {_shown(jwks_uri)}, which is no URL ({fault}): correct it "
             "at the provider, or name another issuer"
@@ -142,40 +96,6 @@ def _shown(value: object) -> str:
     """Return what a provider says as JSON in one line, cut off if it is long."""
     text = json.dumps(value)
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
-
-
-def _check_issuer(issuer: str) -> None:
-    if fault := _fault_of(issuer):
-        raise WrongCall(f"--issuer {issuer}: {fault}: write a URL, https://…, as `iss` has it")
-    parts = urlsplit(issuer)
-    host = parts.hostname
-    if parts.scheme not in ("http", "https") or not host:
-        raise WrongCall(f"--issuer {issuer}: write a URL, https://…, as `iss` of the tokens has it")
-    if parts.scheme == "http" and not is_loopback(host):
-        raise WrongCall(
-            f"--issuer {issuer}: tokens of an issuer without TLS can be forged: write https://…; "
-            "http is for a provider on this machine"
-        )
-    if parts.username is not None or parts.query or parts.fragment or not issuer.isascii():
-        raise WrongCall(
-            f"--issuer {issuer}: an issuer has a host and a path, and no user, query or fragment"
-        )
-
-
-def _fault_of(url: str) -> str | None:
-    """Return what is wrong with a text that should be a URL; None if it is one."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError as error:
-        return str(error)
-    if port == 0:
-        return "there is no port 0"
-    if not url.isascii() or not url.isprintable() or " " in url:
-        return "it has characters that no URL has"
-    if host and ":" not in host and not _HOST.fullmatch(host):
-        return f"{host} is no host"
-    return None
 
 
 def _is_fetchable(parts: SplitResult, issuer: str) -> bool:
@@ -227,7 +147,7 @@ def _fetch(url: str, timeout: float) -> dict[str, object]:
 def _next(place: str, location: str, url: str) -> str:
     try:
         following = urljoin(place, location)
-        fault = _fault_of(following)
+        fault = fault_of_url(following)
     except ValueError as error:
         fault = str(error)
     if fault:
@@ -253,38 +173,11 @@ def _read(got: httpx.Response, url: str) -> dict[str, object]:
         if len(text) > MAX_LENGTH:
             raise Failed(f"{url} has more than {MAX_LENGTH} bytes: this is no discovery document")
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        return parse_object(bytes(text))
+    except ValueError as error:
+        if str(error) == "not an object":
+            raise Failed(f"{url} is not a JSON object: this is no discovery document") from error
         raise Failed(
-            f"{url} is not JSON: check the spelling of the issuer, which must have a discovery "
-            "document"
+            f"{url} is not JSON with one meaning ({error}): check the spelling of the issuer, "
+            "which must have a discovery document"
         ) from error
-    if not isinstance(document, dict):
-        raise Failed(f"{url} is not a JSON object: this is no discovery document")
-    return document
-
-
-def _host(text: str, option: str) -> str:
-    host = text.removeprefix("https://").rstrip("/")
-    if "/" in host or "." not in host or ":" in host:
-        raise WrongCall(
-            f"{option} {text}: write the domain of your account, such as {_EXAMPLES[option]}"
-        )
-    return host.lower()
-
-
-def _okta(text: str) -> str:
-    host, _, path = text.removeprefix("https://").rstrip("/").partition("/")
-    return f"{_host(host, '--okta')}/{path or 'oauth2/default'}"
-
-
-def _segment(text: str) -> str:
-    if not text or not all(each.isalnum() or each in "-." for each in text):
-        raise WrongCall(f"--entra {text}: write the id of your tenant, a GUID")
-    return text
-
-
-_EXAMPLES = {
-    "--auth0": "example.eu.auth0.com",
-    "--okta": "example.okta.com or example.okta.com/oauth2/SERVER",
-}
