@@ -10,6 +10,7 @@ from itertools import chain
 
 from fastgate.compile.caller_faults import caller_faults
 from fastgate.compile.callers.parameters import undefined_parameters
+from fastgate.compile.endpoints.app_checks import app_check_faults
 from fastgate.compile.endpoints.endpoint import Endpoint, Kind
 from fastgate.compile.endpoints.removed_credentials import removed_credential_faults
 from fastgate.compile.endpoints.route_ids import members_of, methods_of
@@ -95,10 +96,9 @@ def endpoint_faults(endpoint: Endpoint, rules: Mapping[str, object]) -> Iterator
     yield from _method_faults(endpoint)
     for each in caller_faults(endpoint):
         yield Fault(endpoint, each.what, each.remedy)
-    for what, remedy in router_scheme_faults(endpoint):
-        yield Fault(endpoint, what, remedy)
-    for what, remedy in removed_credential_faults(endpoint):
-        yield Fault(endpoint, what, remedy)
+    for faults in (app_check_faults, router_scheme_faults, removed_credential_faults):
+        for what, remedy in faults(endpoint):
+            yield Fault(endpoint, what, remedy)
     for scope in filter(with_half_a_pair, endpoint.callers.scopes):
         yield Fault(
             endpoint,

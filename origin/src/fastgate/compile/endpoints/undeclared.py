@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from fastgate.compile.endpoints.endpoint import Endpoint, is_mounted_library_object
 from fastgate.compile.endpoints.locations import is_in_library
-from fastgate.compile.endpoints.router_schemes import undecided_names
+from fastgate.compile.endpoints.undecided import undecided_names
 from fastgate.declare.static_access import attribute
 from fastgate.routes.framework import signed_root_of
 
