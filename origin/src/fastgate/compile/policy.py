@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fastgate.compile.cache import caching
 from fastgate.compile.caller_faults import is_undeclared_page, weakening_override_faults
 from fastgate.compile.endpoint_faults import Fault, endpoint_faults
+from fastgate.compile.endpoints.app_checks import overridden_check_faults, unclear_names
 from fastgate.compile.endpoints.endpoint import Endpoint, Kind
 from fastgate.compile.endpoints.listing import endpoints
 from fastgate.compile.endpoints.route_ids import (
@@ -97,6 +98,11 @@ def _compiled(
             for endpoint in served
             for each in weakening_override_faults(endpoint)
         ]
+        faults += [
+            Fault(endpoint, what, remedy)
+            for endpoint in served
+            for what, remedy in overridden_check_faults(endpoint)
+        ]
     faults += [
         Fault(
             endpoint,
@@ -121,6 +127,7 @@ def _compiled(
         for each in ineffective_declarations(app, everything)
         if access_of(each.endpoint) != UNNAMED
     ]
+    faults += [Fault(*each) for each in unclear_names(served)]
     faults += [Fault(*each) for each in route_conflicts(everything)]
     ids = ids_of(served)
     faults += _id_faults(served, ids)

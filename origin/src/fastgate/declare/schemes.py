@@ -77,10 +77,16 @@ class Scheme(NamedTuple):
 
 def scheme_of(call: object) -> Scheme | None:
     """Return the scheme that a dependency is; None if it is another dependency."""
+    found = scheme_object_of(call)
+    return None if found is None else _read(found, call)
+
+
+def scheme_object_of(call: object) -> object:
+    """Return the object that a scheme is without wrappers; None if it is another dependency."""
     for layer in layers(call, mounted=False):
         found = attribute(layer, "__self__") if is_a(layer, MethodType) else layer
         if is_a(found, SecurityBase):
-            return _read(found, call)
+            return found
     return None
 
 

@@ -59,6 +59,12 @@ def names_in(top: Dependant) -> list[str]:
     return [each.name for each in schemes if each is not None] or [name_of(top.call)]
 
 
+def own_name(call: object) -> str:
+    """Return the name by which `app_checks` of a mark names one dependency, without those below."""
+    scheme = scheme_of(call)
+    return name_of(call) if scheme is None else scheme.name
+
+
 def quoted(name: str) -> str:
     """Return a name as it is written in a mark."""
     return json.dumps(name, ensure_ascii=False)
