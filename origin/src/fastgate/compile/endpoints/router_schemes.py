@@ -12,7 +12,12 @@ from types import FunctionType
 
 from fastapi.params import Depends
 
-from fastgate.compile.callers.dependency_tree import Dependant, flatten
+from fastgate.compile.callers.dependency_tree import (
+    Dependant,
+    callers_required_by,
+    flatten,
+    scopes_for,
+)
 from fastgate.compile.endpoints.endpoint import Endpoint
 from fastgate.compile.endpoints.locations import assigned, location_of
 from fastgate.compile.endpoints.route_ids import (
@@ -29,10 +34,11 @@ from fastgate.compile.endpoints.undecided import (
     undecided_among,
     written_on,
 )
+from fastgate.compile.endpoints.undeclared import mark_for
 from fastgate.declare.merge import OPEN
 from fastgate.declare.provenance import dependencies_of
 from fastgate.declare.router_marks import RouterMark
-from fastgate.declare.static_access import attribute, is_a
+from fastgate.declare.static_access import attribute, is_a, texts_in
 from fastgate.routes.framework import router_of
 
 _PLACE = "\0"
@@ -62,15 +68,8 @@ def router_scheme_faults(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
                     f"the dependency in a mark, also of a router or path: {_naming(each, access)}",
                 )
         return
-    # FastAPI puts the dependencies of routers before those of the route, and these first of all.
-    listed = [each for each in tops if each.name is None]
-    by_routers = listed[: len(listed) - _number_of_own(endpoint)]
-    confirmed = {
-        id(each.call)
-        for top in tops
-        if not any(top is other for other in by_routers)
-        for each in (top, *flatten(top))
-    }
+    by_routers = _of_routers(endpoint, tops)
+    confirmed = {id(each.call) for each in _others(tops, by_routers)}
     for each in by_routers:
         why = found.get(id(each), "")
         if why and id(each.call) not in confirmed:
@@ -87,12 +86,61 @@ def router_scheme_faults(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
             )
 
 
+def replaced_scope_faults(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
+    """Yield each dependency of a router whose scopes the mark of an endpoint leaves out.
+
+    The author of the endpoint may not know of them. Fastgate's own have another fault.
+    """
+    if access_of(endpoint) in OPEN or endpoint.callers.own or "scopes" not in endpoint.declared:
+        return
+    tops, declared = top_dependencies(endpoint), texts_in(endpoint.declared["scopes"])
+    by_routers = _of_routers(endpoint, tops)
+    known = {
+        *declared,
+        *(scope for each in _others(tops, by_routers) for scope in scopes_for(each)),
+    }
+    required = [(each, _scopes_of(each)) for each in by_routers]
+    every = [*dict.fromkeys((*declared, *(scope for _, scopes in required for scope in scopes)))]
+    for each, scopes in required:
+        if lost := [scope for scope in scopes if scope not in known]:
+            shown, listed = (", ".join(map(quoted, part)) for part in (lost, every))
+            yield _fault(
+                each.call,
+                endpoint,
+                f"declares scopes without {shown}, but a router or app around it depends on {{}}, "
+                "which requires that",
+                f"{_PLACE}declare {mark_for(endpoint, f'scopes=[{listed}]')}, or repeat the "
+                f"dependency on the endpoint itself, dependencies=[Security({_PLACE}, "
+                f"scopes=[{', '.join(map(quoted, scopes))}])], if the declared scopes are meant "
+                "in place of these",
+            )
+
+
+def _scopes_of(top: Dependant) -> tuple[str, ...]:
+    required = callers_required_by((top, *flatten(top)))
+    return (*required.scopes, *required.read)
+
+
 def _fault(call: object, endpoint: Endpoint, what: str, remedy: str) -> tuple[str, str]:
     shown, place, has_name = _shown(call, endpoint)
     name_it, named = ("", shown) if has_name else ("assign it to a variable, and ", "…")
     for each in (name_it, named):
         remedy = remedy.replace(_PLACE, each, 1)
     return what.replace("{}", f"{shown} ({place})", 1), remedy
+
+
+def _of_routers(endpoint: Endpoint, tops: list[Dependant]) -> list[Dependant]:
+    """Return the dependencies that the routers and apps around an endpoint list."""
+    # FastAPI puts the dependencies of routers before those of the route, and these first of all.
+    listed = [each for each in tops if each.name is None]
+    return listed[: len(listed) - _number_of_own(endpoint)]
+
+
+def _others(tops: list[Dependant], by_routers: list[Dependant]) -> Iterator[Dependant]:
+    """Yield the dependencies that the endpoint itself has, and those below them."""
+    for top in tops:
+        if not any(top is other for other in by_routers):
+            yield from (top, *flatten(top))
 
 
 def _number_of_own(endpoint: Endpoint) -> int:
