@@ -185,12 +185,13 @@ def test_a_mark_around_a_router_opens_only_what_it_names() -> None:
 
     found = faults(app_below("APIKeyHeader"))
     assert 'inherits access="public", but depends on by_hand' in found
-    assert 'at_edge(access="public", app_checks=["by_hand"])' in found
+    every = 'at_edge(access="public", app_checks=["APIKeyHeader", "by_hand"])'
+    assert every in found
     assert "does not declare who may call it" in faults(app_below("by_hand"))
     assert compiled(app_below("APIKeyHeader", "by_hand")) == {"access": "public"}
     found = faults(app_below("APIKeyHeader", access="public"))
     assert "a router or app around it depends on by_hand" in found
-    assert 'declare at_edge(access="public", app_checks=["by_hand"]) if the app alone' in found
+    assert f"declare {every} if the app alone" in found
     assert compiled(app_below("APIKeyHeader", access="public", app_checks=["by_hand"]))
 
 
@@ -234,7 +235,7 @@ def test_each_mark_of_a_remedy_compiles_at_every_level(
     try:
         compiled(app())
     except ValueError as error:
-        marks = marks_in(str(error))
+        marks = [each.removesuffix("(app)") for each in marks_in(str(error))]
         assert marks
         for mark in marks:
             declare = eval(mark, {"at_edge": at_edge})  # noqa: S307 - the text of a remedy
@@ -246,6 +247,47 @@ def test_each_mark_of_a_remedy_compiles_at_every_level(
             for marked in (on_endpoint, below(app())):
                 routes = compile_routes(marked)
                 assert all(f'access="{each["access"]}"' in mark for each in routes)
+
+
+LISTED = [MAYBE, HTTPBearer(), Bearer(), KEY, COOKIE, by_hand, by_header]
+
+
+@pytest.mark.parametrize("own", [None, MAYBE, COOKIE, by_hand, by_key])
+@pytest.mark.parametrize("listed", LISTED)
+@pytest.mark.parametrize("inherited", [None, "public", "optional"])
+@pytest.mark.parametrize("declared", [None, "public"])
+def test_each_mark_of_a_remedy_compiles_below_a_router(
+    own: Any,  # noqa: ANN401
+    listed: Any,  # noqa: ANN401
+    inherited: str | None,
+    declared: str | None,
+) -> None:
+    def app(mark: Any = None) -> FastAPI:  # noqa: ANN401
+        made = FastAPI(openapi_url=None)
+        if inherited:
+            at_edge(access=inherited, app_checks=["other"])(made)
+        router = APIRouter(dependencies=[Security(listed, scopes=["a"])])
+        mark = at_edge(access=declared) if declared and mark is None else mark
+        target = functools.partial(endpoint)
+        dependencies = [Security(own, scopes=["a"])] if own is not None else []
+        router.get("/x", dependencies=dependencies)(mark(target) if mark else target)
+        made.include_router(router)
+        return made
+
+    try:
+        compile_routes(app())
+    except ValueError as error:
+        marks = [each.removesuffix("(app)") for each in marks_in(str(error))]
+        assert any("app_checks" in each for each in marks) or 'access="none"' in marks[-1]
+        for mark in marks:
+            if 'access="none"' not in mark:
+                declare = eval(mark, {"at_edge": at_edge})  # noqa: S307 - the text of a remedy
+                (route,) = compile_routes(app(declare))
+                assert f'access="{route["access"]}"' in mark
+        for mark in (each for each in marks if "app_checks" in each and not declared):
+            below = eval(mark.replace("(", '(below="/x", ', 1), {"at_edge": at_edge})  # noqa: S307
+            (route,) = compile_routes(below(app()))
+            assert f'access="{route["access"]}"' in mark
 
 
 def test_an_endpoint_of_a_library_is_marked_by_its_path(

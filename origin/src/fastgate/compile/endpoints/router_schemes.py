@@ -25,9 +25,11 @@ from fastgate.compile.endpoints.route_ids import (
     checked_by_app,
     has_caller_dependency,
     is_undeclared,
+    schemes_run,
 )
 from fastgate.compile.endpoints.undecided import (
     names_in,
+    opening,
     quoted,
     surroundings,
     top_dependencies,
@@ -55,6 +57,8 @@ def router_scheme_faults(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
     found = {id(each): why for each, why in undecided if not {*names_in(each)} <= named}
     if not found:
         return
+    opened = mark_for(endpoint, opening(endpoint, access))
+    closed = mark_for(endpoint, 'access="authenticated"')
     if "access" not in endpoint.declared:
         if has_caller_dependency(endpoint) or is_undeclared(endpoint):
             return  # its callers decide, or its schemes are found to be undecided
@@ -64,11 +68,15 @@ def router_scheme_faults(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
                     each.call,
                     endpoint,
                     f'inherits access="{access}", but depends on {{}}, which {why}',
-                    'declare on the endpoint itself who may call it: at_edge(access="…"); or name '
-                    f"the dependency in a mark, also of a router or path: {_naming(each, access)}",
+                    "name it in a mark, also of a router or path, if the app alone checks it: "
+                    f"{opened}; or declare {closed} if every caller needs a token",
                 )
         return
     by_routers = _of_routers(endpoint, tops)
+    repeated = opening(endpoint, access).partition(",")[0]
+    run = schemes_run(endpoint)
+    is_of_passwords = bool(run) and all(each.reads_password for each in run)
+    checked = "" if is_of_passwords else f"declare {opened} if the app alone checks it, "
     confirmed = {id(each.call) for each in _others(tops, by_routers)}
     for each in by_routers:
         why = found.get(id(each), "")
@@ -80,9 +88,8 @@ def router_scheme_faults(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
                 f"which {why}",
                 f"{_PLACE}repeat the dependency on the endpoint itself, "
                 f"dependencies=[Depends({_PLACE})], if it "
-                f'may have access="{access}" all the same: FastAPI runs it once; or move the '
-                f"endpoint to a router without that dependency, declare {_naming(each, access)} "
-                'if the app alone checks it, or at_edge(access="authenticated")',
+                f"may have {repeated} all the same: FastAPI runs it once; or move the endpoint to "
+                f"a router without that dependency, {checked}or declare {closed}",
             )
 
 
@@ -186,8 +193,3 @@ def _shown(call: object, endpoint: Endpoint) -> tuple[str, str, bool]:
             holders = [it for it in endpoint.holders if router_of(it) is router]
             places += [found[0] for it in (router, *holders) if (found := assigned(it))]
     return f"{type(call).__name__}(…)", next(iter(places), location_of(call)), False
-
-
-def _naming(top: Dependant, access: object) -> str:
-    names = ", ".join(map(quoted, dict.fromkeys(names_in(top))))
-    return f'at_edge(access="{access}", app_checks=[{names}])'

@@ -13,6 +13,7 @@ from fastapi.params import Depends, Security
 from fastgate.compile.callers.dependency_tree import Dependant, callers_required_by, flatten
 from fastgate.compile.endpoints.endpoint import Endpoint
 from fastgate.compile.endpoints.locations import name_of
+from fastgate.compile.endpoints.route_ids import readers_of_tokens
 from fastgate.declare.provenance import dependencies_of
 from fastgate.declare.router_marks import RouterMark
 from fastgate.declare.schemes import scheme_of
@@ -25,6 +26,18 @@ def undecided_names(endpoint: Endpoint) -> list[str]:
     """Return the names of the dependencies of an endpoint that leave open who may call it."""
     found = undecided_among(endpoint, top_dependencies(endpoint))
     return [*dict.fromkeys(name for each, _ in found for name in names_in(each))]
+
+
+def opening(endpoint: Endpoint, access: object = "public") -> str:
+    """Return the members of a mark that leaves all checks of an endpoint to the app.
+
+    It names all of them, because a mark with other names would replace this one. A token arrives
+    with `access="optional"`, and not with `"public"`.
+    """
+    opened = "optional" if readers_of_tokens(endpoint) else access
+    schemes = [each.name for each in endpoint.callers.schemes]
+    names = ", ".join(map(quoted, dict.fromkeys((*schemes, *undecided_names(endpoint)))))
+    return f'access="{opened}"' + (f", app_checks=[{names}]" if names else "")
 
 
 def undecided_among(endpoint: Endpoint, tops: Iterable[Dependant]) -> list[tuple[Dependant, str]]:
