@@ -29,6 +29,7 @@ from starlette.staticfiles import StaticFiles
 
 from fastgate import at_edge
 from fastgate.compile.drift import drift
+from fastgate.compile.endpoints.documentation import declare_docs
 from fastgate.compile.policy import compile_routes, route_ids
 from tests.compiled_route import app_with, compiled, endpoint, faults
 
@@ -358,6 +359,33 @@ def test_a_check_that_fastapi_does_not_run_opens_nothing(where: str) -> None:
             app.router.dependencies.append(Depends(KEY))
     app.get("/orders")(lambda: None)
     assert "FastAPI does not run that for it" in faults(app)
+
+
+MOUNTED = FastAPI()
+
+
+@pytest.mark.parametrize("listed", [KEY, HTTPBearer()])
+def test_the_remedy_for_pages_of_a_mounted_app_names_the_app(listed: Any) -> None:  # noqa: ANN401
+    def app(inner: FastAPI) -> FastAPI:
+        made = FastAPI(openapi_url=None, dependencies=[Depends(listed)])
+        if listed is KEY:
+            at_edge(access="public", app_checks=["APIKeyHeader"])(made)
+        made.mount("/sub", inner)
+        return made
+
+    found = faults(app(MOUNTED))
+    members = 'access="…", app_checks=[]' if listed is KEY else 'access="…"'
+    assert f"declare who may call the mounted app: at_edge({members})(MOUNTED), {__file__}:" in (
+        found
+    )
+    assert f"at_edge({members})(…), mounted at /sub" in faults(app(FastAPI()))
+    marked = eval(f"at_edge({members})".replace("…", "public"), {"at_edge": at_edge})  # noqa: S307
+    assert {each["access"] for each in compile_routes(app(marked(FastAPI())))} == {"public"}
+    assert compile_routes(app(FastAPI(openapi_url=None))) == []
+    if listed is KEY:
+        outer = app(FastAPI())
+        declare_docs(outer, "public")
+        assert {each["access"] for each in compile_routes(outer)} == {"public"}
 
 
 def test_a_mark_of_an_endpoint_names_what_it_runs() -> None:

@@ -21,6 +21,7 @@ from fastgate.compile.endpoints.route_ids import (
     requests_of,
     routed_endpoints,
 )
+from fastgate.compile.endpoints.undeclared import remedy_for_pages
 from fastgate.compile.former_routes import overlap_between
 from fastgate.compile.ineffective.declarations import ineffective_declarations
 from fastgate.compile.route_conflicts import rewrite_conflicts, route_conflicts
@@ -143,11 +144,12 @@ def _compiled(
 def _pages_as_one(faults: Sequence[Fault]) -> list[Fault]:
     """Join the faults of FastAPI's undeclared pages to one, because one call declares them all."""
     pages = [fault for fault in faults if is_undeclared_page(fault.what, fault.remedy)]
-    others = [fault.endpoint.template for fault in pages[1:]]
-    if not others:
+    if not pages:
         return list(faults)
-    what = f"{pages[0].what}; nor do {', '.join(others)}"
-    first = Fault(pages[0].endpoint, what, pages[0].remedy)
+    others = ", ".join(fault.endpoint.template for fault in pages[1:])
+    what = pages[0].what + (f"; nor do {others}" if others else "")
+    remedy = remedy_for_pages(fault.endpoint for fault in pages)
+    first = Fault(pages[0].endpoint, what, remedy)
     return [
         first if fault is pages[0] else fault
         for fault in faults

@@ -14,7 +14,7 @@ from fastgate.compile.endpoints.endpoint import Endpoint
 from fastgate.compile.endpoints.locations import assigned, location_of
 from fastgate.compile.endpoints.route_ids import access_of, checked_by_app
 from fastgate.compile.endpoints.undecided import own_name, quoted, surroundings, written_on
-from fastgate.compile.endpoints.undeclared import DECLARE_DOCS_CALLERS
+from fastgate.compile.endpoints.undeclared import remedy_for_pages
 from fastgate.declare.members import APP_CHECKS
 from fastgate.declare.merge import OPEN, merge_inherited
 from fastgate.declare.router_marks import RouterMark
@@ -45,7 +45,7 @@ def app_check_faults(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
             f"{_opened(endpoint, missing)}, but FastAPI does not run that for it: it runs "
             "dependencies of routers and apps neither for mounted apps nor for Starlette routes, "
             "nor for routes that were added before them",
-            DECLARE_DOCS_CALLERS
+            remedy_for_pages([endpoint], 'access="…", app_checks=[]')
             if is_page
             else "let the endpoint depend on it, or declare on the endpoint or the mounted app "
             'itself who may call it, without app_checks: at_edge(access="…", app_checks=[])',

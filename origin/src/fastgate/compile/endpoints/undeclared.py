@@ -4,12 +4,14 @@ Input: an `Endpoint`. Output: the remedy, with a mark that the developer can wri
 library can only be marked by its path.
 """
 
+from collections.abc import Iterable
+
 from fastapi import FastAPI
 
 from fastgate.compile.endpoints.endpoint import Endpoint, is_mounted_library_object
-from fastgate.compile.endpoints.locations import is_in_library
+from fastgate.compile.endpoints.locations import assigned, is_in_library
 from fastgate.compile.endpoints.undecided import opening, undecided_names
-from fastgate.declare.static_access import attribute
+from fastgate.declare.static_access import attribute, is_a
 from fastgate.routes.framework import signed_root_of
 
 _TAKE_A_CALLER = "take `caller: Caller`, or `AnyCaller` if anonymous callers are allowed; "
@@ -45,6 +47,24 @@ def remedy_for_callers(endpoint: Endpoint) -> str:
         return _DECLARE_IN_LIBRARY.format(mark=mark_for(endpoint, members))
     around = members if undecided_names(endpoint) else 'access="…"'
     return f"{_TAKE_A_CALLER}{_DECLARE.format(members, around)}{_FORWARDED}"
+
+
+def remedy_for_pages(pages: Iterable[Endpoint], members: str = 'access="…"') -> str:
+    """Return what to declare for pages of FastAPI, with the mounted apps that have them.
+
+    The declaration of the outermost app leaves out those below dependencies on known callers.
+    """
+    mounted: dict[int, str] = {}
+    for page in pages:
+        holders = [each for each in page.holders if is_a(each, FastAPI)]
+        if holders and holders[-1] is not holders[0]:
+            mount = page.template.removesuffix(str(attribute(page.route, "path")))
+            place, name = assigned(holders[-1]) or (f"mounted at {mount}", "…")
+            mounted[id(holders[-1])] = f"at_edge({members})({name}), {place}"
+    if not mounted:
+        return DECLARE_DOCS_CALLERS
+    apps = "; ".join(mounted.values())
+    return f"{DECLARE_DOCS_CALLERS}; or declare who may call the mounted app: {apps}"
 
 
 def mark_for(endpoint: Endpoint, members: str) -> str:
