@@ -29,7 +29,8 @@ from starlette.staticfiles import StaticFiles
 
 from fastgate import at_edge
 from fastgate.compile.drift import drift
-from fastgate.compile.policy import compile_routes
+from fastgate.compile.endpoints.documentation import declare_docs
+from fastgate.compile.policy import compile_routes, route_ids
 from tests.compiled_route import app_with, compiled, endpoint, faults
 
 PASSWORD = OAuth2PasswordBearer(tokenUrl="token")
@@ -185,16 +186,17 @@ def test_a_mark_around_a_router_opens_only_what_it_names() -> None:
 
     found = faults(app_below("APIKeyHeader"))
     assert 'inherits access="public", but depends on by_hand' in found
-    assert 'at_edge(access="public", app_checks=["by_hand"])' in found
+    every = 'at_edge(access="public", app_checks=["APIKeyHeader", "by_hand"])'
+    assert every in found
     assert "does not declare who may call it" in faults(app_below("by_hand"))
     assert compiled(app_below("APIKeyHeader", "by_hand")) == {"access": "public"}
     found = faults(app_below("APIKeyHeader", access="public"))
     assert "a router or app around it depends on by_hand" in found
-    assert 'declare at_edge(access="public", app_checks=["by_hand"]) if the app alone' in found
+    assert f"declare {every} if the app alone" in found
     assert compiled(app_below("APIKeyHeader", access="public", app_checks=["by_hand"]))
 
 
-@pytest.mark.parametrize("value", ["app", [], [""], [1], True])
+@pytest.mark.parametrize("value", ["app", [""], [1], True])
 def test_names_are_a_list_of_texts(value: object) -> None:
     with pytest.raises(
         ValueError, match=r"app_checks is .* it must list names of security schemes"
@@ -234,7 +236,7 @@ def test_each_mark_of_a_remedy_compiles_at_every_level(
     try:
         compiled(app())
     except ValueError as error:
-        marks = marks_in(str(error))
+        marks = [each.removesuffix("(app)") for each in marks_in(str(error))]
         assert marks
         for mark in marks:
             declare = eval(mark, {"at_edge": at_edge})  # noqa: S307 - the text of a remedy
@@ -246,6 +248,47 @@ def test_each_mark_of_a_remedy_compiles_at_every_level(
             for marked in (on_endpoint, below(app())):
                 routes = compile_routes(marked)
                 assert all(f'access="{each["access"]}"' in mark for each in routes)
+
+
+LISTED = [MAYBE, HTTPBearer(), Bearer(), KEY, COOKIE, by_hand, by_header]
+
+
+@pytest.mark.parametrize("own", [None, MAYBE, COOKIE, by_hand, by_key])
+@pytest.mark.parametrize("listed", LISTED)
+@pytest.mark.parametrize("inherited", [None, "public", "optional"])
+@pytest.mark.parametrize("declared", [None, "public"])
+def test_each_mark_of_a_remedy_compiles_below_a_router(
+    own: Any,  # noqa: ANN401
+    listed: Any,  # noqa: ANN401
+    inherited: str | None,
+    declared: str | None,
+) -> None:
+    def app(mark: Any = None) -> FastAPI:  # noqa: ANN401
+        made = FastAPI(openapi_url=None)
+        if inherited:
+            at_edge(access=inherited, app_checks=["other"])(made)
+        router = APIRouter(dependencies=[Security(listed, scopes=["a"])])
+        mark = at_edge(access=declared) if declared and mark is None else mark
+        target = functools.partial(endpoint)
+        dependencies = [Security(own, scopes=["a"])] if own is not None else []
+        router.get("/x", dependencies=dependencies)(mark(target) if mark else target)
+        made.include_router(router)
+        return made
+
+    try:
+        compile_routes(app())
+    except ValueError as error:
+        marks = [each.removesuffix("(app)") for each in marks_in(str(error))]
+        assert any("app_checks" in each for each in marks) or 'access="none"' in marks[-1]
+        for mark in marks:
+            if 'access="none"' not in mark:
+                declare = eval(mark, {"at_edge": at_edge})  # noqa: S307 - the text of a remedy
+                (route,) = compile_routes(app(declare))
+                assert f'access="{route["access"]}"' in mark
+        for mark in (each for each in marks if "app_checks" in each and not declared):
+            below = eval(mark.replace("(", '(below="/x", ', 1), {"at_edge": at_edge})  # noqa: S307
+            (route,) = compile_routes(below(app()))
+            assert f'access="{route["access"]}"' in mark
 
 
 def test_an_endpoint_of_a_library_is_marked_by_its_path(
@@ -318,6 +361,33 @@ def test_a_check_that_fastapi_does_not_run_opens_nothing(where: str) -> None:
     assert "FastAPI does not run that for it" in faults(app)
 
 
+MOUNTED = FastAPI()
+
+
+@pytest.mark.parametrize("listed", [KEY, HTTPBearer()])
+def test_the_remedy_for_pages_of_a_mounted_app_names_the_app(listed: Any) -> None:  # noqa: ANN401
+    def app(inner: FastAPI) -> FastAPI:
+        made = FastAPI(openapi_url=None, dependencies=[Depends(listed)])
+        if listed is KEY:
+            at_edge(access="public", app_checks=["APIKeyHeader"])(made)
+        made.mount("/sub", inner)
+        return made
+
+    found = faults(app(MOUNTED))
+    members = 'access="…", app_checks=[]' if listed is KEY else 'access="…"'
+    assert f"declare who may call the mounted app: at_edge({members})(MOUNTED), {__file__}:" in (
+        found
+    )
+    assert f"at_edge({members})(…), mounted at /sub" in faults(app(FastAPI()))
+    marked = eval(f"at_edge({members})".replace("…", "public"), {"at_edge": at_edge})  # noqa: S307
+    assert {each["access"] for each in compile_routes(app(marked(FastAPI())))} == {"public"}
+    assert compile_routes(app(FastAPI(openapi_url=None))) == []
+    if listed is KEY:
+        outer = app(FastAPI())
+        declare_docs(outer, "public")
+        assert {each["access"] for each in compile_routes(outer)} == {"public"}
+
+
 def test_a_mark_of_an_endpoint_names_what_it_runs() -> None:
     app = FastAPI(openapi_url=None)
     app.get("/a")(at_edge(access="public", app_checks=["APIKeyHeader"])(lambda: None))
@@ -354,3 +424,135 @@ def test_a_scheme_may_have_any_name(name: str) -> None:
     app.include_router(router)
     fault = faults(app)
     assert f"app_checks=[{json.dumps(name)}]" in fault
+
+
+# What a name in a mark means
+
+
+def no_check() -> None: ...
+
+
+@pytest.mark.parametrize("own", [True, False])
+@pytest.mark.parametrize("where", ["endpoint", "router", "below"])
+def test_an_override_that_removes_a_named_check_is_a_fault(own: bool, where: str) -> None:
+    mark = at_edge(access="public", app_checks=["APIKeyHeader"])
+    checks: list[Any] = [KEY] if where == "endpoint" else [by_key] if where == "below" else []
+    router = APIRouter(dependencies=[Depends(KEY)] if where == "router" else [])
+    target: Any = functools.partial(endpoint)
+    listed = [Depends(each) for each in checks]
+    router.get("/x", dependencies=listed)(mark(target) if own else target)
+    app = FastAPI(openapi_url=None)
+    app.include_router(router)
+    app = app if own else mark(app)
+    assert compiled(app) == {"access": "public"}
+    app.dependency_overrides[by_key if where == "below" else KEY] = no_check
+    found = faults(app)
+    assert 'app_checks=["APIKeyHeader"], but dependency_overrides replaces that' in found
+    assert "FastAPI does not run that" not in found
+    assert route_ids(app) == {("GET", "/x"): "get-x"}  # a test may start it
+
+    def still(key: Annotated[object, Depends(APIKeyHeader(name="X-Key"))]) -> None: ...
+
+    app.dependency_overrides[by_key if where == "below" else KEY] = still
+    assert compiled(app) == {"access": "public"}
+
+
+def made_by_a_function() -> Any:  # noqa: ANN401
+    def check(scopes: SecurityScopes) -> None: ...
+
+    return check
+
+
+class Named:
+    """A class with the name of a scheme."""
+
+    class APIKeyHeader:
+        """Not a scheme."""
+
+        def __call__(self, scopes: SecurityScopes) -> None: ...
+
+
+Named.APIKeyHeader.__qualname__ = "APIKeyHeader"
+CHECK = made_by_a_function()
+SAME_NAMES = [
+    (KEY, APIKeyHeader(name="X-Other-Key"), "APIKeyHeader"),
+    (by_key, APIKeyHeader(name="X-Other-Key"), "APIKeyHeader"),
+    (ByAttribute(), ByAttribute(), "ByAttribute"),
+    (CHECK, made_by_a_function(), "made_by_a_function.<locals>.check"),
+    (Named.APIKeyHeader(), KEY, "APIKeyHeader"),
+    (ByAttribute().__call__, ByAttribute().__call__, "ByAttribute.__call__"),
+]
+
+
+def marked(names: list[str], *checks: Any, around: str = "app") -> FastAPI:  # noqa: ANN401
+    """Return an app with one endpoint for each check."""
+    app, router = FastAPI(openapi_url=None), APIRouter()
+    mark: dict[str, Any] = {"access": "public", "app_checks": names}
+    if around == "router":
+        at_edge(**mark)(router)
+    for number, check in enumerate(checks):
+        router.get(f"/x/{number}", dependencies=[Security(check)])(functools.partial(endpoint))
+    app.include_router(router)
+    if around == "app":
+        at_edge(**mark)(app)
+    elif around == "path":
+        at_edge(below="/x", **mark)(app)
+    return app
+
+
+@pytest.mark.parametrize("around", ["app", "router", "path"])
+@pytest.mark.parametrize(("one", "other", "name"), SAME_NAMES)
+def test_one_name_means_one_dependency(one: Any, other: Any, name: str, around: str) -> None:  # noqa: ANN401
+    found = faults(marked([name], one, other, one, around=around))
+    assert found.count("names several dependencies") == 1
+    assert __file__ in found or "fastapi" in found
+    for check in (one, other):
+        routes = compile_routes(marked([name], check, check, around=around))
+        assert [each["access"] for each in routes] == ["public", "public"]
+
+
+def test_the_remedy_for_one_name_of_two_schemes() -> None:
+    other = APIKeyHeader(name="X-Other-Key")
+    found = faults(marked(["APIKeyHeader"], KEY, other))
+    assert f"KEY ({__file__}:" in found
+    assert 'app_checks=["APIKeyHeader", "…"]' in found
+    other.scheme_name = "other"
+    assert "does not declare who may call it" in faults(marked(["APIKeyHeader"], KEY, other))
+    assert len(compile_routes(marked(["APIKeyHeader", "other"], KEY, other))) == 2
+
+
+def test_the_remedy_for_one_name_of_two_objects() -> None:
+    class Other(ByAttribute):
+        """A subclass for the second one."""
+
+    name = Other.__qualname__
+    assert "write a subclass for each" in faults(
+        marked(["ByAttribute"], *(ByAttribute(),) * 1, ByAttribute())
+    )
+    assert len(compile_routes(marked(["ByAttribute", name], ByAttribute(), Other()))) == 2
+
+
+def test_methods_of_one_object_are_one_dependency() -> None:
+    checks = ByAttribute()
+    names = ["ByAttribute.__call__"]
+    assert len(compile_routes(marked(names, checks.__call__, checks.__call__))) == 2
+
+
+def test_two_marks_may_mean_different_dependencies_by_one_name() -> None:
+    app = FastAPI(openapi_url=None)
+    for part, key in (("/a", KEY), ("/b", APIKeyHeader(name="X-Other-Key"))):
+        router = at_edge(access="public", app_checks=["APIKeyHeader"])(APIRouter(prefix=part))
+        router.get("", dependencies=[Depends(key)])(functools.partial(endpoint))
+        app.include_router(router)
+    assert len(compile_routes(app)) == 2
+
+
+def test_a_nearer_mark_takes_inherited_names_back() -> None:
+    app, router = FastAPI(openapi_url=None), at_edge(app_checks=[])(APIRouter())
+    at_edge(access="public", app_checks=["APIKeyHeader"])(app)
+    router.get("/x", dependencies=[Depends(KEY)])(endpoint)
+    app.include_router(router)
+    assert "does not declare who may call it" in faults(app)
+    alone = app_with(access="public", app_checks=[])
+    assert compiled(alone) == {"access": "public"}
+    assert "does not declare who may call it" in faults(app_with(app_checks=[]))

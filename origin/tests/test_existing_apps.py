@@ -167,6 +167,34 @@ def test_the_author_may_declare_other_callers_than_those_of_the_scheme() -> None
     )
 
 
+def admin(scopes: SecurityScopes, request: HTTPConnection) -> None: ...
+
+
+@pytest.mark.parametrize("where", ["app", "inclusion", "router"])
+@pytest.mark.parametrize("check", [current_user, admin, PASSWORD])
+def test_a_mark_of_the_endpoint_leaves_out_no_scopes_of_a_router(where: str, check: Any) -> None:  # noqa: ANN401
+    listed = Security(check, scopes=["admin"])
+
+    def app(*own: Any, **mark: Any) -> FastAPI:  # noqa: ANN401
+        return below_a_router(where, listed, *own, access="authenticated", **mark)
+
+    assert compiled(app())["scopes"] == ["admin"]
+    found = faults(app(scopes=["b"]))
+    shown = "PASSWORD" if check is PASSWORD else check.__name__
+    assert f'declares scopes without "admin", but a router or app around it depends on {shown}' in (
+        found
+    )
+    # Each remedy, as it is written:
+    assert 'declare at_edge(scopes=["b", "admin"])' in found
+    assert compiled(app(scopes=["b", "admin"]))["scopes"] == ["b", "admin"]
+    assert f'dependencies=[Security({shown}, scopes=["admin"])]' in found
+    assert compiled(app(listed, scopes=["b"]))["scopes"] == ["b"]
+    # The endpoint may take the user without knowing of the router's scopes.
+    assert "declares scopes without" in faults(app(Depends(check), scopes=["b"]))
+    assert "declares scopes without" in faults(app(scopes=[]))
+    assert compiled(below_a_router(where, listed, listed, access="optional"))["access"]
+
+
 @pytest.mark.parametrize("access", ["public", "optional"])
 def test_what_is_inherited_opens_nothing(access: str) -> None:
     app = at_edge(access=access)(app_with(Security(active_user, scopes=["items"])))
@@ -226,11 +254,17 @@ UNDECIDED = [
 ]
 
 
-def below_a_router(where: str, listed: Any, *own: Any, access: str = "public") -> FastAPI:  # noqa: ANN401
+def below_a_router(
+    where: str,
+    listed: Any,  # noqa: ANN401
+    *own: Any,  # noqa: ANN401
+    access: str = "public",
+    **mark: Any,  # noqa: ANN401
+) -> FastAPI:
     lists = {each: [listed] if each == where else [] for each in ("app", "inclusion", "router")}
     app, router = FastAPI(openapi_url=None, dependencies=lists["app"]), APIRouter()
     router.dependencies += lists["router"]
-    target = at_edge(access=access)(functools.partial(endpoint))
+    target = at_edge(access=access, **mark)(functools.partial(endpoint))
     router.get("/x", dependencies=own)(target)
     app.include_router(router, dependencies=lists["inclusion"])
     return app

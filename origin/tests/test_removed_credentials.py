@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Header
 from fastapi.security import (
     APIKeyCookie,
     APIKeyHeader,
@@ -17,6 +17,7 @@ from fastapi.security import (
     OAuth2PasswordBearer,
 )
 from fastapi.security.http import HTTPBase
+from pydantic import AliasChoices, BaseModel, Field
 
 from fastgate import Caller, at_edge
 from fastgate.removed_fields import HOP_BY_HOP, PROOF, RESERVED, RESERVED_PREFIXES, is_removed
@@ -108,6 +109,113 @@ def test_a_password_never_arrives(scheme: Any, access: str) -> None:  # noqa: AN
     assert "reads a password in Authorization, but the edge passes on no password" in found
     kind: Any = type(scheme)
     assert compiled(app_with(kind(auto_error=False), access=access)) == {"access": access}
+
+
+class ByModel(BaseModel):
+    """A model whose fields FastAPI reads from request fields."""
+
+    authorization: str
+    x_key: str | None = None
+
+
+def takes(annotation: Any, **mark: Any) -> FastAPI:  # noqa: ANN401
+    def read(value: Any) -> None: ...  # noqa: ANN401
+
+    read.__annotations__ = {"value": annotation}
+    return app_with(read, **mark)
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        Annotated[ByModel, Header()],
+        Annotated[str, Header(alias="Authorization")],
+        Annotated[str, Header(validation_alias=AliasChoices("authorization", "x-other"))],
+    ],
+)
+def test_a_parameter_that_reads_the_token_gets_it(annotation: Any) -> None:  # noqa: ANN401
+    for access in ("authenticated", "optional"):
+        members = {"access": access, "forward_token": True}
+        assert compiled(takes(annotation, access=access)) == members
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [Annotated[ByModel, Header()], Annotated[str, Header(alias="Authorization")]],
+)
+def test_a_required_token_does_not_arrive_on_a_public_route(annotation: Any) -> None:  # noqa: ANN401
+    found = faults(takes(annotation, access="public"))
+    assert (
+        'takes the request field "authorization" as a required parameter, but the edge passes that '
+        'on for no access="public"'
+    ) in found
+    assert 'declare at_edge(access="authenticated")' in found
+    off = takes(annotation, access="authenticated", forward_token=False)
+    assert "forward_token=False removes it" in faults(off)
+
+
+class Renamed(BaseModel):
+    """A model with a name that is not converted."""
+
+    x_api_key: str
+
+
+class EitherName(BaseModel, populate_by_name=True):
+    """A model with a name that arrives and one that does not."""
+
+    x_key: str = Field(alias="X_Api_Key")
+
+
+@pytest.mark.parametrize(
+    ("annotation", "name"),
+    [
+        (Annotated[str, Header(alias=REMOVED)], "x_api_key"),
+        (Annotated[str, Header(alias="Proxy-Authorization")], "proxy-authorization"),
+        (Annotated[str, Header(alias="Remote-User")], "remote-user"),
+        (Annotated[str, Header(alias="X-Forwarded-User")], "x-forwarded-user"),
+        (Annotated[str, Header(alias="X-Auth-Request-Email")], "x-auth-request-email"),
+        (Annotated[Renamed, Header(convert_underscores=False)], "x_api_key"),
+    ],
+)
+@pytest.mark.parametrize("access", ["public", "authenticated"])
+def test_a_required_parameter_that_the_edge_removes(
+    annotation: Any,  # noqa: ANN401
+    name: str,
+    access: str,
+) -> None:
+    found = faults(takes(annotation, access=access))
+    assert f'takes the request field "{name}" as a required parameter, but the edge removes' in (
+        found
+    )
+    assert "give the field another name" in found
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        *(Annotated[str, Header(alias=each)] for each in ("Host", "X-Forwarded-For", "X-Api-Key")),
+        *(Annotated[str, Header(alias=each)] for each in ("X-Request-Id", "Fastly-Client-IP")),
+        Annotated[str | None, Header(alias=REMOVED)],
+        Annotated[Renamed, Header()],
+        Annotated[EitherName, Header()],
+    ],
+)
+def test_a_parameter_that_arrives_or_may_be_missing(annotation: Any) -> None:  # noqa: ANN401
+    app = takes(annotation, access="public")
+    if "None" in str(annotation):
+        app = FastAPI(openapi_url=None)
+
+        @app.get("/x")
+        @at_edge(access="public")
+        def read(key: Annotated[str | None, Header(alias=REMOVED)] = None) -> None: ...
+
+    assert compiled(app) == {"access": "public"}
+
+
+def test_a_field_that_the_policy_sets_arrives() -> None:
+    edits = {"set": {"remote-user": "shop"}}
+    app = takes(Annotated[str, Header(alias="Remote-User")], access="public", request_headers=edits)
+    assert compiled(app) == {"access": "public", "request_headers": edits}
 
 
 def test_a_password_beside_a_caller_never_arrives() -> None:

@@ -31,6 +31,14 @@ RESERVED_PREFIXES = (
 )
 PROOF = "dpop"
 """The field with a proof of possession (RFC 9449 §4.1), which the edge reads and removes."""
+_OF_CALLERS = frozenset(
+    (
+        *("authenticated-user", "proxy-authorization", "remote-user", "x-remote-user", PROOF),
+        *("x-forwarded-access-token", "x-forwarded-email", "x-forwarded-groups"),
+        *("x-forwarded-preferred-username", "x-forwarded-user"),
+    )
+)
+_PREFIXES_OF_CALLERS = ("x-auth-request-", "x-authenticated-")
 _NOT_A_LETTER = re.compile(r"[^a-z0-9]")
 
 
@@ -38,6 +46,15 @@ def is_removed(name: str) -> bool:
     """Whether the edge passes no field of this name on that a client sends."""
     name = name.lower()
     return name == PROOF or name in HOP_BY_HOP or is_reserved(name)
+
+
+def never_arrives(name: str) -> bool:
+    """Whether no field of this name arrives, because nothing behind the edge sets it either.
+
+    The edge, Fastly and proxies of the origin set others, such as `Host` and `X-Forwarded-For`.
+    """
+    folded = folded_name(name.lower())
+    return "_" in name or folded in _OF_CALLERS or folded.startswith(_PREFIXES_OF_CALLERS)
 
 
 def is_reserved(name: str) -> bool:

@@ -23,6 +23,7 @@ from fastgate.compile.endpoints.route_ids import (
     is_undeclared,
     members_of,
 )
+from fastgate.compile.endpoints.undecided import opening
 from fastgate.compile.endpoints.undeclared import DECLARE_DOCS_CALLERS, mark_for, remedy_for_callers
 from fastgate.compile.ineffective.comparison import members_free_to_differ
 from fastgate.declare.merge import OPEN
@@ -48,7 +49,8 @@ def caller_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
     callers, declared = endpoint.callers, endpoint.declared
     if is_undeclared(endpoint):
         mark = partial(mark_for, endpoint)
-        what, remedy = undecided(callers.schemes, mark) or ("", remedy_for_callers(endpoint))
+        found = undecided(callers.schemes, mark, opening(endpoint))
+        what, remedy = found or ("", remedy_for_callers(endpoint))
         yield CallerFault(_UNDECLARED + what, remedy)
     else:
         yield from _faults_of_what_is_not_run(endpoint)

@@ -10,10 +10,11 @@ from itertools import chain
 
 from fastgate.compile.caller_faults import caller_faults
 from fastgate.compile.callers.parameters import undefined_parameters
+from fastgate.compile.endpoints.app_checks import app_check_faults
 from fastgate.compile.endpoints.endpoint import Endpoint, Kind
 from fastgate.compile.endpoints.removed_credentials import removed_credential_faults
 from fastgate.compile.endpoints.route_ids import members_of, methods_of
-from fastgate.compile.endpoints.router_schemes import router_scheme_faults
+from fastgate.compile.endpoints.router_schemes import replaced_scope_faults, router_scheme_faults
 from fastgate.compile.ineffective.overridden_paths import overridden_paths
 from fastgate.compile.path_comparisons import path_comparison_faults
 from fastgate.compile.stored_responses import stored_response_faults
@@ -95,10 +96,14 @@ def endpoint_faults(endpoint: Endpoint, rules: Mapping[str, object]) -> Iterator
     yield from _method_faults(endpoint)
     for each in caller_faults(endpoint):
         yield Fault(endpoint, each.what, each.remedy)
-    for what, remedy in router_scheme_faults(endpoint):
-        yield Fault(endpoint, what, remedy)
-    for what, remedy in removed_credential_faults(endpoint):
-        yield Fault(endpoint, what, remedy)
+    for faults in (
+        app_check_faults,
+        router_scheme_faults,
+        replaced_scope_faults,
+        removed_credential_faults,
+    ):
+        for what, remedy in faults(endpoint):
+            yield Fault(endpoint, what, remedy)
     for scope in filter(with_half_a_pair, endpoint.callers.scopes):
         yield Fault(
             endpoint,

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fastgate.compile.cache import caching
 from fastgate.compile.caller_faults import is_undeclared_page, weakening_override_faults
 from fastgate.compile.endpoint_faults import Fault, endpoint_faults
+from fastgate.compile.endpoints.app_checks import overridden_check_faults, unclear_names
 from fastgate.compile.endpoints.endpoint import Endpoint, Kind
 from fastgate.compile.endpoints.listing import endpoints
 from fastgate.compile.endpoints.route_ids import (
@@ -20,6 +21,7 @@ from fastgate.compile.endpoints.route_ids import (
     requests_of,
     routed_endpoints,
 )
+from fastgate.compile.endpoints.undeclared import remedy_for_pages
 from fastgate.compile.former_routes import overlap_between
 from fastgate.compile.ineffective.declarations import ineffective_declarations
 from fastgate.compile.route_conflicts import rewrite_conflicts, route_conflicts
@@ -97,6 +99,11 @@ def _compiled(
             for endpoint in served
             for each in weakening_override_faults(endpoint)
         ]
+        faults += [
+            Fault(endpoint, what, remedy)
+            for endpoint in served
+            for what, remedy in overridden_check_faults(endpoint)
+        ]
     faults += [
         Fault(
             endpoint,
@@ -121,6 +128,7 @@ def _compiled(
         for each in ineffective_declarations(app, everything)
         if access_of(each.endpoint) != UNNAMED
     ]
+    faults += [Fault(*each) for each in unclear_names(served)]
     faults += [Fault(*each) for each in route_conflicts(everything)]
     ids = ids_of(served)
     faults += _id_faults(served, ids)
@@ -136,11 +144,12 @@ def _compiled(
 def _pages_as_one(faults: Sequence[Fault]) -> list[Fault]:
     """Join the faults of FastAPI's undeclared pages to one, because one call declares them all."""
     pages = [fault for fault in faults if is_undeclared_page(fault.what, fault.remedy)]
-    others = [fault.endpoint.template for fault in pages[1:]]
-    if not others:
+    if not pages:
         return list(faults)
-    what = f"{pages[0].what}; nor do {', '.join(others)}"
-    first = Fault(pages[0].endpoint, what, pages[0].remedy)
+    others = ", ".join(fault.endpoint.template for fault in pages[1:])
+    what = pages[0].what + (f"; nor do {others}" if others else "")
+    remedy = remedy_for_pages(fault.endpoint for fault in pages)
+    first = Fault(pages[0].endpoint, what, remedy)
     return [
         first if fault is pages[0] else fault
         for fault in faults

@@ -58,9 +58,10 @@ def at_edge(*, below: str | None = None, **members: object) -> Callable[[T], T]:
     a mounted app one route for everything below its path, for `methods`; its own routes do not
     count. `cache=EdgeCache(…)` lets the edge store responses to GET and HEAD; `cache=None` does not
     inherit that. `app_checks=["APIKeyCookie"]` names security schemes and dependencies that the
-    app itself checks, so that an open `access` also holds for endpoints with them. Other members
-    (`limits`, `require`, …) are copied into the policy. `require` may also be a condition,
-    `role("admin")`. Write `from`, a keyword of Python, as `from_`.
+    app itself checks, so that an open `access` also holds for endpoints with them;
+    `app_checks=[]` does not inherit that. Other members (`limits`, `require`, …) are copied into
+    the policy. `require` may also be a condition, `role("admin")`. Write `from`, a keyword of
+    Python, as `from_`.
 
     A declaration on an app, a mount or a router holds for all routes below it; a declaration on an
     app with `below="/auth"` holds for the routes at and below that path. The nearest declaration

@@ -110,10 +110,10 @@ def invalid_members(members: Mapping[str, object]) -> Iterator[str]:
             if not isinstance(value, bool):
                 yield f"{name} is {value!r}; it must be True or False"
         elif name == APP_CHECKS:
-            if not _is_list_of_text(value) or not value or not all(value):  # type: ignore[arg-type]
+            if not _is_list_of_text(value) or not all(value):  # type: ignore[arg-type]
                 yield (
                     f"{name} is {value!r}; it must list names of security schemes or of "
-                    f'dependencies: {name}=["APIKeyHeader"]'
+                    f'dependencies: {name}=["APIKeyHeader"], or none: {name}=[]'
                 )
         elif name in _RENAMED:
             yield f'"{name}" is now called "{_RENAMED[name]}"; rename it'

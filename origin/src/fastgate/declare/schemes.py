@@ -77,19 +77,28 @@ class Scheme(NamedTuple):
 
 def scheme_of(call: object) -> Scheme | None:
     """Return the scheme that a dependency is; None if it is another dependency."""
+    found = scheme_object_of(call)
+    return None if found is None else _read(found, call)
+
+
+def scheme_object_of(call: object) -> object:
+    """Return the object that a scheme is without wrappers; None if it is another dependency."""
     for layer in layers(call, mounted=False):
         found = attribute(layer, "__self__") if is_a(layer, MethodType) else layer
         if is_a(found, SecurityBase):
-            return _read(found, call)
+            return found
     return None
 
 
-def undecided(schemes: Sequence[Scheme], mark: Callable[[str], str]) -> tuple[str, str] | None:
+def undecided(
+    schemes: Sequence[Scheme], mark: Callable[[str], str], opening: str
+) -> tuple[str, str] | None:
     """Return why none of these says who may call an endpoint, and what to declare instead.
 
     Args:
         schemes: the schemes among the dependencies of an endpoint.
         mark: writes the mark for the endpoint, with these members.
+        opening: the members that leave all checks of the endpoint to the app.
 
     """
     if not schemes:
@@ -98,19 +107,15 @@ def undecided(schemes: Sequence[Scheme], mark: Callable[[str], str]) -> tuple[st
     left = [each for each in schemes if not each.reads_password]
     if not left:
         return f": {reasons}", ": ".join(NO_PASSWORDS)
-    names = ", ".join(f'"{each}"' for each in dict.fromkeys(each.name for each in schemes))
-    closed, checked = mark('access="authenticated"'), f"app_checks=[{names}]"
+    closed, opened = mark('access="authenticated"'), mark(opening)
     reading = [each.reads_token for each in left]
     if all(reading):
-        opened = mark(f'access="optional", {checked}')
         remedy = f"{closed} if every caller needs a token, or {opened} if anonymous callers are "
         remedy += f"allowed{_NO_OTHER_TOKENS}"
     elif any(reading):
-        opened = mark(f'access="optional", {checked}')
         remedy = f"{opened} if the app accepts any one of them, or {closed} if every caller needs "
         remedy += f"a token{_NO_OTHER_TOKENS}"
     else:
-        opened = mark(f'access="public", {checked}')
         remedy = f"{opened} if the app alone checks it, or {closed} if every caller needs a token "
         remedy += "as well"
         if not all(each.field for each in left):

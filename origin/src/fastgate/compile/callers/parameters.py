@@ -1,14 +1,18 @@
 """Read how FastAPI parses the parameters of an endpoint and of its dependencies.
 
 Input: a tree of dependencies. Output: the type of each path parameter, as far as the edge can
-compare it, and the parameters whose type is unknown. This module checks nothing and runs no code of
-the app.
+compare it, the request fields that are read, and the parameters whose type is unknown. This module
+checks nothing and runs no code of the app.
 """
 
 import inspect
 from collections.abc import Iterator
-from typing import ForwardRef
+from types import UnionType
+from typing import Annotated, ForwardRef, NamedTuple, Union, get_args, get_origin
 from uuid import UUID
+
+from pydantic import AliasChoices, BaseModel
+from pydantic.fields import FieldInfo
 
 from fastgate.compile.callers.dependency_tree import Dependant, flatten, read_from_the_request
 from fastgate.edge_only import reads_who_is_calling
@@ -22,6 +26,56 @@ def path_types(dependant: Dependant) -> dict[str, tuple[str, ...]]:
             kind = _kind_of(parameter.field_info.annotation)
             found[parameter.alias] = (*found.get(parameter.alias, ()), kind)
     return found
+
+
+class ReadHeader(NamedTuple):
+    """A request field that a parameter, or a field of a model that one is, reads."""
+
+    names: tuple[str, ...]
+    """In lower case; several if any of them will do."""
+    required: bool
+    """Whether FastAPI refuses requests without it."""
+
+
+def headers_read(dependant: Dependant) -> Iterator[ReadHeader]:
+    """Yield the request fields that an endpoint and its dependencies take as parameters."""
+    for each in _whole(dependant):
+        for parameter in each.header_params:
+            info = parameter.field_info
+            if (model := _model_in(info.annotation)) is None:
+                names = _names_of(info, parameter.alias)
+                yield ReadHeader(names, info.is_required())
+                continue
+            config = model.model_config
+            by_name = config.get("validate_by_name") or config.get("populate_by_name")
+            converts = getattr(info, "convert_underscores", True)
+            for name, field in model.model_fields.items():
+                is_converted = getattr(field, "convert_underscores", converts)
+                plain = name.replace("_", "-") if is_converted else name
+                required = info.is_required() and field.is_required()
+                given = field.alias if field.alias not in (None, name) else plain
+                names = _names_of(field, given)
+                yield ReadHeader((*names, *((plain.lower(),) if by_name else ())), required)
+
+
+def _names_of(info: FieldInfo, alias: str | None) -> tuple[str, ...]:
+    validated = info.validation_alias
+    if isinstance(validated, AliasChoices):
+        names = [each for each in validated.choices if isinstance(each, str)]
+    else:
+        names = []
+    return tuple(str(each).lower() for each in names or (alias,))
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    """Return the model whose fields FastAPI reads from several request fields."""
+    if get_origin(annotation) is Annotated:
+        return _model_in(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        found = [_model_in(each) for each in get_args(annotation) if each is not type(None)]
+        return found[0] if len(found) == 1 else None
+    is_model = inspect.isclass(annotation) and issubclass(annotation, BaseModel)
+    return annotation if is_model else None  # type: ignore[return-value]
 
 
 def undefined_parameters(dependant: Dependant) -> Iterator[str]:

@@ -86,6 +86,8 @@ class Endpoint:
     """The routers that included it, or whose route was copied."""
     tree: Dependant = None
     """The dependencies that are run before it, with overrides applied; None if it has none."""
+    written: Dependant = None
+    """The same without overrides."""
     weakened: tuple[WeakeningOverride, ...] = ()
     """Overrides of its dependencies that require less of callers than the originals."""
     uncallable: tuple[UncallableOverride, ...] = ()

@@ -256,6 +256,7 @@ def _with_dependencies(endpoint: Endpoint, view: View, app: object) -> Endpoint:
         path_types=path_types(run.dependant),
         dependencies=calls,
         tree=run.dependant,
+        written=written,
         weakened=run.weakened,
         uncallable=run.uncallable,
     )

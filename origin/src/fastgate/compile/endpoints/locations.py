@@ -3,8 +3,10 @@
 Input: a function, a class or an object. Output: its name, or `file:line`. None of its code is run.
 """
 
+import ast
 import inspect
-from pathlib import PurePath
+import sys
+from pathlib import Path, PurePath
 from types import CodeType, FunctionType, MethodType
 
 from fastgate.declare.lookup import layers
@@ -40,3 +42,25 @@ def name_of(target: object) -> str:
         target = attribute(target, "__func__")
     named = target if is_a(target, FunctionType, type) else type(target)
     return str(attribute(named, "__qualname__"))
+
+
+def assigned(value: object) -> tuple[str, str] | None:
+    """Return where a global variable gets this value, as `file:line`, and its name."""
+    for module in [*sys.modules.values()]:
+        file = attribute(module, "__file__")
+        for name, each in [*vars(module).items()] if isinstance(file, str) else ():
+            if each is value and (line := _line_of(str(file), name)) is not None:
+                return f"{file}:{line}", name
+    return None
+
+
+def _line_of(file: str, name: str) -> int | None:
+    try:
+        tree = ast.parse(Path(file).read_bytes())
+    except (OSError, ValueError, SyntaxError):
+        return None
+    for node in ast.walk(tree):
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if any(isinstance(each, ast.Name) and each.id == name for each in targets):
+            return getattr(node, "lineno", None)
+    return None

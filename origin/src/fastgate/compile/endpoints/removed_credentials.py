@@ -1,11 +1,12 @@
 """Find endpoints that refuse every request from the edge, because it removes their credential.
 
 Input: an `Endpoint`. Output: faults, each with what to do about it. Only what FastAPI's own schemes
-read is known; a scheme with a `__call__` of its own may read anything.
+and parameters read is known; a scheme with a `__call__` of its own may read anything.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from fastgate.compile.callers.parameters import headers_read
 from fastgate.compile.endpoints.endpoint import Endpoint
 from fastgate.compile.endpoints.route_ids import (
     access_of,
@@ -16,12 +17,17 @@ from fastgate.compile.endpoints.route_ids import (
 )
 from fastgate.compile.endpoints.undeclared import mark_for
 from fastgate.declare.schemes import AUTHORIZATION, NO_PASSWORDS, Scheme
-from fastgate.removed_fields import is_removed
+from fastgate.removed_fields import is_removed, never_arrives
 
 _VERIFIED = (
     "{}, so that the edge verifies the token and passes it on. It passes on no token of the app's "
     "own: read that from a cookie or another request field, or declare {} and serve the endpoint "
     "without the edge"
+)
+
+_RENAME = (
+    'give the field another name, such as "X-API-Key", without "_" and without one of the reserved '
+    "beginnings"
 )
 
 
@@ -38,6 +44,25 @@ def removed_credential_faults(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
         is_meant = scheme.name in named or _is_name(scheme)
         if scheme.refuses or (is_all and is_meant):
             yield f"depends on {scheme.shown}, {what}", remedy
+    yield from _required_headers(endpoint)
+
+
+def _required_headers(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
+    """Yield each parameter without which FastAPI refuses a request, if it never arrives."""
+    required = [each.names for each in headers_read(endpoint.tree) if each.required]
+    edits = members_of(endpoint).get("request_headers") if required else None
+    written = edits.get("set") if isinstance(edits, Mapping) else None
+    known = {str(each).lower() for each in written} if isinstance(written, Mapping) else set()
+    for names in dict.fromkeys(required):
+        if not known.isdisjoint(names):
+            continue
+        name = names[0]
+        takes = f'takes the request field "{name}" as a required parameter'
+        if all(map(never_arrives, names)):
+            yield f"{takes}, but the edge removes that name", _RENAME
+        elif names == (AUTHORIZATION,) and (found := _why_no_token(endpoint)):
+            why, remedy = found
+            yield f"{takes}, but {why}", remedy
 
 
 def _why_removed(scheme: Scheme, endpoint: Endpoint) -> tuple[str, str] | None:
@@ -46,21 +71,26 @@ def _why_removed(scheme: Scheme, endpoint: Endpoint) -> tuple[str, str] | None:
         what, remedy = NO_PASSWORDS
         return f"which reads a password in Authorization, but {what}", remedy
     if scheme.field == AUTHORIZATION:
-        if access_of(endpoint) == "public":
-            closed = mark_for(endpoint, 'access="authenticated"')
-            none = mark_for(endpoint, 'access="none"')
-            what = 'which reads Authorization, but the edge passes that on for no access="public"'
-            return what, f"declare {_VERIFIED.format(closed, none)}"
-        if not members_of(endpoint).get("forward_token"):
-            what = "which reads Authorization, but forward_token=False removes it"
-            return what, "remove forward_token=False, or take `caller: Caller` in its place"
-        return None
+        found = _why_no_token(endpoint)
+        return None if found is None else (f"which reads Authorization, but {found[0]}", found[1])
     if scheme.field and is_removed(scheme.field):
         return (
             f'which reads the request field "{scheme.field}", but the edge removes that name',
-            'give the field another name, such as "X-API-Key", without "_" and without one of the '
-            "reserved beginnings",
+            _RENAME,
         )
+    return None
+
+
+def _why_no_token(endpoint: Endpoint) -> tuple[str, str] | None:
+    """Return why the edge passes no token on, and what to do; None if it does."""
+    if access_of(endpoint) == "public":
+        closed = mark_for(endpoint, 'access="authenticated"')
+        none = mark_for(endpoint, 'access="none"')
+        what = 'the edge passes that on for no access="public"'
+        return what, f"declare {_VERIFIED.format(closed, none)}"
+    if not members_of(endpoint).get("forward_token"):
+        remedy = "remove forward_token=False, or take `caller: Caller` in its place"
+        return "forward_token=False removes it", remedy
     return None
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from fastapi import FastAPI
 
 from fastgate.compile.callers.dependency_tree import callers_required_by, flatten
+from fastgate.compile.callers.parameters import headers_read
 from fastgate.compile.callers.regions import narrowed
 from fastgate.compile.endpoints.endpoint import Endpoint, Kind
 from fastgate.declare.edge_cache import CACHE
@@ -114,10 +115,9 @@ def schemes_run(endpoint: Endpoint) -> tuple[Scheme, ...]:
 def readers_of_tokens(endpoint: Endpoint) -> list[str]:
     """Return what reads the token of a request: schemes, and parameters for `Authorization`."""
     found = [each.shown for each in schemes_run(endpoint) if each.reads_token]
-    trees = () if endpoint.tree is None else (endpoint.tree, *flatten(endpoint.tree))
-    headers = (parameter for each in trees for parameter in each.header_params)
-    names = (str(each.alias) for each in headers if str(each.alias).lower() == AUTHORIZATION)
-    return [*found, *(f"the header {name}" for name in dict.fromkeys(names))]
+    if any(AUTHORIZATION in each.names for each in headers_read(endpoint.tree)):
+        found.append("the header Authorization")
+    return found
 
 
 def has_cacheable_responses(endpoint: Endpoint) -> bool:

@@ -4,19 +4,21 @@ Input: an `Endpoint`. Output: the remedy, with a mark that the developer can wri
 library can only be marked by its path.
 """
 
+from collections.abc import Iterable
+
 from fastapi import FastAPI
 
 from fastgate.compile.endpoints.endpoint import Endpoint, is_mounted_library_object
-from fastgate.compile.endpoints.locations import is_in_library
-from fastgate.compile.endpoints.router_schemes import undecided_names
-from fastgate.declare.static_access import attribute
+from fastgate.compile.endpoints.locations import assigned, is_in_library
+from fastgate.compile.endpoints.undecided import opening, undecided_names
+from fastgate.declare.static_access import attribute, is_a
 from fastgate.routes.framework import signed_root_of
 
 _TAKE_A_CALLER = "take `caller: Caller`, or `AnyCaller` if anonymous callers are allowed; "
 _DECLARE = (
-    'if the endpoint needs no caller, declare at_edge({}) or access="authenticated", or '
+    'if the endpoint needs no caller, declare at_edge({0}) or access="authenticated", or '
     'access="none" if no client of the edge may call it; for a whole app or '
-    'path write at_edge(access="…")(app) or at_edge(below="/…", access="…")(app)'
+    'path write at_edge({1})(app) or at_edge(below="/…", {1})(app)'
 )
 _FORWARDED = (
     '; if the app itself reads the token, at_edge(access="authenticated", forward_token=True)'
@@ -40,11 +42,29 @@ def remedy_for_callers(endpoint: Endpoint) -> str:
         return DECLARE_DOCS_CALLERS
     if is_mounted_library_object(endpoint):
         return _DECLARE_MOUNT.format(name=endpoint.name)
-    checks = ", ".join(f'"{each}"' for each in undecided_names(endpoint))
-    members = 'access="public"' + (f", app_checks=[{checks}]" if checks else "")
+    members = opening(endpoint)
     if _is_marked_by_path(endpoint):
         return _DECLARE_IN_LIBRARY.format(mark=mark_for(endpoint, members))
-    return f"{_TAKE_A_CALLER}{_DECLARE.format(members)}{_FORWARDED}"
+    around = members if undecided_names(endpoint) else 'access="…"'
+    return f"{_TAKE_A_CALLER}{_DECLARE.format(members, around)}{_FORWARDED}"
+
+
+def remedy_for_pages(pages: Iterable[Endpoint], members: str = 'access="…"') -> str:
+    """Return what to declare for pages of FastAPI, with the mounted apps that have them.
+
+    The declaration of the outermost app leaves out those below dependencies on known callers.
+    """
+    mounted: dict[int, str] = {}
+    for page in pages:
+        holders = [each for each in page.holders if is_a(each, FastAPI)]
+        if holders and holders[-1] is not holders[0]:
+            mount = page.template.removesuffix(str(attribute(page.route, "path")))
+            place, name = assigned(holders[-1]) or (f"mounted at {mount}", "…")
+            mounted[id(holders[-1])] = f"at_edge({members})({name}), {place}"
+    if not mounted:
+        return DECLARE_DOCS_CALLERS
+    apps = "; ".join(mounted.values())
+    return f"{DECLARE_DOCS_CALLERS}; or declare who may call the mounted app: {apps}"
 
 
 def mark_for(endpoint: Endpoint, members: str) -> str:
