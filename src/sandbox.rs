@@ -28,7 +28,7 @@ use key_texts::KeyTexts;
 
 /// The longest policy that is read, in bytes.
 pub const MAX_POLICY_BYTES: usize = 8 * 1024 * 1024;
-/// The longest kill switch, and the longest record of purge generations, that are read, in bytes.
+/// The longest kill switch, record of the edge's keys, and record of purge generations that are read, in bytes.
 pub const MAX_RECORD_BYTES: usize = 64 * 1024;
 
 /// How long a sandbox waits for its next request at most. It ends then, so no request finds a value due that was read
