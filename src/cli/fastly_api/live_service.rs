@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use super::client::{Api, ApiError};
-use super::lists::{MAX_TIME, listed, listed_or_absent, pages_or_absent};
+use super::lists::{listed, listed_or_absent, pages_or_absent};
 use super::path::encoded;
 use super::service::{StoreKind, active_version, link_kind};
 
@@ -107,7 +107,7 @@ impl<'api> LiveService<'api> {
             if list.iter().any(|endpoint| text(endpoint, "name") == name) {
                 return Ok(true);
             }
-            if started.elapsed() > MAX_TIME {
+            if started.elapsed() > self.api.time_of_lists() {
                 return Err(ApiError::Failed(format!("{}: Fastly's API answers too slowly: try again", self.subject)));
             }
         }
