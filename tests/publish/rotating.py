@@ -119,3 +119,10 @@ class Rotating(Pushing):
         with serving(server, listener()) as url:
             self.edge = url
             yield
+
+
+def published(api: Running, tmp_path: Path) -> Iterator[Rotating]:
+    """Return a published service without keys, as a fixture."""
+    service = Rotating(api, tmp_path)
+    with service.serving():
+        yield service

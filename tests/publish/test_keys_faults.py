@@ -2,26 +2,16 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from fastly_api.app import Fault
-from fastly_api.running import Running
 from fastly_api.state import Item, KvStore
-from programs import program, run
-from rotating import PREFIX, PUBLISH, START, Rotating
+from rotating import PREFIX, PUBLISH, START, Rotating, published
 
 DAY = 86_400
 DAMAGED = "--replace-damaged-record"
 
-
-@pytest.fixture
-def shop(api: Running, tmp_path: Path) -> Iterator[Rotating]:
-    """Return a published service without keys."""
-    service = Rotating(api, tmp_path)
-    with service.serving():
-        yield service
+shop = pytest.fixture(published)
 
 
 def other_store(shop: Rotating) -> KvStore:
@@ -254,17 +244,3 @@ def test_a_record_of_a_newer_version_is_not_replaced(shop: Rotating) -> None:
         assert "this edge" not in ran.stderr
         assert f"--store-id {shop.store.id} --key edge-keys" in ran.stderr
     assert b'"version":2' in shop.store.items["edge-keys"].value
-
-
-def test_a_dry_run_with_keys_of_a_file_that_were_taken_over_prints_the_next_step(
-    shop: Rotating, tmp_path: Path
-) -> None:
-    private = run(program("FASTGATE_TOOL"), "keys", "new")
-    shop.keep_former(private)
-    file = tmp_path / "keys.json"
-    file.write_text(private)
-    shop.rotate("--from", file)
-    record = shop.store.items["edge-keys"].value
-    assert "due: nothing" in shop.rotate("--from", file, "--dry-run")
-    assert "due: make 2 keys" in shop.rotate("--from", file, "--dry-run", "--max-age", "0")
-    assert shop.store.items["edge-keys"].value == record
