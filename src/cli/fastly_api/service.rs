@@ -41,13 +41,14 @@ impl From<ApiError> for PlaceError {
 #[derive(Args)]
 pub(in super::super) struct Place {
     /// The id of the service; default: `service_id` of a manifest that `--manifest` names, then `FASTLY_SERVICE_ID`, then
-    /// `service_id` of the manifest beside the policy.
+    /// `service_id` of `fastly.toml` in the folder of the policy, or in the current folder if no policy is named.
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     service_id: Option<String>,
     /// The id of the KV store; default: the one that the active version of the service opens as "fastgate".
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     store_id: Option<String>,
-    /// The manifest of the service; default: `fastly.toml` beside the policy.
+    /// The manifest of the service; default: `fastly.toml` in the folder of the policy, or in the current folder if no policy is
+    /// named.
     #[arg(long)]
     pub(in super::super) manifest: Option<PathBuf>,
 }
