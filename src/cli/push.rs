@@ -40,7 +40,7 @@ use super::finding::Finding;
 use super::printer;
 use super::stage::Stage;
 use assets::Assets;
-pub(super) use live::{FOLLOWS, Live, Revision, date, history_key, pushed_at};
+pub(super) use live::{FOLLOWS, Live, Revision, history_key, pushed_at};
 pub(super) use owner::issuer;
 use uploads::Uploads;
 
