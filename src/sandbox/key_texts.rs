@@ -1,11 +1,10 @@
 //! The edge's own keys in the stores: the record in the KV store with a secret for each key, or the one secret with all
 //! keys of a service without a record.
 
-use super::MAX_RECORD_BYTES;
 use crate::mint::{KeyRecord, SigningKeys};
 use crate::ports::storage::{Secrets, Stored};
 use crate::refusal::ClosedError;
-use crate::store_keys::{KEY_RECORD, SIGNING_KEYS, STORE, signing_key_secret};
+use crate::store_keys::{KEY_RECORD, MAX_RECORD_BYTES, SIGNING_KEYS, STORE, signing_key_secret};
 
 /// The texts from which the signing keys are made.
 #[derive(PartialEq, Eq)]
