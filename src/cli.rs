@@ -4,6 +4,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr, reason = "all output goes through the printer")]
 
 mod check;
+mod date;
 mod diff;
 mod explain;
 mod failure;

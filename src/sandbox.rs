@@ -22,14 +22,12 @@ use crate::ports::{Ports, Role};
 use crate::refusal::ClosedError;
 use crate::request::{Content, RequestHead};
 use crate::respond::{AssumedFiles, Files};
-use crate::store_keys::{KEY_RECORD, POLICY_KEY, PURGE_KEY, SHADOW_KEY, STORE, SWITCH_KEY};
+use crate::store_keys::{KEY_RECORD, MAX_RECORD_BYTES, POLICY_KEY, PURGE_KEY, SHADOW_KEY, STORE, SWITCH_KEY};
 use crate::trail::{Step, Trail};
 use key_texts::KeyTexts;
 
 /// The longest policy that is read, in bytes.
 pub const MAX_POLICY_BYTES: usize = 8 * 1024 * 1024;
-/// The longest kill switch, and the longest record of purge generations, that are read, in bytes.
-pub const MAX_RECORD_BYTES: usize = 64 * 1024;
 
 /// How long a sandbox waits for its next request at most. It ends then, so no request finds a value due that was read
 /// again so long ahead.

@@ -1,4 +1,4 @@
-//! The names in the stores: the store itself, the keys of the KV store and the secrets that the edge reads or writes. Only
+//! The names in the stores, and the limit of records: the store itself, the keys of the KV store and the secrets that the edge reads or writes. Only
 //! the names of clients' secrets for introspection are elsewhere: in the policy.
 //! `docs/reference/storage.md` describes the values. Cache spaces are in `ports/cache_space.rs`.
 
@@ -14,6 +14,8 @@ pub const SWITCH_KEY: &str = "switch";
 pub const PURGE_KEY: &str = "purge";
 /// KV: the record of the edge's keys, which says which are published and which are used.
 pub const KEY_RECORD: &str = "edge-keys";
+/// KV: the longest kill switch, record of the edge's keys, and record of purge generations that are read, in bytes.
+pub const MAX_RECORD_BYTES: usize = 64 * 1024;
 /// Secret: the edge's keys as one JWK Set. It is read if there is no record.
 pub const SIGNING_KEYS: &str = "signing-keys";
 

@@ -18,7 +18,7 @@ use fastgate::sandbox::MAX_POLICY_BYTES;
 use serde_json::Value;
 
 use super::failure::{Failure, exit_code};
-use super::fastly_api::{Api, ApiError, LiveService, Place};
+use super::fastly_api::{ActiveVersion, Api, ApiError, LiveService, Place};
 use super::finding::Finding;
 use super::lint::{jurisdictions, lints, resembling};
 use super::printer;
@@ -156,12 +156,13 @@ pub(super) fn publishable(text: &[u8], path: &Path, manifest: Option<&Path>) -> 
 /// The faults and hints of a comparison with the live service; `None` without a token or a service.
 fn with_token(document: &Value, check: &Check) -> Result<Option<Findings>, Failure> {
     let place = Place::of_manifest(check.manifest.clone());
-    let missing = match place.compared_service(&check.policy.with_file_name("fastly.toml")) {
+    let missing = match place.service(&check.policy.with_file_name("fastly.toml")) {
         _ if !Api::has_token() => "an API token in FASTLY_API_TOKEN",
-        None => "a service (service_id in the manifest, or FASTLY_SERVICE_ID)",
-        Some(service) => {
+        Err(_) => "a service (service_id in the manifest, or FASTLY_SERVICE_ID)",
+        Ok(service) => {
             let api = Api::from_environment().map_err(Failure::Usage)?;
-            return Ok(Some(live(document, &api, &service)?));
+            let active = ActiveVersion::read(&api, service)?;
+            return Ok(Some(live(document, &api, &active)?));
         }
     };
     printer::line(format_args!("hint: with {missing}, the live service is checked as well"));
@@ -169,8 +170,8 @@ fn with_token(document: &Value, check: &Check) -> Result<Option<Findings>, Failu
 }
 
 /// The faults and hints of a comparison with the live service.
-pub(super) fn live(policy: &Value, api: &Api, service: &str) -> Result<Findings, ApiError> {
-    Ok(live::compared(policy, &LiveService::read(api, service)?))
+pub(super) fn live(policy: &Value, api: &Api, active: &ActiveVersion) -> Result<Findings, ApiError> {
+    Ok(live::compared(policy, &LiveService::read(api, active)?))
 }
 
 /// Prints a finding.

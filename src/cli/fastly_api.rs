@@ -2,10 +2,11 @@
 //! say what to do next.
 //!
 //! `client.rs` has the token and the errors, `agent.rs` sends a request, `reached.rs` knows what time it is there,
-//! `service.rs` finds the stores of a service, `kv_store.rs` reads and writes items, `secret_store.rs` creates and deletes
-//! secrets, `live_service.rs` reads what the active version has, `published.rs` reads what anybody may read, without the
-//! token, `lists.rs` reads lists, and `path.rs` encodes parts of paths.
+//! `active_version.rs` reads which stores a service opens, `service.rs` finds those of a command, `kv_store.rs` reads and
+//! writes items, `secret_store.rs` creates and deletes secrets, `live_service.rs` reads what else the active version has,
+//! `published.rs` reads what anybody may read, without the token, `lists.rs` reads lists, and `path.rs` encodes parts of paths.
 
+mod active_version;
 mod agent;
 mod client;
 mod kv_store;
@@ -17,9 +18,10 @@ mod reached;
 mod secret_store;
 mod service;
 
+pub(super) use active_version::{ActiveVersion, StoreKind};
 pub(super) use client::{Api, ApiError};
 pub(super) use kv_store::{Generation, Item, KvStore};
 pub(super) use live_service::LiveService;
 pub(super) use published::{check_url, published};
 pub(super) use secret_store::{ListedSecret, SecretStore};
-pub(super) use service::{Place, PlaceError, Places, StoreKind};
+pub(super) use service::{Place, PlaceError, Places};

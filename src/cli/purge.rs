@@ -7,8 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use fastgate::caching::Generations;
 use fastgate::policy::Policy;
-use fastgate::sandbox::MAX_RECORD_BYTES;
-use fastgate::store_keys::{POLICY_KEY, PURGE_KEY};
+use fastgate::store_keys::{MAX_RECORD_BYTES, POLICY_KEY, PURGE_KEY};
 use serde_json::json;
 
 use super::failure::{Failure, exit_code};

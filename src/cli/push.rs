@@ -40,7 +40,7 @@ use super::finding::Finding;
 use super::printer;
 use super::stage::Stage;
 use assets::Assets;
-pub(super) use live::{FOLLOWS, Live, Revision, date, history_key, pushed_at};
+pub(super) use live::{FOLLOWS, Live, Revision, history_key, pushed_at};
 pub(super) use owner::issuer;
 use uploads::Uploads;
 
@@ -162,14 +162,14 @@ pub(super) fn checked(text: &[u8], path: &Path, manifest: Option<&Path>) -> Resu
 /// Refuses a policy that cannot work with the live service. A store that was named without a service is not compared. `path` is
 /// the file of the policy.
 pub(super) fn works_live(store: &KvStore, text: &[u8], path: &Path) -> Result<(), Failure> {
-    let (api, Some(service)) = store.opened_by() else {
+    let (api, Some(active)) = store.opened_by() else {
         printer::line(
             "hint: only a store was named, so the policy is not compared with the live service; add --service-id",
         );
         return Ok(());
     };
     let document = serde_json::from_slice(text).unwrap_or_default();
-    let (faults, hints) = check::live(&document, api, service)?;
+    let (faults, hints) = check::live(&document, api, active)?;
     if !faults.is_empty() {
         return refused(path, &faults);
     }

@@ -142,12 +142,12 @@ impl Replacing<'_> {
             rest = behind;
             match self.look_up(name, at) {
                 Some(Value::String(value)) => new.push_str(&value),
+                Some(Value::Null) | None => {} // a fault already
                 Some(_) => self.fault(
                     at,
                     &format!("has ${{{name}}} inside a longer text, and its value is not a text"),
                     &format!("write a text as value, or write \"${{{name}}}\" alone"),
                 ),
-                None => {}
             }
         }
         changes.then(|| Value::String(new + rest))

@@ -4,10 +4,7 @@
 use crate::mint::{KeyRecord, SigningKeys};
 use crate::ports::storage::{Secrets, Stored};
 use crate::refusal::ClosedError;
-use crate::store_keys::{KEY_RECORD, SIGNING_KEYS, STORE, signing_key_secret};
-
-/// The longest record that is read, in bytes.
-const MAX_RECORD_BYTES: usize = 64 * 1024;
+use crate::store_keys::{KEY_RECORD, MAX_RECORD_BYTES, SIGNING_KEYS, STORE, signing_key_secret};
 
 /// The texts from which the signing keys are made.
 #[derive(PartialEq, Eq)]

@@ -1,5 +1,6 @@
 """A published service without Fastly's own tool, and `fastgate` that pushes to it."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -33,6 +34,11 @@ def policy(*routes: str, **edge: object) -> str:
     ]
     base: dict[str, object] = {"issuer": "https://shop.example.com", "hosts": ["shop.example.com"]}
     return json.dumps({**POLICY, "edge": base | edge, "routes": listed})
+
+
+def revision(text: str) -> str:
+    """Return the revision of a policy."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 class Pushing:

@@ -1,24 +1,14 @@
 """`fastgate keys rotate` and `status` against the stand-in for Fastly's API."""
 
 import json
-import os
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
-from fastly_api.app import Fault
-from fastly_api.running import Running
-from programs import program, run
 from rotating import PREFIX, PUBLISH, START, WITHDRAW, Rotating
 
 USED = START + PUBLISH
 WITHDRAWN = USED + WITHDRAW + 60
 """A minute later, because real seconds pass in the tests."""
-
-
-EVERY = 1 if os.environ.get("FASTGATE_LONG") == "1" else 17
-"""Of how many requests one is interrupted. Interrupting each takes minutes."""
 
 
 def test_the_first_keys_are_used_at_once(rotating: Rotating) -> None:
@@ -129,89 +119,6 @@ def test_it_waits_for_what_is_due_and_goes_on_after_an_interruption(rotating: Ro
     assert len(rotating.record) == 2
 
 
-@pytest.mark.parametrize("applied", [False, True])
-def test_interrupted_at_each_request_a_rotation_goes_on(
-    api: Running, tmp_path: Path, applied: bool
-) -> None:
-    times = [START, START + 86_400, START + 86_400 + PUBLISH + 60]
-    times += [times[-1] + WITHDRAW + 60]
-    whole = Rotating(api, _folder(tmp_path, "whole"))
-    with whole.serving():
-        counts = []
-        for now in times:
-            before = len(api.requests)
-            whole.rotate("--max-age", "1", now=now)
-            counts.append(len(api.requests) - before)
-    assert len(whole.ids("signing")) == 2
-    for phase, count in enumerate(counts):
-        for number in range(int(applied), count, EVERY):
-            rotating = Rotating(api, _folder(tmp_path, f"{phase}-{number}"))
-            with rotating.serving():
-                for now in times[:phase]:
-                    rotating.rotate("--max-age", "1", now=now)
-                _interrupted(rotating, number, times[phase], applied)
-                for now in times[phase:]:
-                    rotating.rotate("--max-age", "1", now=now)
-                    assert rotating.ids("signing") <= rotating.named
-                assert (len(rotating.record), len(rotating.ids("signing"))) == (2, 2)
-                rotating.rotate("--max-age", "99", "--delete-unlisted", now=times[-1] + 86_400)
-                assert rotating.named == rotating.ids("signing"), "no secret is left"
-
-
-def _folder(parent: Path, name: str) -> Path:
-    (parent / name).mkdir()
-    return parent / name
-
-
-class AfterSome(Fault):
-    """The request after some others fails, and so does its repetition."""
-
-    left: int
-
-    def takes(self, method: str, target: str) -> bool:
-        """Whether this request fails."""
-        self.left -= 1
-        return self.left < 0 and super().takes(method, target)
-
-
-def _interrupted(rotating: Rotating, number: int, now: int, applied: bool) -> None:
-    fault = AfterSome(status=503, times=2, applied=applied, left=number)
-    rotating.api.fail(fault)
-    ran = rotating.rotate_attempt("--max-age", "1", now=now)
-    assert fault.times == 0
-    assert ran.returncode == 1
-    assert "503" in ran.stderr
-    assert rotating.ids("signing") <= rotating.named, "the edge can sign at any time"
-
-
-def test_an_answer_that_was_lost_once_changes_nothing(rotating: Rotating) -> None:
-    rotating.api.fail(Fault(status=503, method="PUT", path="/resources/stores/kv", applied=True))
-    rotating.rotate()
-    assert rotating.named == rotating.ids("signing")
-    rotating.api.fail(
-        Fault(status=503, method="POST", path="/resources/stores/secret", applied=True)
-    )
-    path = f"/resources/stores/secret/{rotating.secrets.id}"
-    rotating.api.fail(Fault(status=503, method="POST", path=path, applied=True))
-    rotating.rotate("--max-age", "0")
-    assert rotating.named == rotating.ids("signing") | rotating.ids("next")
-
-
-def test_two_rotators_at_once(rotating: Rotating) -> None:
-    for arguments, now in [
-        ([], START),
-        (["--max-age", "1"], START + 86_400 + 60),
-        ([], START + 86_400 + PUBLISH + 120),
-        ([], START + 86_400 + PUBLISH + WITHDRAW + 240),
-    ]:
-        with ThreadPoolExecutor(4) as pool:
-            runs = [pool.submit(rotating.rotate, *arguments, now=now) for _ in range(4)]
-            assert all("to do" in ran.result() or "wait" in ran.result() for ran in runs)
-        assert len(rotating.ids("signing")) == 2
-        assert rotating.named == {str(key["kid"]) for key in rotating.record}
-    assert len(rotating.record) == 2
-
-
 def test_a_next_key_whose_secret_was_deleted_is_never_used(rotating: Rotating) -> None:
     rotating.rotate()
     rotating.rotate("--max-age", "0")
@@ -231,40 +138,6 @@ def test_a_used_key_whose_secret_was_deleted_is_reported(rotating: Rotating) -> 
     assert (status.returncode, "no secret, not published" in status.stdout) == (1, True)
     del rotating.store.items["edge-keys"]
     rotating.rotate()
-    assert rotating.ids("signing") == rotating.named
-
-
-def test_keys_of_one_secret_become_secrets_of_their_own(rotating: Rotating, tmp_path: Path) -> None:
-    private = run(program("FASTGATE_TOOL"), "keys", "new")
-    rotating.keep_former(private)
-    before = rotating.published
-    ran = rotating.rotate_attempt()
-    assert (ran.returncode, "--from FILE" in ran.stderr) == (1, True)
-    file = tmp_path / "keys.json"
-    file.write_text(run(program("FASTGATE_TOOL"), "keys", "new"))
-    other = rotating.rotate_attempt("--from", file)
-    assert (other.returncode, "publishes other keys" in other.stderr) == (1, True)
-    assert rotating.record == []
-    file.write_text(private)
-    assert "due: take over 2 keys" in rotating.rotate("--from", file, "--dry-run")
-    assert rotating.named == set()
-    path = f"/resources/stores/kv/{rotating.store.id}/keys/edge-keys"
-    rotating.api.fail(Fault(status=503, times=2, method="PUT", path=path, applied=True))
-    assert rotating.rotate_attempt("--from", file).returncode == 1
-    output = rotating.rotate("--from", file)
-    assert (rotating.published, rotating.ids("signing"), rotating.named) == (before, before, before)
-    assert "secret-store-entry delete" in output
-    del rotating.secrets.secrets["signing-keys"]
-    rotating.rotate("--from", file)
-    file.write_text(run(program("FASTGATE_TOOL"), "keys", "new"))
-    refused = rotating.rotate_attempt("--from", file)
-    assert (refused.returncode, "other keys" in refused.stderr) == (2, True)
-
-
-def test_lost_former_keys_are_abandoned_only_on_demand(rotating: Rotating) -> None:
-    rotating.keep_former(run(program("FASTGATE_TOOL"), "keys", "new"))
-    assert rotating.rotate_attempt().returncode == 1
-    rotating.rotate("--abandon-former-keys")
     assert rotating.ids("signing") == rotating.named
 
 

@@ -1,6 +1,5 @@
-"""`fastgate push`, `rollback` and `purge` against the stand-in for Fastly's API."""
+"""`fastgate push` against the stand-in for Fastly's API."""
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -12,14 +11,9 @@ from fastly_api.on_viceroy import served
 from fastly_api.running import Running
 from fastly_api.state import Item, Secret
 from programs import ROOT, edge, package, program, run
-from pushing import Pushing, policy
+from pushing import Pushing, policy, revision
 from starlette.requests import Request
 from test_publish import free_address
-
-
-def revision(text: str) -> str:
-    """Return the revision of a policy."""
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def test_the_first_push_and_the_second(shop: Pushing) -> None:
@@ -42,6 +36,22 @@ def test_the_first_push_and_the_second(shop: Pushing) -> None:
     assert 'route "b"' not in output
     assert shop.api.requests[-1].fields["if-generation-match"] == generation
     assert (shop.live, shop.history) == (two, {one, two})
+
+
+def test_the_active_version_is_read_once(shop: Pushing) -> None:
+    shop.push(policy("/a"))
+    version = f"/service/{shop.service.id}/version"
+    for command in (
+        ["push", "--yes"],
+        ["rollback", revision(policy("/a")), "--yes"],
+        ["check", "--publish"],
+        ["keys", "rotate", "--dry-run"],
+    ):
+        shop.api.requests.clear()
+        shop(*command)
+        for path in (version, f"{version}/1/resource"):
+            targets = [each.target for each in shop.api.requests]
+            assert targets.count(path) == 1, (command, path)
 
 
 def test_the_same_policy_is_not_written_again(shop: Pushing) -> None:
@@ -136,35 +146,6 @@ class Exact(Fault):
         return target == self.path and super().takes(method, target)
 
 
-@pytest.mark.parametrize(("token", "status"), [("revoked", "401"), ("read-only", "403")])
-def test_a_token_without_permission(shop: Pushing, token: str, status: str) -> None:
-    shop.write(policy("/a"))
-    ran = shop.attempt("push", "--yes", token=token)
-    assert ran.returncode == 1
-    assert status in ran.stderr
-    assert "token" in ran.stderr
-    assert shop.store.items == {}
-
-
-def test_what_does_not_exist_is_named(shop: Pushing) -> None:
-    shop.write(policy("/a"))
-    for arguments, words in [
-        (["--service-id", "other"], ["404", "service other"]),
-        (["--store-id", "other"], ["404", "KV store other"]),
-    ]:
-        ran = shop.attempt("push", "--yes", *arguments)
-        assert ran.returncode == 1
-        assert all(word in ran.stderr for word in words), ran.stderr
-    shop.version.links.clear()
-    assert "linked to no KV store" in shop.attempt("push", "--yes").stderr
-    shop.version.active = False
-    assert "no active version" in shop.attempt("push", "--yes").stderr
-    no_token = shop.attempt("push", "--yes", FASTLY_API_TOKEN="")
-    assert (no_token.returncode, "FASTLY_API_TOKEN" in no_token.stderr) == (2, True)
-    plain = shop.attempt("push", "--yes", FASTLY_API_ENDPOINT="http://api.example.com")
-    assert (plain.returncode, "https" in plain.stderr) == (2, True)
-
-
 def test_a_policy_longer_than_a_command_line(shop: Pushing) -> None:
     text = policy(*[f"/path/{number}" for number in range(1500)])
     assert len(text) > 128 * 1024
@@ -172,152 +153,11 @@ def test_a_policy_longer_than_a_command_line(shop: Pushing) -> None:
     assert shop.live == text
 
 
-def test_a_policy_that_cannot_work_on_fastly_is_not_pushed(shop: Pushing) -> None:
-    for text, place in [
-        (policy("/a", hosts=["127.0.0.1"]), "$.edge.hosts[0]"),
-        (policy("/a", issuer="http://127.0.0.1:7676"), "$.edge.issuer"),
-        (policy("/a").replace('"origin"', '"elsewhere"'), "$.origins.shop.backend"),
-        (policy("a"), "$.routes[0].path"),
-        ("{", "line 1"),
-        (policy("/a") + " " * (8 << 20), "8 MiB"),
-    ]:
-        shop.write(text)
-        ran = shop.attempt("push", "--yes")
-        assert ran.returncode == 1
-        assert place in ran.stdout
-        assert shop.api.requests == []
-        ran = shop.attempt("check", "--publish")
-        assert (ran.returncode, place in ran.stdout) == (1, True)
-        assert shop.live is None
-        shop.api.requests.clear()
-
-
-def test_a_policy_that_the_service_cannot_serve_is_not_pushed(shop: Pushing) -> None:
-    shop.push(policy("/a"))
-    shop.push(policy("/b"))
-    shop.version.backends.pop()
-    shop.write(policy("/a"))
-    for command in (["push", "--yes"], ["rollback", revision(policy("/a")), "--yes"]):
-        ran = shop.attempt(*command)
-        assert ran.returncode == 1
-        assert "$.issuers.login.backend" in ran.stdout
-        assert shop.live == policy("/b")
-    output = shop("push", "--yes", "--store-id", shop.store.id)
-    assert "not compared with the live service" in output
-    assert shop.live == policy("/a")
-
-
-def test_rollback_lists_and_restores(shop: Pushing) -> None:
-    one, two = policy("/a"), policy("/b")
-    shop.push(one)
-    shop.push(two)
-    listed = shop("rollback").splitlines()
-    assert {line.split()[0] for line in listed} == {revision(one), revision(two)}
-    (current,) = [line for line in listed if "in force" in line]
-    assert current.startswith(revision(two))
-    assert '- route "b"' in shop("rollback", revision(one)[:8], "--yes")
-    assert (shop.live, shop.history) == (one, {one, two})
-    assert "nothing to do" in shop("rollback", revision(one), "--yes")
-    unknown = shop.attempt("rollback", "ffffffffffff", "--yes")
-    assert (unknown.returncode, "no such revision" in unknown.stderr) == (2, True)
-    shop.store.items[f"policy@{revision(two)}"].value = b"{}"
-    assert "another text" in shop.attempt("rollback", revision(two), "--yes").stderr
-    assert shop.live == one
-
-
-def pushed_in(shop: Pushing, year: int) -> None:
-    """Make the latest push one of another year, as far as its first entry goes."""
-    live = shop.store.items["policy"]
-    described = json.loads(live.metadata)
-    entry = shop.store.items[f"policy@{described['revision']}"]
-    is_first = json.loads(entry.metadata)["time"] == described["time"]
-    live.metadata = json.dumps({**described, "time": f"{year}-01-01T00:00:00Z"})
-    if is_first:
-        entry.metadata = live.metadata
-
-
-def test_rollback_lists_the_latest_push_of_each_first(shop: Pushing) -> None:
-    one, two = policy("/a"), policy("/b")
-    for text, year in [(one, 2021), (two, 2022), (one, 2023)]:
-        shop.push(text)
-        pushed_in(shop, year)
-    assert [line.split()[:2] for line in shop("rollback").splitlines()] == [
-        [revision(one), "2023-01-01T00:00:00Z"],
-        [revision(two), "2022-01-01T00:00:00Z"],
-    ]
-    shop.push(policy("/c"))
-    listed = [line.split() for line in shop("rollback").splitlines()]
-    assert [line[0] for line in listed] == [revision(policy("/c")), revision(one), revision(two)]
-    assert [line[1][:4] for line in listed[1:]] == ["2023", "2022"]
-    assert listed[0][2:] == ["in", "force"]
-
-
 def test_the_shadow_policy(shop: Pushing) -> None:
     shop.push(policy("/a"))
     shop.push(policy("/b"), "--shadow")
     assert shop.live == policy("/a")
     assert shop.store.items["policy.shadow"].value == policy("/b").encode()
-
-
-def test_purge_writes_the_record(shop: Pushing) -> None:
-    shop.push(policy("/a"))
-    for number in (1, 2):
-        shop("purge", "--audience", "shop")
-        assert json.loads(shop.store.items["purge"].value) == {"shop": number}
-    assert "if-generation-match" in shop.api.requests[-1].fields
-
-
-def test_purge_knows_the_audiences_of_the_live_policy(shop: Pushing) -> None:
-    refused = shop.attempt("purge", "--audience", "shop")
-    assert (refused.returncode, "no policy" in refused.stderr) == (1, True)
-    shop.push(policy("/a"))
-    refused = shop.attempt("purge", "--audience", "shopp")
-    assert refused.returncode == 1
-    assert 'write one of "shop"' in refused.stderr
-    shop.store.items["policy"].value = b"{}"
-    assert shop.attempt("purge", "--audience", "shop").returncode == 1
-    assert "purge" not in shop.store.items
-
-
-@pytest.mark.parametrize("generation", [None, "", "x"])
-def test_an_answer_without_a_generation_is_an_error(
-    shop: Pushing, generation: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shop.push(policy("/a"))
-    shop("purge", "--audience", "shop")
-    answered = {} if generation is None else {"generation": generation}
-    monkeypatch.setattr(kv_stores, "fields", lambda _item: answered)
-    before, count = shop.store.model_dump(), len(shop.api.requests)
-    shop.write(policy("/b"))
-    for command in (["push", "--yes"], ["purge", "--audience", "shop"]):
-        ran = shop.attempt(*command)
-        assert (ran.returncode, "no generation" in ran.stderr) == (1, True), ran.stderr
-    assert {each.method for each in shop.api.requests[count:]} == {"GET"}
-    assert shop.store.model_dump() == before
-
-
-@pytest.mark.parametrize(
-    ("endpoint", "words"),
-    [
-        ("http://localhost:x@{}", "user name"),
-        ("http://user:of-a-friend@{}", "user name"),
-        ("https://@{}", "user name"),
-        ("http://{}?", "query"),
-        ("http://{}#", "fragment"),
-        ("http://localhost.example.com", "https"),
-        ("http://0.0.0.0:1", "https"),
-        ("http://localhost:x", "FASTLY_API_ENDPOINT"),
-    ],
-)
-def test_the_token_is_sent_to_the_parsed_host_only(
-    shop: Pushing, endpoint: str, words: str
-) -> None:
-    shop.write(policy("/a"))
-    here = shop.api.environment()["FASTLY_API_ENDPOINT"].removeprefix("http://")
-    ran = shop.attempt("push", "--yes", FASTLY_API_ENDPOINT=endpoint.format(here))
-    assert (ran.returncode, words in ran.stderr) == (2, True), ran.stderr
-    assert "of-a-friend" not in ran.stderr
-    assert shop.api.requests == []
 
 
 def test_what_was_pushed_is_served(shop: Pushing, tmp_path: Path) -> None:

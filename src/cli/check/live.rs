@@ -80,7 +80,7 @@ fn finding(at: String, what: String, remedy: &str) -> Finding {
 
 /// The stores that the edge opens.
 fn stores(service: &LiveService<'_>) -> Vec<Finding> {
-    let missing = [StoreKind::Kv, StoreKind::Secret].into_iter().filter(|kind| !service.has_store(*kind, STORE));
+    let missing = [StoreKind::Kv, StoreKind::Secret].into_iter().filter(|kind| !service.active.has_store(*kind, STORE));
     missing.map(|kind| finding(service.subject.clone(), kind.missing(), &kind.remedy())).collect()
 }
 
@@ -92,7 +92,7 @@ fn acls(policy: &Value, service: &LiveService<'_>) -> Vec<Finding> {
             let tests = rule.get(member).and_then(Value::as_array).into_iter().flatten();
             for (index, test) in tests.enumerate() {
                 let names = test.get("acl").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-                for name in names.filter(|name| !service.has_acl(name)) {
+                for name in names.filter(|name| !service.active.has_acl(name)) {
                     let what = format!("names the ACL \"{name}\", to which {} is not linked", service.subject);
                     let name = shell::word(name);
                     let remedy = format!(

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::thread::sleep;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fastgate::secret::Secret;
 use serde_json::Value;
@@ -120,6 +120,11 @@ impl Api {
     /// From now on, repeat a request for ten minutes if the API fails, once it has answered any.
     pub(in super::super) fn be_patient(&self) {
         self.reached.be_patient();
+    }
+
+    /// The time after which no further part of a list is asked for.
+    pub(super) fn time_of_lists(&self) -> Duration {
+        self.reached.time_of_lists()
     }
 
     /// The time at the last answer, by the clock of the API, in Unix seconds; `None` if the answer did not name it.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use fastgate::store_keys::file_key;
 use ureq::http::Method;
 
+use super::active_version::ActiveVersion;
 use super::agent::{Answer, Request};
 use super::client::{Api, ApiError};
 use super::lists::pages;
@@ -34,19 +35,19 @@ pub(in super::super) struct Described {
 pub(in super::super) struct KvStore {
     api: Api,
     id: String,
-    /// The service that opens it, if it is known.
-    service: Option<String>,
+    /// The version that opens it, if it is known. A command that waits must not rely on it.
+    active: Option<ActiveVersion>,
 }
 
 impl KvStore {
-    pub(super) const fn new(api: Api, id: String, service: Option<String>) -> Self {
-        Self { api, id, service }
+    pub(super) const fn new(api: Api, id: String, active: Option<ActiveVersion>) -> Self {
+        Self { api, id, active }
     }
 
     /// The store and its service, for people.
     pub(in super::super) fn place(&self) -> String {
-        match &self.service {
-            Some(service) => format!("service {service} (KV store {})", self.id),
+        match &self.active {
+            Some(active) => format!("service {} (KV store {})", active.service(), self.id),
             None => format!("KV store {}", self.id),
         }
     }
@@ -142,9 +143,9 @@ impl KvStore {
         }
     }
 
-    /// Access to the API, and the service that opens the store, if it is known.
-    pub(in super::super) fn opened_by(&self) -> (&Api, Option<&str>) {
-        (&self.api, self.service.as_deref())
+    /// Access to the API, and the version that opens the store, if it is known.
+    pub(in super::super) const fn opened_by(&self) -> (&Api, Option<&ActiveVersion>) {
+        (&self.api, self.active.as_ref())
     }
 
     /// The keys of all files.

@@ -1,13 +1,13 @@
-//! What the active version of a service has: resource links, backends, domains and log endpoints. Everything is only read.
+//! What the active version of a service has beside its links: backends, domains and log endpoints. Everything is only read.
 
 use std::time::Instant;
 
 use serde_json::Value;
 
+use super::active_version::ActiveVersion;
 use super::client::{Api, ApiError};
-use super::lists::{MAX_TIME, listed, listed_or_absent, pages_or_absent};
+use super::lists::{listed, listed_or_absent, pages_or_absent};
 use super::path::encoded;
-use super::service::{StoreKind, active_version, link_kind};
 
 /// The kinds of log endpoints, the most common first. The API lists each kind separately: the details of a service have backends
 /// and domains, and no log endpoints.
@@ -53,48 +53,25 @@ pub(in super::super) struct LiveBackend {
 /// The active version of a service.
 pub(in super::super) struct LiveService<'api> {
     api: &'api Api,
-    id: String,
+    pub(in super::super) active: &'api ActiveVersion,
     /// The service and the version, for people.
     pub(in super::super) subject: String,
-    version: String,
-    links: Vec<(String, String)>,
     pub(in super::super) backends: Vec<LiveBackend>,
 }
 
 impl<'api> LiveService<'api> {
-    /// Reads what the active version must have: its links and its backends.
+    /// Reads what the active version must have beside its links: its backends.
     ///
     /// # Errors
-    /// A message if the service does not exist or has no active version, or if the token may not read it.
-    pub(in super::super) fn read(api: &'api Api, service: &str) -> Result<Self, ApiError> {
-        let subject = format!("service {service}");
-        let number = active_version(api, service)?;
-        let version = format!("/service/{}/version/{number}", encoded(service));
-        let links = listed(api, &format!("{version}/resource"), &subject)?;
-        let backends = listed(api, &format!("{version}/backend"), &subject)?;
+    /// A message if the token may not read them.
+    pub(in super::super) fn read(api: &'api Api, active: &'api ActiveVersion) -> Result<Self, ApiError> {
+        let backends = listed(api, &active.path("backend"), &format!("service {}", active.service()))?;
         let backend = |backend: &Value| LiveBackend {
             name: text(backend, "name"),
             uses_tls: backend.get("use_ssl").and_then(Value::as_bool) == Some(true),
             override_host: Some(text(backend, "override_host")).filter(|host| !host.is_empty()),
         };
-        Ok(Self {
-            api,
-            id: service.to_owned(),
-            links: links.iter().map(|link| (link_kind(link), text(link, "name"))).collect(),
-            backends: backends.iter().map(backend).collect(),
-            subject: format!("{subject}, version {number}"),
-            version,
-        })
-    }
-
-    /// Whether a store of this kind is linked under the name.
-    pub(in super::super) fn has_store(&self, kind: StoreKind, name: &str) -> bool {
-        self.links.iter().any(|link| link.0 == kind.name() && link.1 == name)
-    }
-
-    /// Whether something that is no store is linked under the name.
-    pub(in super::super) fn has_acl(&self, name: &str) -> bool {
-        self.links.iter().any(|(kind, linked)| !kind.ends_with("-store") && kind != "config" && linked == name)
+        Ok(Self { api, active, backends: backends.iter().map(backend).collect(), subject: active.subject() })
     }
 
     /// Whether there is a log endpoint of any kind with the name.
@@ -102,12 +79,12 @@ impl<'api> LiveService<'api> {
     pub(in super::super) fn has_log(&self, name: &str) -> Result<bool, ApiError> {
         let started = Instant::now();
         for kind in LOG_KINDS {
-            let path = format!("{}/logging/{kind}", self.version);
+            let path = self.active.path(&format!("logging/{kind}"));
             let list = listed_or_absent(self.api, &path, &self.subject)?;
             if list.iter().any(|endpoint| text(endpoint, "name") == name) {
                 return Ok(true);
             }
-            if started.elapsed() > MAX_TIME {
+            if started.elapsed() > self.api.time_of_lists() {
                 return Err(ApiError::Failed(format!("{}: Fastly's API answers too slowly: try again", self.subject)));
             }
         }
@@ -116,15 +93,16 @@ impl<'api> LiveService<'api> {
 
     /// The domains of the version.
     pub(in super::super) fn domains(&self) -> Result<Vec<String>, ApiError> {
-        let domains = listed(self.api, &format!("{}/domain", self.version), &self.subject)?;
+        let domains = listed(self.api, &self.active.path("domain"), &self.subject)?;
         Ok(domains.iter().map(|domain| text(domain, "name")).collect())
     }
 
     /// The domains that the account gives to the service without a version.
     pub(in super::super) fn domains_without_version(&self) -> Result<Vec<String>, ApiError> {
-        let path = format!("/domain-management/v1/domains?service_id={}", encoded(&self.id));
+        let service = self.active.service();
+        let path = format!("/domain-management/v1/domains?service_id={}", encoded(service));
         let listed = pages_or_absent(self.api, &path, &self.subject)?;
-        let own = listed.iter().filter(|domain| text(domain, "service_id") == self.id);
+        let own = listed.iter().filter(|domain| text(domain, "service_id") == service);
         Ok(own.map(|domain| text(domain, "fqdn")).collect())
     }
 }

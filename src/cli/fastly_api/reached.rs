@@ -6,6 +6,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use super::agent::Answer;
 
+/// The time after which a client that is not patient asks for no further part of a list.
+const LIST: Duration = Duration::from_secs(40);
 /// How long a patient client waits for one answer, from the first failure.
 const PATIENCE: Duration = Duration::from_mins(10);
 /// The first pause of a patient client; each further one is twice as long.
@@ -49,6 +51,12 @@ impl Reached {
         let waits = self.0.patient.load(Relaxed) && self.0.answered.load(Relaxed) && elapsed < PATIENCE;
         waits.then(|| FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(failures - 1)).min(LONGEST_PAUSE))
     }
+
+    /// The time after which no further part of a list is asked for. That of a patient client is longer than its waits for two
+    /// parts.
+    pub(super) fn time_of_lists(&self) -> Duration {
+        if self.0.patient.load(Relaxed) { PATIENCE * 3 } else { LIST }
+    }
 }
 
 #[cfg(test)]
@@ -73,9 +81,11 @@ mod tests {
         }
         assert_eq!(reached.pause(3, Duration::ZERO), Some(Duration::from_secs(4)));
         assert_eq!((failures, elapsed.as_secs()), (15, 603));
+        assert!(reached.time_of_lists() > 2 * elapsed, "a list outlasts what its pages outlast");
         let other = Reached::default();
         other.answered(&answer);
         assert_eq!(other.pause(1, Duration::ZERO), None, "only a command that waits is patient");
+        assert_eq!(other.time_of_lists().as_secs(), 40);
     }
 
     #[test]

@@ -6,12 +6,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use fastgate::store_keys::STORE;
-use serde_json::Value;
 
+use super::active_version::{ActiveVersion, StoreKind};
 use super::client::{Api, ApiError, variable};
 use super::kv_store::KvStore;
-use super::lists::listed;
-use super::path::encoded;
 use super::secret_store::SecretStore;
 
 /// Why a store was not found.
@@ -41,13 +39,14 @@ impl From<ApiError> for PlaceError {
 #[derive(Args)]
 pub(in super::super) struct Place {
     /// The id of the service; default: `service_id` of a manifest that `--manifest` names, then `FASTLY_SERVICE_ID`, then
-    /// `service_id` of the manifest beside the policy.
+    /// `service_id` of `fastly.toml` in the folder of the policy, or in the current folder if no policy is named.
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     service_id: Option<String>,
     /// The id of the KV store; default: the one that the active version of the service opens as "fastgate".
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     store_id: Option<String>,
-    /// The manifest of the service; default: `fastly.toml` beside the policy.
+    /// The manifest of the service; default: `fastly.toml` in the folder of the policy, or in the current folder if no policy is
+    /// named.
     #[arg(long)]
     pub(in super::super) manifest: Option<PathBuf>,
 }
@@ -58,8 +57,9 @@ impl Place {
     /// # Errors
     /// A message that says what is missing.
     pub(in super::super) fn store(&self, api: Api, beside: &Path) -> Result<KvStore, PlaceError> {
-        let id = self.id(&api, self.store_id.as_deref(), StoreKind::Kv, beside)?;
-        Ok(KvStore::new(api, id, self.compared_service(beside)))
+        let mut active = None;
+        let id = self.id(&api, &mut active, self.store_id.as_deref(), StoreKind::Kv, beside)?;
+        Ok(KvStore::new(api, id, active))
     }
 
     /// Of a command without these options.
@@ -67,30 +67,39 @@ impl Place {
         Self { service_id: None, store_id: None, manifest }
     }
 
-    /// The service that a policy can be compared with: none if only a store was named.
-    pub(in super::super) fn compared_service(&self, beside: &Path) -> Option<String> {
-        let is_store_only = self.store_id.is_some() && self.service_id.is_none();
-        if is_store_only { None } else { self.service(beside).ok() }
-    }
-
-    /// The id of the store that the service is linked to, or of one that was named without a service.
-    fn id(&self, api: &Api, named: Option<&str>, kind: StoreKind, beside: &Path) -> Result<String, PlaceError> {
+    /// The id of the store that the service is linked to, or of one that was named without a service. `active` is the active
+    /// version of the service; it is read if it is needed and nobody has read it yet.
+    fn id(
+        &self,
+        api: &Api,
+        active: &mut Option<ActiveVersion>,
+        named: Option<&str>,
+        kind: StoreKind,
+        beside: &Path,
+    ) -> Result<String, PlaceError> {
         if let (Some(id), None) = (named, &self.service_id) {
             return Ok(id.to_owned());
         }
-        let service = self.service(beside).map_err(PlaceError::Call)?;
-        let linked = linked(api, &service, kind)?;
+        let active = match active {
+            Some(active) => active,
+            None => active.insert(ActiveVersion::read(api, self.service(beside).map_err(PlaceError::Call)?)?),
+        };
+        let linked = active.store(kind)?;
         match named {
             Some(named) if named != linked => Err(PlaceError::Call(format!(
-                "service {service} opens the {} {linked} as \"{STORE}\", not {named}: name one of both, the service or the store",
+                "service {} opens the {} {linked} as \"{STORE}\", not {named}: name one of both, the service or the store",
+                active.service(),
                 kind.words()
             ))),
-            _ => Ok(linked),
+            _ => Ok(linked.to_owned()),
         }
     }
 
-    /// The service that the options name, then the environment, then the manifest beside the policy.
-    fn service(&self, beside: &Path) -> Result<String, String> {
+    /// The service that the options name, then the environment, then the manifest `beside`.
+    ///
+    /// # Errors
+    /// A message if none is named.
+    pub(in super::super) fn service(&self, beside: &Path) -> Result<String, String> {
         if let Some(id) = &self.service_id {
             return Ok(id.clone());
         }
@@ -146,77 +155,9 @@ impl Places {
                     .to_owned(),
             ));
         }
-        let id = self.place.id(&api, self.secret_store_id.as_deref(), StoreKind::Secret, beside)?;
-        let secrets = SecretStore::new(api.clone(), id);
-        Ok((self.place.store(api, beside)?, secrets))
+        let (place, mut active) = (&self.place, None);
+        let secrets = place.id(&api, &mut active, self.secret_store_id.as_deref(), StoreKind::Secret, beside)?;
+        let kv = place.id(&api, &mut active, place.store_id.as_deref(), StoreKind::Kv, beside)?;
+        Ok((KvStore::new(api.clone(), kv, active), SecretStore::new(api, secrets)))
     }
-}
-
-/// A kind of store.
-#[derive(Clone, Copy)]
-pub(in super::super) enum StoreKind {
-    Kv,
-    Secret,
-}
-
-impl StoreKind {
-    /// Its name as the API and Fastly's command-line tool write it.
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Kv => "kv-store",
-            Self::Secret => "secret-store",
-        }
-    }
-
-    const fn words(self) -> &'static str {
-        match self {
-            Self::Kv => "KV store",
-            Self::Secret => "Secret Store",
-        }
-    }
-
-    /// What is wrong with a version that is not linked to the store of this kind.
-    pub(in super::super) fn missing(self) -> String {
-        format!("is linked to no {} by the name \"{STORE}\"", self.words())
-    }
-
-    /// How to create and link one.
-    pub(in super::super) fn remedy(self) -> String {
-        let kind = self.name();
-        format!(
-            "create one and link it: fastly {kind} create --name {STORE}, then fastly service resource-link create --version \
-             latest --autoclone --name {STORE} --resource-id ID, and activate that version"
-        )
-    }
-}
-
-/// The number of the active version of a service.
-pub(super) fn active_version(api: &Api, service: &str) -> Result<u64, ApiError> {
-    let subject = format!("service {service}");
-    let versions = listed(api, &format!("/service/{}/version", encoded(service)), &subject)?;
-    let is_active = |version: &&Value| version.get("active").and_then(Value::as_bool) == Some(true);
-    let active = versions.iter().find(is_active).and_then(|one| one.get("number"));
-    active.and_then(Value::as_u64).ok_or_else(|| {
-        ApiError::Failed(format!("{subject}: has no active version; `fastly compute publish` makes one"))
-    })
-}
-
-/// The id of the store that the active version of a service opens under the name of the edge's stores.
-fn linked(api: &Api, service: &str, wanted: StoreKind) -> Result<String, ApiError> {
-    let subject = format!("service {service}");
-    let number = active_version(api, service)?;
-    let links = listed(api, &format!("/service/{}/version/{number}/resource", encoded(service)), &subject)?;
-    let text = |link: &Value, name: &str| link.get(name).and_then(Value::as_str).map(str::to_owned);
-    let is_store = |link: &&Value| link_kind(link) == wanted.name() && text(link, "name").as_deref() == Some(STORE);
-    let found = links.iter().find(is_store).and_then(|link| text(link, "resource_id"));
-    found.ok_or_else(|| {
-        let (missing, remedy) = (wanted.missing(), wanted.remedy());
-        ApiError::Failed(format!("{subject}: version {number}, the active one, {missing}; {remedy}"))
-    })
-}
-
-/// The kind of resource that a version is linked to: `kv-store`, which was `object-store` once, or another one.
-pub(super) fn link_kind(link: &Value) -> String {
-    let kind = link.get("resource_type").and_then(Value::as_str).unwrap_or_default().replace('_', "-");
-    if kind == "object-store" { StoreKind::Kv.name().to_owned() } else { kind }
 }

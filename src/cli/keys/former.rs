@@ -40,8 +40,25 @@ impl Former {
         self.record.keys().iter().map(|key| key.kid.clone()).collect()
     }
 
-    /// Writes the secrets, then the first record. Nothing is done if the record has these keys already. Returns what is due
-    /// if this is a dry run.
+    /// Whether the record has all keys of the file.
+    fn are_in(&self, record: &KeyRecord) -> bool {
+        let listed: Ids = record.keys().iter().map(|key| key.kid.clone()).collect();
+        self.ids().is_subset(&listed)
+    }
+
+    /// What to say if another run wrote a record with other keys while this one wrote its secrets.
+    fn overtaken(&self) -> String {
+        let names: Vec<_> = self.secrets.iter().map(|(kid, _)| signing_key_secret(kid)).collect();
+        format!(
+            "--from: another run wrote a record with other keys meanwhile, so the keys of the file were not taken over. `fastgate keys \
+             status` shows the keys of the record, and `fastgate keys rotate` goes on with them, without --from. The secrets \
+             of the keys of the file remain: {}",
+            names.join(", ")
+        )
+    }
+
+    /// Writes the secrets, then the first record, which replaces none. Nothing is done if the record has these keys already.
+    /// Returns what is due if this is a dry run.
     pub(super) fn take_over(
         &self,
         stores: &Stores,
@@ -50,8 +67,7 @@ impl Former {
     ) -> Result<Option<String>, Failure> {
         let read = stores.read()?;
         if let Some(record) = &read.record {
-            let listed: Ids = record.keys().iter().map(|key| key.kid.clone()).collect();
-            if self.ids().is_subset(&listed) {
+            if self.are_in(record) {
                 return Ok(None);
             }
             return Err(Failure::Usage(
@@ -71,12 +87,19 @@ impl Former {
         for (kid, secret) in &self.secrets {
             stores.secrets.create(&signing_key_secret(kid), secret)?;
         }
+        let count = self.secrets.len();
         match stores.write(&read, &self.record) {
-            // Somebody else has taken the same keys over, or the answer to this write was lost.
-            Err(ApiError::Lost) if stores.read()?.record.is_some() => {}
-            written => written?,
+            Ok(()) => printer::line(format_args!("took over {count} keys, each as a secret; the same key signs")),
+            // Somebody else wrote a record in between, or the answer to this write was lost.
+            Err(ApiError::Lost) => match stores.read()?.record {
+                Some(record) if self.are_in(&record) => {
+                    printer::line(format_args!("the record has the {count} keys of the file now, each as a secret"));
+                }
+                Some(_) => return Err(Failure::Refused(self.overtaken())),
+                None => return Err(ApiError::Lost.into()),
+            },
+            Err(error) => return Err(error.into()),
         }
-        printer::line(format_args!("took over {} keys, each as a secret; the same key signs", self.secrets.len()));
         Ok(None)
     }
 }

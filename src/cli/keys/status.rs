@@ -5,9 +5,9 @@ use fastgate::mint::rotation::{is_to_come, next_step};
 use fastgate::mint::{KeyRecord, KeyState};
 use fastgate::store_keys::{SIGNING_KEYS, signing_key_secret};
 
+use super::super::date::date;
 use super::super::failure::Failure;
 use super::super::printer;
-use super::super::push::date;
 use super::known::{Ids, Witnesses, asked, published_by};
 use super::steps::described;
 use super::stores::Service;

@@ -5,9 +5,9 @@ use fastgate::mint::{Curve, KeyRecord, KeyState, RecordedKey, new_edge_key};
 use fastgate::store_keys::signing_key_secret;
 use fastgate::time::UnixTime;
 
+use super::super::date::date;
 use super::super::failure::Failure;
 use super::super::fastly_api::ApiError;
-use super::super::push::date;
 use super::known::Witnesses;
 use super::stores::{Read, Stores, without_secret};
 

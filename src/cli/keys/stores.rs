@@ -6,13 +6,13 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use clap::Args;
 use fastgate::mint::rotation::{CLOCK, KEYS_MAX_STALE, Waits};
 use fastgate::mint::{KeyRecord, KeyRecordError};
-use fastgate::sandbox::MAX_RECORD_BYTES;
-use fastgate::store_keys::{KEY_RECORD, POLICY_KEY, signing_key_secret};
+use fastgate::store_keys::{KEY_RECORD, MAX_RECORD_BYTES, POLICY_KEY, signing_key_secret};
 use fastgate::time::{Seconds, UnixTime};
 
+use super::super::date::date;
 use super::super::failure::Failure;
 use super::super::fastly_api::{Api, ApiError, Item, KvStore, ListedSecret, Places, SecretStore};
-use super::super::push::{date, issuer};
+use super::super::push::issuer;
 
 /// The service, and the times that are counted.
 #[derive(Args)]
