@@ -123,12 +123,13 @@ impl Link {
         Self {
             kind: if kind == "object-store" { StoreKind::Kv.name().to_owned() } else { kind },
             name: text("name").unwrap_or_default().to_owned(),
-            resource: text("resource_id").map(str::to_owned),
+            resource: text("resource_id").filter(|id| !id.is_empty()).map(str::to_owned),
         }
     }
 
+    /// Whether it opens such a store. A link without a resource opens nothing.
     fn is_store(&self, kind: StoreKind, name: &str) -> bool {
-        self.kind == kind.name() && self.name == name
+        self.kind == kind.name() && self.name == name && self.resource.is_some()
     }
 }
 
@@ -142,6 +143,9 @@ mod tests {
     fn a_link_opens_a_store_of_its_kind_under_its_name() {
         let links = json!([
             { "resource_type": "object_store", "name": "other", "resource_id": "1" },
+            { "resource_type": "secret-store", "name": "fastgate", "resource_id": "" },
+            { "resource_type": "kv-store", "name": "fastgate", "resource_id": null },
+            { "resource_type": "kv-store", "name": "broken", "resource_id": 5 },
             { "resource_type": "secret-store", "name": "fastgate", "resource_id": "2" },
             { "resource_type": "object-store", "name": "fastgate", "resource_id": "3" },
             { "resource_type": "acl", "name": "partners", "resource_id": "4" },
@@ -152,6 +156,7 @@ mod tests {
         assert_eq!(version.store(StoreKind::Kv), Ok("3"));
         assert_eq!(version.store(StoreKind::Secret), Ok("2"));
         assert!(version.has_store(StoreKind::Kv, "other") && !version.has_store(StoreKind::Secret, "other"));
+        assert!(!version.has_store(StoreKind::Kv, "broken"));
         assert!(version.has_acl("partners") && !version.has_acl("fastgate"));
         version.links.clear();
         let fault = version.store(StoreKind::Secret).unwrap_err().to_string();
