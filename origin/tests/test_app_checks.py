@@ -478,6 +478,20 @@ def test_the_remedy_for_pages_of_a_mounted_app_names_the_app(listed: Any) -> Non
         assert {each["access"] for each in compile_routes(outer)} == {"public"}
 
 
+@pytest.mark.parametrize("is_marked", [True, False])
+def test_the_remedy_for_pages_leaves_out_an_app_that_runs_a_named_check(is_marked: bool) -> None:
+    mark: Any = at_edge(access="public", app_checks=["APIKeyHeader"])
+    app, inner = FastAPI(openapi_url=None), FastAPI(dependencies=[Depends(KEY)])
+    app.router.dependencies.append(Depends(KEY))
+    mark(inner if is_marked else app)
+    app.get("/x")(at_edge(access="authenticated")(lambda: None))
+    inner.get("/x")(lambda: None)
+    app.mount("/sub", inner)
+    found = faults(app)
+    assert 'guard(app, settings, docs="public")' in found
+    assert "declare who may call the mounted app" not in found
+
+
 def test_a_mark_of_an_endpoint_names_what_it_runs() -> None:
     app = FastAPI(openapi_url=None)
     app.get("/a")(at_edge(access="public", app_checks=["APIKeyHeader"])(lambda: None))
@@ -630,6 +644,57 @@ def test_the_remedy_for_one_name_of_two_objects() -> None:
         marked(["ByAttribute"], *(ByAttribute(),) * 1, ByAttribute())
     )
     assert len(compile_routes(marked(["ByAttribute", name], ByAttribute(), Other()))) == 2
+
+
+@pytest.mark.parametrize(
+    ("checks", "name"),
+    [
+        ((made_by_a_function(), made_by_a_function()), "made_by_a_function.<locals>.check"),
+        ((ByAttribute().__call__, ByAttribute().__call__), "ByAttribute.__call__"),
+        ((functools.partial(by_hand), functools.partial(by_hand)), "partial"),
+    ],
+)
+def test_the_remedy_for_what_cannot_be_renamed(checks: tuple[Any, Any], name: str) -> None:
+    found = faults(marked([name], *checks))
+    assert "of /x/0, and " in found
+    assert "of /x/1\n" in found
+    assert "def check_a(found=Depends(…)): return found" in found
+
+    def around(check: Any, name: str) -> Any:  # noqa: ANN401
+        def found(value: Any) -> Any:  # noqa: ANN401
+            return value  # pragma: no cover
+
+        found.__annotations__ = {"value": Annotated[Any, Depends(check)]}
+        found.__qualname__ = name  # as of a function of a module
+        return found
+
+    check_a, check_b = around(checks[0], "check_a"), around(checks[1], "check_b")
+    assert len(compile_routes(marked(["check_a", "check_b"], check_a, check_b))) == 2
+
+
+def test_the_remedy_for_schemes_without_a_variable() -> None:
+    found = faults(marked(["APIKeyHeader"], APIKeyHeader(name="a"), APIKeyHeader(name="a")))
+    assert "create it once, assign it to a variable" in found
+
+
+def test_an_endpoint_repeats_a_dependency_with_its_scopes() -> None:
+    def user(scopes: SecurityScopes, token: Annotated[object, Depends(MAYBE)]) -> None: ...
+
+    def app(own: Any, **mark: Any) -> FastAPI:  # noqa: ANN401
+        made, router = FastAPI(openapi_url=None), APIRouter()
+        router.dependencies.append(Security(user, scopes=["a"]))
+        router.get("/x", dependencies=own)(at_edge(**mark)(functools.partial(endpoint)))
+        made.include_router(router)
+        return made
+
+    assert 'dependencies=[Security(…, scopes=["a"])], if it may' in faults(
+        app([], access="optional")
+    )
+    own = [Security(user, scopes=["a"])]
+    assert compiled(app(own, access="optional")) == {**SIGNED_IN, "access": "optional"}
+    found = faults(app([], access="authenticated", scopes=["b"]))
+    assert 'declares scopes without "a", but' in found
+    assert 'at_edge(scopes=["b", "a"])' in found
 
 
 def test_methods_of_one_object_are_one_dependency() -> None:

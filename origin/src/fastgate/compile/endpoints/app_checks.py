@@ -5,16 +5,18 @@ the code is run.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from types import MethodType
+from functools import partial
+from types import FunctionType, MethodType
 
 from fastapi.security.base import SecurityBase
 
 from fastgate.compile.callers.dependency_tree import Dependant, dependant_of_listed, flatten
 from fastgate.compile.endpoints.endpoint import Endpoint
+from fastgate.compile.endpoints.listing import endpoints_mounted_at
 from fastgate.compile.endpoints.locations import assigned, location_of
 from fastgate.compile.endpoints.route_ids import access_of, checked_by_app, is_page_of_fastapi
 from fastgate.compile.endpoints.undecided import own_name, quoted, surroundings, written_on
-from fastgate.compile.endpoints.undeclared import remedy_for_pages
+from fastgate.compile.endpoints.undeclared import DECLARE_DOCS_CALLERS, remedy_for_pages
 from fastgate.declare.members import APP_CHECKS
 from fastgate.declare.merge import OPEN, merge_inherited
 from fastgate.declare.provenance import noted_dependencies
@@ -45,11 +47,27 @@ def app_check_faults(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
             f"{_opened(endpoint, missing)}, but FastAPI does not run that for it: it runs "
             "dependencies of routers and apps neither for mounted apps nor for Starlette routes, "
             "nor for routes that were added before them",
-            remedy_for_pages([endpoint], 'access="…", app_checks=[]')
+            _remedy_for_page(endpoint, named)
             if is_page_of_fastapi(endpoint)
             else "let the endpoint depend on it, or declare on the endpoint or the mounted app "
             'itself who may call it, without app_checks: at_edge(access="…", app_checks=[])',
         )
+
+
+def _remedy_for_page(page: Endpoint, named: frozenset[str]) -> str:
+    """Return what to declare for a page of FastAPI.
+
+    Its app gets no mark without names if it has a mark already, or runs a check that is named.
+    """
+    app = page.holders[-1]
+    for each in endpoints_mounted_at(app, ""):
+        if APP_CHECKS in {*each.declared, *each.inherited} or not named.isdisjoint(names_run(each)):
+            return DECLARE_DOCS_CALLERS
+    return (
+        DECLARE_DOCS_CALLERS
+        if declared(app)
+        else remedy_for_pages([page], 'access="…", app_checks=[]')
+    )
 
 
 def overridden_check_faults(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
@@ -167,7 +185,7 @@ def names_run(endpoint: Endpoint) -> set[str]:
 
 def unclear_names(served: Iterable[Endpoint]) -> Iterator[tuple[Endpoint, str, str]]:
     """Yield each name by which one mark opens endpoints for several different dependencies."""
-    first: dict[tuple[int, str], object] = {}
+    first: dict[tuple[int, str], tuple[object, Endpoint]] = {}
     reported: set[tuple[int, str]] = set()
     for endpoint in served:
         if access_of(endpoint) not in OPEN:
@@ -176,31 +194,41 @@ def unclear_names(served: Iterable[Endpoint]) -> Iterator[tuple[Endpoint, str, s
         for name, calls in _by_name(flatten(endpoint.tree)).items() if named else ():
             key = (id(_mark_of(endpoint)), name)
             for call in calls if name in named and key not in reported else ():
-                other = first.setdefault(key, call)
+                other, user = first.setdefault(key, (call, endpoint))
                 if _identity(other) == _identity(call):
                     continue
                 reported.add(key)
                 yield (
                     endpoint,
                     f"{_opened(endpoint, (name,))}, but that names several dependencies: "
-                    f"{_shown(other)} and {_shown(call)}",
+                    f"{_shown(other)} of {user.template}, and {_shown(call)} of "
+                    f"{endpoint.template}",
                     _remedy_for_names(name, (other, call)),
                 )
                 break
 
 
-def _remedy_for_names(name: str, calls: Iterable[object]) -> str:
+def _remedy_for_names(name: str, calls: Sequence[object]) -> str:
     schemes = [each for call in calls if (each := scheme_object_of(call)) is not None]
-    if not schemes:
+    if schemes:
+        kind = type(schemes[-1]).__name__
+        once = "" if all(map(assigned, calls)) else "if both are meant to be one, create it once, "
+        once += "assign it to a variable and use that; otherwise " if once else ""
         return (
-            "rename one of them; for several objects of one class write a subclass for each, "
-            "and list both names in app_checks if the app checks both"
+            f'{once}give it a name of its own, scheme_name="…" of {kind}, or its attribute '
+            "scheme_name if a library creates it, and list that name as well, if the app checks "
+            f'both: app_checks=[{quoted(name)}, "…"]'
         )
-    kind = type(schemes[-1]).__name__
+    if "<" in name or is_a(calls[-1], MethodType, partial):
+        return (
+            "write a function with a name of its own around each, and depend on that: "
+            "def check_a(found=Depends(…)): return found; if the app checks both, list these names "
+            f'in place of {quoted(name)}: app_checks=["check_a", "check_b"]'
+        )
+    if all(is_a(each, FunctionType, type) for each in calls):
+        return "rename one of them, and list both names in app_checks if the app checks both"
     return (
-        f'give it a name of its own, scheme_name="…" of {kind}, or its attribute scheme_name if a '
-        "library creates it, and list that name as well, if the app checks both: "
-        f'app_checks=[{quoted(name)}, "…"]'
+        "write a subclass for each object, and list both names in app_checks if the app checks both"
     )
 
 
