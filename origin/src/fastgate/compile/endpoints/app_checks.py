@@ -8,8 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from types import FunctionType, MethodType
 
+from fastapi.params import Depends
 from fastapi.security.base import SecurityBase
 
+from fastgate.compile.cache import cached
 from fastgate.compile.callers.dependency_tree import Dependant, dependant_of_listed, flatten
 from fastgate.compile.endpoints.endpoint import Endpoint
 from fastgate.compile.endpoints.listing import endpoints_mounted_at
@@ -88,7 +90,7 @@ def overridden_check_faults(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
 def names_without_checks(served: Iterable[Endpoint]) -> Iterator[tuple[Endpoint, str, str]]:
     """Yield each name in a mark that no endpoint below the mark runs."""
     first: dict[int, Endpoint] = {}
-    left: dict[int, dict[str, None]] = {}
+    left: dict[int, set[str]] = {}
     run: dict[int, set[str]] = {}
     for endpoint in served:
         mark = _mark_of(endpoint)
@@ -96,10 +98,11 @@ def names_without_checks(served: Iterable[Endpoint]) -> Iterator[tuple[Endpoint,
         # A mark of the endpoint itself has another fault.
         if APP_CHECKS not in endpoint.declared and (named := _named(endpoint)):
             first.setdefault(id(mark), endpoint)
-            missing = next(app_check_faults(endpoint), None) is None
-            left.setdefault(id(mark), {}).update(dict.fromkeys(sorted(named) if missing else ()))
+            # What FastAPI does not run for it is another fault.
+            is_checked = next(app_check_faults(endpoint), None) is None
+            left.setdefault(id(mark), set()).update(named if is_checked else ())
     for mark_id, endpoint in first.items():
-        if unused := {*left[mark_id]} - run[mark_id]:
+        if unused := left[mark_id] - run[mark_id]:
             yield (
                 endpoint,
                 f"{_opened(endpoint, unused)}, but no endpoint below that mark depends on it",
@@ -168,8 +171,12 @@ def _listed_around(endpoint: Endpoint) -> Iterator[Dependant]:
         is_nearest = any(around is each for each in nearest)
         for each in noted if around is None else written_on(around):
             if is_nearest or _identity(each.dependency) not in settled:
-                tree = dependant_of_listed([each], "/")
-                yield from () if tree is None else tree.dependencies
+                yield from cached(_trees_of, each)
+
+
+def _trees_of(listed: Depends) -> list[Dependant]:
+    tree = dependant_of_listed([listed], "/")
+    return [] if tree is None else tree.dependencies  # a mark has no tree
 
 
 def _written_and_run(endpoint: Endpoint) -> Iterator[Dependant]:
