@@ -361,6 +361,96 @@ def test_a_check_that_fastapi_does_not_run_opens_nothing(where: str) -> None:
     assert "FastAPI does not run that for it" in faults(app)
 
 
+@pytest.mark.parametrize("listed", [KEY, by_key])
+@pytest.mark.parametrize("where", ["before", "extended", "router", "same", "other", "none"])
+def test_each_listed_check_runs_for_each_endpoint(listed: Any, where: str) -> None:  # noqa: ANN401
+    app = FastAPI(openapi_url=None)
+    router, inner = APIRouter(prefix="/r"), FastAPI(openapi_url=None)
+    router.get("/x")(functools.partial(endpoint))
+    match where:
+        case "before":
+            app.get("/y")(functools.partial(endpoint))
+        case "extended":
+            app.router.routes.extend(router.routes)
+        case "router":
+            router.dependencies.append(Depends(listed))
+            app.include_router(router)
+        case _:
+            checks: dict[str, Any] = {
+                "same": by_scheme,
+                "other": APIKeyHeader(name="X-Other"),
+                "none": no_check,
+            }
+            inner.get("/x", dependencies=[Depends(checks[where])])(functools.partial(endpoint))
+            app.mount("/sub", inner)
+    at_edge(access="public", app_checks=["APIKeyHeader", "HTTPBearer"])(app)
+    app.router.dependencies += [Depends(listed)]
+    app.get("/z", dependencies=[Depends(COOKIE)])(functools.partial(endpoint))
+    assert 'app_checks=["APIKeyHeader"], but FastAPI does not run that for it' in faults(app)
+
+
+def test_what_leads_to_a_named_check_runs_as_well() -> None:
+    def app(check: Any) -> FastAPI:  # noqa: ANN401
+        made, inner = FastAPI(openapi_url=None), FastAPI(openapi_url=None)
+        at_edge(access="public", app_checks=["APIKeyHeader"])(made)
+        made.router.dependencies.append(Depends(by_key))
+        inner.get("/x", dependencies=[Depends(check)])(endpoint)
+        made.mount("/sub", inner)
+        return made
+
+    assert "FastAPI does not run that for it" in faults(app(KEY))
+    assert compiled(app(by_key)) == {"access": "public"}
+
+
+@pytest.mark.parametrize("around", ["app", "router", "path"])
+@pytest.mark.parametrize("name", ["APIKeyHaeder", "no_check"])
+def test_a_name_that_no_endpoint_runs_is_a_fault(name: str, around: str) -> None:
+    found = faults(marked(["APIKeyHeader", name], KEY, around=around))
+    assert found.count(f'app_checks=["{name}"], but no endpoint below that mark') == 1
+    assert found.count("app_checks") == 1
+
+
+def test_an_endpoint_runs_a_named_check_wherever_it_is_included() -> None:
+    def app(*checks: Any) -> FastAPI:  # noqa: ANN401
+        made = FastAPI(openapi_url=None)
+        router = at_edge(access="public", app_checks=["by_hand"])(APIRouter())
+        router.get("/x")(endpoint)
+        for number, check in enumerate(checks):
+            listed = [Depends(check)] if check else []
+            made.include_router(router, prefix=f"/{number}", dependencies=listed)
+        return made
+
+    assert 'app_checks=["by_hand"], but runs that only as /0/x' in faults(app(by_hand, None))
+    assert len(compile_routes(app(by_hand, by_hand))) == 2
+
+
+@pytest.mark.parametrize("scheme", [APIKeyHeader, HTTPBearer, Described])
+def test_the_class_of_a_scheme_is_no_check(scheme: Any) -> None:  # noqa: ANN401
+    found = faults(app_with(scheme, access="public", app_checks=[scheme.__name__]))
+    assert "FastAPI does not run that for it" in found
+
+
+def test_an_access_of_a_mount_counts_for_every_kind_of_app() -> None:
+    app = FastAPI(openapi_url=None, dependencies=[Depends(KEY)])
+    at_edge(access="public", app_checks=["APIKeyHeader"])(app)
+    inner = FastAPI(openapi_url=None)
+    inner.get("/m")(lambda: None)
+    files = StaticFiles(directory=Path(__file__).parent)
+    for path, mounted in (("/sub", inner), ("/files", files)):
+        app.mount(path, at_edge(access="public")(mounted))
+    assert [each["access"] for each in compile_routes(app)] == ["public", "public"]
+
+
+@pytest.mark.parametrize("mark", [{}, {"access": "public", "app_checks": ["APIKeyHeader"]}])
+def test_an_opaque_app_is_no_page_of_fastapi(mark: dict[str, Any]) -> None:
+    app, inner = FastAPI(openapi_url=None), FastAPI(dependencies=[Depends(KEY)])
+    app.mount("/sub", at_edge(opaque=True, methods=["GET"], **mark)(inner))
+    found = faults(app)
+    assert "FastAPI's own pages" not in found
+    assert ("mounted app itself who may call it" if mark else 'public")(FastAPI(…))') in found
+    assert "below=" not in found
+
+
 MOUNTED = FastAPI()
 
 
@@ -386,6 +476,20 @@ def test_the_remedy_for_pages_of_a_mounted_app_names_the_app(listed: Any) -> Non
         outer = app(FastAPI())
         declare_docs(outer, "public")
         assert {each["access"] for each in compile_routes(outer)} == {"public"}
+
+
+@pytest.mark.parametrize("is_marked", [True, False])
+def test_the_remedy_for_pages_leaves_out_an_app_that_runs_a_named_check(is_marked: bool) -> None:
+    mark: Any = at_edge(access="public", app_checks=["APIKeyHeader"])
+    app, inner = FastAPI(openapi_url=None), FastAPI(dependencies=[Depends(KEY)])
+    app.router.dependencies.append(Depends(KEY))
+    mark(inner if is_marked else app)
+    app.get("/x")(at_edge(access="authenticated")(lambda: None))
+    inner.get("/x")(lambda: None)
+    app.mount("/sub", inner)
+    found = faults(app)
+    assert 'guard(app, settings, docs="public")' in found
+    assert "declare who may call the mounted app" not in found
 
 
 def test_a_mark_of_an_endpoint_names_what_it_runs() -> None:
@@ -451,10 +555,20 @@ def test_an_override_that_removes_a_named_check_is_a_fault(own: bool, where: str
     assert "FastAPI does not run that" not in found
     assert route_ids(app) == {("GET", "/x"): "get-x"}  # a test may start it
 
-    def still(key: Annotated[object, Depends(APIKeyHeader(name="X-Key"))]) -> None: ...
+    def still(key: Annotated[object, Depends(KEY)]) -> None: ...
 
-    app.dependency_overrides[by_key if where == "below" else KEY] = still
+    others: list[Any] = [APIKeyHeader(name="X-Key", auto_error=False)]
+    for other in (*others, still) if where == "below" else others:
+        app.dependency_overrides = {by_key if where == "below" else KEY: other}
+        assert "but dependency_overrides replaces that" in faults(app)
+    app.dependency_overrides = {by_hand: no_check}
     assert compiled(app) == {"access": "public"}
+
+
+def test_an_override_with_the_name_of_the_check_replaces_it() -> None:
+    app = marked(["made_by_a_function.<locals>.check"], CHECK)
+    app.dependency_overrides[CHECK] = made_by_a_function()
+    assert "but dependency_overrides replaces that" in faults(app)
 
 
 def made_by_a_function() -> Any:  # noqa: ANN401
@@ -530,6 +644,57 @@ def test_the_remedy_for_one_name_of_two_objects() -> None:
         marked(["ByAttribute"], *(ByAttribute(),) * 1, ByAttribute())
     )
     assert len(compile_routes(marked(["ByAttribute", name], ByAttribute(), Other()))) == 2
+
+
+@pytest.mark.parametrize(
+    ("checks", "name"),
+    [
+        ((made_by_a_function(), made_by_a_function()), "made_by_a_function.<locals>.check"),
+        ((ByAttribute().__call__, ByAttribute().__call__), "ByAttribute.__call__"),
+        ((functools.partial(by_hand), functools.partial(by_hand)), "partial"),
+    ],
+)
+def test_the_remedy_for_what_cannot_be_renamed(checks: tuple[Any, Any], name: str) -> None:
+    found = faults(marked([name], *checks))
+    assert "of /x/0, and " in found
+    assert "of /x/1\n" in found
+    assert "def check_a(found=Depends(…)): return found" in found
+
+    def around(check: Any, name: str) -> Any:  # noqa: ANN401
+        def found(value: Any) -> Any:  # noqa: ANN401
+            return value  # pragma: no cover
+
+        found.__annotations__ = {"value": Annotated[Any, Depends(check)]}
+        found.__qualname__ = name  # as of a function of a module
+        return found
+
+    check_a, check_b = around(checks[0], "check_a"), around(checks[1], "check_b")
+    assert len(compile_routes(marked(["check_a", "check_b"], check_a, check_b))) == 2
+
+
+def test_the_remedy_for_schemes_without_a_variable() -> None:
+    found = faults(marked(["APIKeyHeader"], APIKeyHeader(name="a"), APIKeyHeader(name="a")))
+    assert "create it once, assign it to a variable" in found
+
+
+def test_an_endpoint_repeats_a_dependency_with_its_scopes() -> None:
+    def user(scopes: SecurityScopes, token: Annotated[object, Depends(MAYBE)]) -> None: ...
+
+    def app(own: Any, **mark: Any) -> FastAPI:  # noqa: ANN401
+        made, router = FastAPI(openapi_url=None), APIRouter()
+        router.dependencies.append(Security(user, scopes=["a"]))
+        router.get("/x", dependencies=own)(at_edge(**mark)(functools.partial(endpoint)))
+        made.include_router(router)
+        return made
+
+    assert 'dependencies=[Security(…, scopes=["a"])], if it may' in faults(
+        app([], access="optional")
+    )
+    own = [Security(user, scopes=["a"])]
+    assert compiled(app(own, access="optional")) == {**SIGNED_IN, "access": "optional"}
+    found = faults(app([], access="authenticated", scopes=["b"]))
+    assert 'declares scopes without "a", but' in found
+    assert 'at_edge(scopes=["b", "a"])' in found
 
 
 def test_methods_of_one_object_are_one_dependency() -> None:

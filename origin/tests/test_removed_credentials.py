@@ -18,8 +18,10 @@ from fastapi.security import (
 )
 from fastapi.security.http import HTTPBase
 from pydantic import AliasChoices, BaseModel, Field
+from starlette.testclient import TestClient
 
 from fastgate import Caller, at_edge
+from fastgate.compile.callers.parameters import headers_read
 from fastgate.removed_fields import HOP_BY_HOP, PROOF, RESERVED, RESERVED_PREFIXES, is_removed
 from tests.compiled_route import compiled, faults
 
@@ -160,6 +162,31 @@ class Renamed(BaseModel):
     x_api_key: str
 
 
+class ValidatedAs(BaseModel):
+    """A model with a name for validation, which FastAPI reads in place of the field's own."""
+
+    x_user: str = Field(validation_alias="Remote-User")
+
+
+class ByNameOnly(BaseModel, validate_by_alias=False, validate_by_name=True):
+    """A model whose aliases FastAPI does not read."""
+
+    remote_user: str = Field(validation_alias="X-Ok")
+
+
+class ArrivesAs(BaseModel):
+    """A model with a field whose own name does not arrive."""
+
+    remote_user: str = Field(alias="Remote-User", validation_alias="X-Ok")
+    authorization: str = Field(validation_alias="X-Authorization")
+
+
+class TokenAs(BaseModel):
+    """A model that reads the token under its name for validation."""
+
+    token: str = Field(validation_alias="Authorization")
+
+
 class EitherName(BaseModel, populate_by_name=True):
     """A model with a name that arrives and one that does not."""
 
@@ -171,6 +198,12 @@ class EitherName(BaseModel, populate_by_name=True):
     [
         (Annotated[str, Header(alias=REMOVED)], "x_api_key"),
         (Annotated[str, Header(alias="Proxy-Authorization")], "proxy-authorization"),
+        (Annotated[str, Header(alias="TE")], "te"),
+        (Annotated[str, Header(alias="Keep-Alive")], "keep-alive"),
+        (Annotated[str, Header(validation_alias="Remote-User")], "remote-user"),
+        (Annotated[str, Header(alias="X-Ok", validation_alias="Remote-User")], "remote-user"),
+        (Annotated[ValidatedAs, Header()], "remote-user"),
+        (Annotated[ByNameOnly, Header()], "remote-user"),
         (Annotated[str, Header(alias="Remote-User")], "remote-user"),
         (Annotated[str, Header(alias="X-Forwarded-User")], "x-forwarded-user"),
         (Annotated[str, Header(alias="X-Auth-Request-Email")], "x-auth-request-email"),
@@ -195,6 +228,9 @@ def test_a_required_parameter_that_the_edge_removes(
     [
         *(Annotated[str, Header(alias=each)] for each in ("Host", "X-Forwarded-For", "X-Api-Key")),
         *(Annotated[str, Header(alias=each)] for each in ("X-Request-Id", "Fastly-Client-IP")),
+        Annotated[str, Header(alias="Connection")],
+        Annotated[str, Header(alias="Remote-User", validation_alias="X-Ok")],
+        Annotated[ArrivesAs, Header()],
         Annotated[str | None, Header(alias=REMOVED)],
         Annotated[Renamed, Header()],
         Annotated[EitherName, Header()],
@@ -210,6 +246,44 @@ def test_a_parameter_that_arrives_or_may_be_missing(annotation: Any) -> None:  #
         def read(key: Annotated[str | None, Header(alias=REMOVED)] = None) -> None: ...
 
     assert compiled(app) == {"access": "public"}
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [Annotated[TokenAs, Header()], Annotated[str, Header(validation_alias="Authorization")]],
+)
+def test_a_name_for_validation_is_the_one_that_is_read(annotation: Any) -> None:  # noqa: ANN401
+    found = {"access": "authenticated", "forward_token": True}
+    assert compiled(takes(annotation, access="authenticated")) == found
+    assert 'takes the request field "authorization"' in faults(takes(annotation, access="public"))
+
+
+READ = [
+    *(Header(alias="X-A"), Header(validation_alias="X-V"), Header()),
+    Header(alias="X-A", validation_alias="X-V"),
+]
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        *(Annotated[str, each] for each in READ),
+        *(Annotated[each, Header()] for each in (ValidatedAs, TokenAs)),
+    ],
+)
+def test_the_names_are_those_that_fastapi_reads(annotation: Any) -> None:  # noqa: ANN401
+    # FastAPI 0.133 reads no AliasChoices, and no name of a field beside its alias.
+    def read(remote_user: Any) -> None: ...  # noqa: ANN401
+
+    read.__annotations__ = {"remote_user": annotation}
+    app = FastAPI(openapi_url=None)
+    app.get("/x")(read)
+    route: Any = app.routes[-1]
+    (found,) = headers_read(route.dependant)
+    names = ("x-a", "x-v", "remote-user", "x-user", "authorization", "token")
+    client = TestClient(app)
+    accepted = [each for each in names if client.get("/x", headers={each: "1"}).is_success]
+    assert sorted(found.names) == sorted(accepted)
 
 
 def test_a_field_that_the_policy_sets_arrives() -> None:

@@ -38,6 +38,10 @@ _OF_CALLERS = frozenset(
         *("x-forwarded-preferred-username", "x-forwarded-user"),
     )
 )
+_OF_EACH_CONNECTION = frozenset(
+    ("connection", "content-length", "host", "transfer-encoding", "upgrade")
+)
+"""Those of `HOP_BY_HOP` that each connection may have again, also the last one."""
 _PREFIXES_OF_CALLERS = ("x-auth-request-", "x-authenticated-")
 _NOT_A_LETTER = re.compile(r"[^a-z0-9]")
 
@@ -53,7 +57,10 @@ def never_arrives(name: str) -> bool:
 
     The edge, Fastly and proxies of the origin set others, such as `Host` and `X-Forwarded-For`.
     """
-    folded = folded_name(name.lower())
+    name = name.lower()
+    folded = folded_name(name)
+    if name in HOP_BY_HOP - _OF_EACH_CONNECTION:
+        return True
     return "_" in name or folded in _OF_CALLERS or folded.startswith(_PREFIXES_OF_CALLERS)
 
 

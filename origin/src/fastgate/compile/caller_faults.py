@@ -7,8 +7,6 @@ from collections.abc import Collection, Iterator
 from functools import partial
 from typing import NamedTuple
 
-from fastapi import FastAPI
-
 from fastgate.compile.callers.lost_requirements import lost_requirements
 from fastgate.compile.callers.model_fields import dependencies_in_fields
 from fastgate.compile.callers.regions import REGIONS
@@ -20,6 +18,7 @@ from fastgate.compile.endpoints.inheritance import unmet_requirements
 from fastgate.compile.endpoints.locations import location_of, name_of
 from fastgate.compile.endpoints.route_ids import (
     access_of,
+    is_page_of_fastapi,
     is_undeclared,
     members_of,
 )
@@ -28,7 +27,7 @@ from fastgate.compile.endpoints.undeclared import DECLARE_DOCS_CALLERS, mark_for
 from fastgate.compile.ineffective.comparison import members_free_to_differ
 from fastgate.declare.merge import OPEN
 from fastgate.declare.schemes import undecided
-from fastgate.declare.static_access import attribute, is_a
+from fastgate.declare.static_access import is_a
 from fastgate.dependencies import FastgateScheme
 from fastgate.requires import Requires
 
@@ -254,7 +253,7 @@ def _required_but_not_run(endpoint: Endpoint) -> str:
     required = unmet_requirements(endpoint.not_run, endpoint.declared)
     members = members_of(endpoint)
     is_contradiction = endpoint.callers.regions is not None and not members[REGIONS]
-    if is_contradiction or attribute(endpoint.source, "__module__") == FastAPI.__module__:
+    if is_contradiction or is_page_of_fastapi(endpoint):
         required = required.without((REGIONS,))  # a page is about the app, without its data
     if not required.known and required.regions is None:
         return ""

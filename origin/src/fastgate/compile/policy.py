@@ -10,7 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from fastgate.compile.cache import caching
 from fastgate.compile.caller_faults import is_undeclared_page, weakening_override_faults
 from fastgate.compile.endpoint_faults import Fault, endpoint_faults
-from fastgate.compile.endpoints.app_checks import overridden_check_faults, unclear_names
+from fastgate.compile.endpoints.app_checks import (
+    names_without_checks,
+    overridden_check_faults,
+    partly_run_checks,
+    unclear_names,
+)
 from fastgate.compile.endpoints.endpoint import Endpoint, Kind
 from fastgate.compile.endpoints.listing import endpoints
 from fastgate.compile.endpoints.route_ids import (
@@ -128,7 +133,8 @@ def _compiled(
         for each in ineffective_declarations(app, everything)
         if access_of(each.endpoint) != UNNAMED
     ]
-    faults += [Fault(*each) for each in unclear_names(served)]
+    for of_all in (unclear_names, names_without_checks, partly_run_checks):
+        faults += [Fault(*each) for each in of_all(served)]
     faults += [Fault(*each) for each in route_conflicts(everything)]
     ids = ids_of(served)
     faults += _id_faults(served, ids)

@@ -47,24 +47,26 @@ def headers_read(dependant: Dependant) -> Iterator[ReadHeader]:
                 yield ReadHeader(names, info.is_required())
                 continue
             config = model.model_config
+            by_alias = config.get("validate_by_alias") is not False
             by_name = config.get("validate_by_name") or config.get("populate_by_name")
             converts = getattr(info, "convert_underscores", True)
             for name, field in model.model_fields.items():
                 is_converted = getattr(field, "convert_underscores", converts)
                 plain = name.replace("_", "-") if is_converted else name
                 required = info.is_required() and field.is_required()
-                given = field.alias if field.alias not in (None, name) else plain
-                names = _names_of(field, given)
-                yield ReadHeader((*names, *((plain.lower(),) if by_name else ())), required)
+                names = _names_of(field, field.alias or name) if by_alias else ()
+                # FastAPI converts an alias as well if it is the name of the field.
+                names = tuple(plain.lower() if each == name else each for each in names)
+                named = (plain.lower(),) if by_name or not by_alias else ()
+                yield ReadHeader(tuple(dict.fromkeys((*names, *named))), required)
 
 
-def _names_of(info: FieldInfo, alias: str | None) -> tuple[str, ...]:
+def _names_of(info: FieldInfo, alias: str) -> tuple[str, ...]:
+    """Return the names that FastAPI looks up: its alias for validation precedes the other one."""
     validated = info.validation_alias
-    if isinstance(validated, AliasChoices):
-        names = [each for each in validated.choices if isinstance(each, str)]
-    else:
-        names = []
-    return tuple(str(each).lower() for each in names or (alias,))
+    choices = validated.choices if isinstance(validated, AliasChoices) else [validated]
+    names = [each for each in choices if isinstance(each, str) and each]
+    return tuple(each.lower() for each in (names if len(names) == len(choices) else [alias]))
 
 
 def _model_in(annotation: object) -> type[BaseModel] | None:

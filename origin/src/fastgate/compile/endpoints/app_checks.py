@@ -4,105 +4,238 @@ Input: an `Endpoint`, or all that are served. Output: faults, each with what to 
 the code is run.
 """
 
-from collections.abc import Iterable, Iterator
-from types import MethodType
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from types import FunctionType, MethodType
 
-from fastapi import FastAPI
+from fastapi.params import Depends
+from fastapi.security.base import SecurityBase
 
-from fastgate.compile.callers.dependency_tree import Dependant, flatten
+from fastgate.compile.cache import cached
+from fastgate.compile.callers.dependency_tree import Dependant, dependant_of_listed, flatten
 from fastgate.compile.endpoints.endpoint import Endpoint
+from fastgate.compile.endpoints.listing import endpoints_mounted_at
 from fastgate.compile.endpoints.locations import assigned, location_of
-from fastgate.compile.endpoints.route_ids import access_of, checked_by_app
+from fastgate.compile.endpoints.route_ids import access_of, checked_by_app, is_page_of_fastapi
 from fastgate.compile.endpoints.undecided import own_name, quoted, surroundings, written_on
-from fastgate.compile.endpoints.undeclared import remedy_for_pages
+from fastgate.compile.endpoints.undeclared import DECLARE_DOCS_CALLERS, remedy_for_pages
 from fastgate.declare.members import APP_CHECKS
 from fastgate.declare.merge import OPEN, merge_inherited
+from fastgate.declare.provenance import noted_dependencies
 from fastgate.declare.router_marks import RouterMark
 from fastgate.declare.schemes import scheme_object_of
 from fastgate.declare.static_access import attribute, is_a, texts_in
+from fastgate.declare.stored_marks import declared, declared_below
+from fastgate.routes.framework import router_of
 
 
 def app_check_faults(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
     """Yield a fault if a mark opens the endpoint for checks that FastAPI does not run for it.
 
-    A mark of more than the endpoint may name more than runs, as a login runs no check, unless
-    dependencies of the routers and apps around it are not run.
+    These are the names in a mark of the endpoint itself, and what the routers and apps around it
+    list that is named or depends on what is named. A mark of more than the endpoint may name more,
+    as a login runs no check.
     """
-    named = checked_by_app(endpoint)
-    if not named or access_of(endpoint) not in OPEN:
+    named = _named(endpoint)
+    if not named:
         return
-    run = {*_by_name(endpoint.tree)}
-    own = texts_in(endpoint.declared.get(APP_CHECKS))
-    missing = {*own} - run
-    if "access" not in endpoint.declared and not own:
-        listed = [each.dependency for it in surroundings(endpoint) for each in written_on(it)]
-        missing = {*named}.intersection(map(own_name, listed)) - run
-        if endpoint.listed and not named & run:
-            missing = {*named}
-    if missing := missing - {*_by_name(endpoint.written)}:
-        is_page = attribute(endpoint.source, "__module__") == FastAPI.__module__
+    missing = {*texts_in(endpoint.declared.get(APP_CHECKS))} - names_run(endpoint)
+    run = {_identity(each.call) for each in _written_and_run(endpoint)}
+    for tree in () if APP_CHECKS in endpoint.declared else _listed_around(endpoint):
+        if _identity(tree.call) not in run:
+            missing |= named & {*_by_name((tree, *flatten(tree)))}
+    if missing:
         yield (
             f"{_opened(endpoint, missing)}, but FastAPI does not run that for it: it runs "
             "dependencies of routers and apps neither for mounted apps nor for Starlette routes, "
             "nor for routes that were added before them",
-            remedy_for_pages([endpoint], 'access="…", app_checks=[]')
-            if is_page
+            _remedy_for_page(endpoint, named)
+            if is_page_of_fastapi(endpoint)
             else "let the endpoint depend on it, or declare on the endpoint or the mounted app "
             'itself who may call it, without app_checks: at_edge(access="…", app_checks=[])',
         )
 
 
+def _remedy_for_page(page: Endpoint, named: frozenset[str]) -> str:
+    """Return what to declare for a page of FastAPI.
+
+    Its app gets no mark without names if it has a mark already, or runs a check that is named.
+    """
+    app = page.holders[-1]
+    for each in endpoints_mounted_at(app, ""):
+        if APP_CHECKS in {*each.declared, *each.inherited} or not named.isdisjoint(names_run(each)):
+            return DECLARE_DOCS_CALLERS
+    return (
+        DECLARE_DOCS_CALLERS
+        if declared(app)
+        else remedy_for_pages([page], 'access="…", app_checks=[]')
+    )
+
+
 def overridden_check_faults(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
-    """Yield a fault if a mark opens the endpoint for checks that overrides replace."""
-    named = checked_by_app(endpoint)
-    if not named or access_of(endpoint) not in OPEN:
-        return
-    replaced = named & {*_by_name(endpoint.written)}
-    if missing := replaced - {*_by_name(endpoint.tree)}:
+    """Yield a fault if overrides replace named checks, or what depends on them."""
+    named = _named(endpoint)
+    run = {_identity(each.call) for each in flatten(endpoint.tree)} if named else set()
+    replaced = [each for each in flatten(endpoint.written) if _identity(each.call) not in run]
+    missing = {name for each in replaced for name in _by_name((each, *flatten(each)))}
+    if missing := missing & named:
         yield (
-            f"{_opened(endpoint, missing)}, but dependency_overrides replaces that",
-            "use overrides in tests only, or let what replaces it depend on it as well",
+            f"{_opened(endpoint, missing)}, but dependency_overrides replaces that, or what "
+            "depends on it",
+            "use overrides in tests only, or override another dependency: FastAPI does not run "
+            "what is replaced",
         )
+
+
+def names_without_checks(served: Iterable[Endpoint]) -> Iterator[tuple[Endpoint, str, str]]:
+    """Yield each name in a mark that no endpoint below the mark runs."""
+    first: dict[int, Endpoint] = {}
+    left: dict[int, set[str]] = {}
+    run: dict[int, set[str]] = {}
+    for endpoint in served:
+        mark = _mark_of(endpoint)
+        run.setdefault(id(mark), set()).update(names_run(endpoint))
+        # A mark of the endpoint itself has another fault.
+        if APP_CHECKS not in endpoint.declared and (named := _named(endpoint)):
+            first.setdefault(id(mark), endpoint)
+            # What FastAPI does not run for it is another fault.
+            is_checked = next(app_check_faults(endpoint), None) is None
+            left.setdefault(id(mark), set()).update(named if is_checked else ())
+    for mark_id, endpoint in first.items():
+        if unused := left[mark_id] - run[mark_id]:
+            yield (
+                endpoint,
+                f"{_opened(endpoint, unused)}, but no endpoint below that mark depends on it",
+                "correct the name, or remove it from the mark, or let the endpoints depend on it",
+            )
+
+
+def partly_run_checks(served: Sequence[Endpoint]) -> Iterator[tuple[Endpoint, str, str]]:
+    """Yield each endpoint that is served twice, with and without a check that its mark names."""
+    elsewhere: dict[int, dict[str, Endpoint]] = {}
+    for endpoint in served:
+        known = elsewhere.setdefault(id(endpoint.source), {})
+        for name in names_run(endpoint):
+            known.setdefault(name, endpoint)
+    for endpoint in served:
+        known = elsewhere[id(endpoint.source)]
+        if missing := (_named(endpoint) & known.keys()) - names_run(endpoint):
+            yield (
+                endpoint,
+                f"{_opened(endpoint, missing)}, but runs that only as "
+                f"{known[min(missing)].template}",
+                "let each router and include_router(…) with this endpoint depend on it, or declare "
+                "on the others who may call it, without app_checks: "
+                'at_edge(access="…", app_checks=[])',
+            )
+
+
+def _named(endpoint: Endpoint) -> frozenset[str]:
+    """Return the names for which a mark opens the endpoint; none if it declares an open access.
+
+    An access that a mount or its app declares counts in the same way for a mark around the mount.
+    """
+    if access_of(endpoint) not in OPEN:
+        return frozenset()
+    is_declared = "access" in endpoint.declared or _is_of_outer_app(_mark_of(endpoint), endpoint)
+    if is_declared and APP_CHECKS not in endpoint.declared:
+        return frozenset()
+    return checked_by_app(endpoint)
+
+
+def _mark_of(endpoint: Endpoint) -> object:
+    """Return the names in the mark of an endpoint: the list is the mark's own if inherited."""
+    return merge_inherited(endpoint.inherited, endpoint.declared).get(APP_CHECKS)
+
+
+def _is_of_outer_app(mark: object, endpoint: Endpoint) -> bool:
+    """Whether a mount declares the access, and an app around the mount has these names."""
+    if "access" not in endpoint.declared_by_mounts or APP_CHECKS in endpoint.declared_by_mounts:
+        return False
+    outer = [each for it in endpoint.holders[:-2] for each in (it, router_of(it))]
+    marks = [each for it in outer for each in (declared(it), *declared_below(it).values())]
+    return any(each.get(APP_CHECKS) is mark for each in marks)
+
+
+def _listed_around(endpoint: Endpoint) -> Iterator[Dependant]:
+    """Yield what routers and apps around an endpoint list, unless a nearer mount declares access.
+
+    Each is a tree of dependencies.
+    """
+    settled = {
+        _identity(call) for call, exempt in endpoint.listed if exempt & {"access", APP_CHECKS}
+    }
+    nearest = [each for it in endpoint.holders[-2:] for each in (it, router_of(it))]
+    noted = noted_dependencies(endpoint.route)
+    for around in (*surroundings(endpoint), None):
+        is_nearest = any(around is each for each in nearest)
+        for each in noted if around is None else written_on(around):
+            if is_nearest or _identity(each.dependency) not in settled:
+                yield from cached(_trees_of, each)
+
+
+def _trees_of(listed: Depends) -> list[Dependant]:
+    tree = dependant_of_listed([listed], "/")
+    return [] if tree is None else tree.dependencies  # a mark has no tree
+
+
+def _written_and_run(endpoint: Endpoint) -> Iterator[Dependant]:
+    yield from flatten(endpoint.tree)
+    if endpoint.written is not endpoint.tree:
+        yield from flatten(endpoint.written)
+
+
+def names_run(endpoint: Endpoint) -> set[str]:
+    """Return the names of the dependencies that FastAPI runs for an endpoint, or would run."""
+    return {*_by_name(_written_and_run(endpoint))}
 
 
 def unclear_names(served: Iterable[Endpoint]) -> Iterator[tuple[Endpoint, str, str]]:
     """Yield each name by which one mark opens endpoints for several different dependencies."""
-    first: dict[tuple[int, str], object] = {}
+    first: dict[tuple[int, str], tuple[object, Endpoint]] = {}
     reported: set[tuple[int, str]] = set()
     for endpoint in served:
         if access_of(endpoint) not in OPEN:
             continue
-        # The list is the mark's own wherever it is inherited.
-        mark = merge_inherited(endpoint.inherited, endpoint.declared).get(APP_CHECKS)
         named = checked_by_app(endpoint)
-        for name, calls in _by_name(endpoint.tree).items() if named else ():
-            key = (id(mark), name)
+        for name, calls in _by_name(flatten(endpoint.tree)).items() if named else ():
+            key = (id(_mark_of(endpoint)), name)
             for call in calls if name in named and key not in reported else ():
-                other = first.setdefault(key, call)
+                other, user = first.setdefault(key, (call, endpoint))
                 if _identity(other) == _identity(call):
                     continue
                 reported.add(key)
                 yield (
                     endpoint,
                     f"{_opened(endpoint, (name,))}, but that names several dependencies: "
-                    f"{_shown(other)} and {_shown(call)}",
+                    f"{_shown(other)} of {user.template}, and {_shown(call)} of "
+                    f"{endpoint.template}",
                     _remedy_for_names(name, (other, call)),
                 )
                 break
 
 
-def _remedy_for_names(name: str, calls: Iterable[object]) -> str:
+def _remedy_for_names(name: str, calls: Sequence[object]) -> str:
     schemes = [each for call in calls if (each := scheme_object_of(call)) is not None]
-    if not schemes:
+    if schemes:
+        kind = type(schemes[-1]).__name__
+        once = "" if all(map(assigned, calls)) else "if both are meant to be one, create it once, "
+        once += "assign it to a variable and use that; otherwise " if once else ""
         return (
-            "rename one of them; for several objects of one class write a subclass for each, "
-            "and list both names in app_checks if the app checks both"
+            f'{once}give it a name of its own, scheme_name="…" of {kind}, or its attribute '
+            "scheme_name if a library creates it, and list that name as well, if the app checks "
+            f'both: app_checks=[{quoted(name)}, "…"]'
         )
-    kind = type(schemes[-1]).__name__
+    if "<" in name or is_a(calls[-1], MethodType, partial):
+        return (
+            "write a function with a name of its own around each, and depend on that: "
+            "def check_a(found=Depends(…)): return found; if the app checks both, list these names "
+            f'in place of {quoted(name)}: app_checks=["check_a", "check_b"]'
+        )
+    if all(is_a(each, FunctionType, type) for each in calls):
+        return "rename one of them, and list both names in app_checks if the app checks both"
     return (
-        f'give it a name of its own, scheme_name="…" of {kind}, or its attribute scheme_name if a '
-        "library creates it, and list that name as well, if the app checks both: "
-        f'app_checks=[{quoted(name)}, "…"]'
+        "write a subclass for each object, and list both names in app_checks if the app checks both"
     )
 
 
@@ -111,11 +244,15 @@ def _opened(endpoint: Endpoint, names: Iterable[str]) -> str:
     return f'has access="{access_of(endpoint)}" by a mark with app_checks=[{listed}]'
 
 
-def _by_name(tree: Dependant) -> dict[str, list[object]]:
-    """Return the dependencies of an endpoint, by the names that `app_checks` has for them."""
+def _by_name(parts: Iterable[Dependant]) -> dict[str, list[object]]:
+    """Return dependencies by the names that `app_checks` has for them.
+
+    The class of a scheme is none: FastAPI creates an object of it, and checks nothing.
+    """
     found: dict[str, list[object]] = {}
-    for each in flatten(tree):
-        if not is_a(each.call, RouterMark):
+    for each in parts:
+        is_class = is_a(each.call, type) and issubclass(each.call, SecurityBase)
+        if not is_class and not is_a(each.call, RouterMark):
             found.setdefault(own_name(each.call), []).append(each.call)
     return found
 

@@ -7,6 +7,7 @@ compiler writes the policy by these rules, and the guard of a strict app compare
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from types import FunctionType
 
 from fastapi import FastAPI
 
@@ -19,7 +20,7 @@ from fastgate.declare.formerly import FORMERLY
 from fastgate.declare.members import ACCESS, APP_CHECKS, METHODS, OPAQUE, TIMEOUT
 from fastgate.declare.merge import CALLER_REQUIREMENTS, OPEN, merge_inherited, requires_known_caller
 from fastgate.declare.schemes import AUTHORIZATION, Scheme
-from fastgate.declare.static_access import attribute, plain_text, texts_in
+from fastgate.declare.static_access import attribute, is_a, plain_text, texts_in
 from fastgate.path_template import comparable
 from fastgate.routes.framework import WEBSOCKET
 from fastgate.routes.route_names import UNNAMED
@@ -80,7 +81,7 @@ def members_of(endpoint: Endpoint) -> dict[str, object]:
     """Return the declared members of the route document, including inherited ones."""
     access = access_of(endpoint)
     dropped = ("methods",) if access == "authenticated" else ("methods", *CALLER_REQUIREMENTS)
-    if not has_cacheable_responses(endpoint) or _is_page_of_fastapi(endpoint):
+    if not has_cacheable_responses(endpoint) or is_page_of_fastapi(endpoint):
         dropped = (*dropped, CACHE)  # it has no effect there, or was not meant for it
     if access == "public":
         dropped = (*dropped, "forward")  # the edge reads no token there
@@ -125,9 +126,10 @@ def has_cacheable_responses(endpoint: Endpoint) -> bool:
     return "GET" in requests_of(endpoint)
 
 
-def _is_page_of_fastapi(endpoint: Endpoint) -> bool:
+def is_page_of_fastapi(endpoint: Endpoint) -> bool:
     """Whether FastAPI itself serves it: its schema, or a page of documentation."""
-    return attribute(endpoint.source, "__module__") == FastAPI.__module__
+    is_function = is_a(endpoint.source, FunctionType)  # a mounted app has a module as well
+    return is_function and attribute(endpoint.source, "__module__") == FastAPI.__module__
 
 
 def rewritten_path(path: str, rewrite: Mapping[str, object]) -> str:

@@ -16,6 +16,7 @@ from fastgate.compile.callers.dependency_tree import (
     Dependant,
     callers_required_by,
     flatten,
+    own_scopes,
     scopes_for,
 )
 from fastgate.compile.endpoints.endpoint import Endpoint
@@ -87,7 +88,7 @@ def router_scheme_faults(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
                 f'declares access="{access}", but a router or app around it depends on {{}}, '
                 f"which {why}",
                 f"{_PLACE}repeat the dependency on the endpoint itself, "
-                f"dependencies=[Depends({_PLACE})], if it "
+                f"dependencies=[{_repeated(each)}], if it "
                 f"may have {repeated} all the same: FastAPI runs it once; or move the endpoint to "
                 f"a router without that dependency, {checked}or declare {closed}",
             )
@@ -123,9 +124,15 @@ def replaced_scope_faults(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
             )
 
 
+def _repeated(top: Dependant) -> str:
+    """Return a dependency as an endpoint repeats it: FastAPI runs it again for other scopes."""
+    scopes = ", ".join(map(quoted, dict.fromkeys(own_scopes(top))))
+    return f"Security({_PLACE}, scopes=[{scopes}])" if scopes else f"Depends({_PLACE})"
+
+
 def _scopes_of(top: Dependant) -> tuple[str, ...]:
     required = callers_required_by((top, *flatten(top)))
-    return (*required.scopes, *required.read)
+    return tuple(dict.fromkeys((*required.scopes, *required.read)))
 
 
 def _fault(call: object, endpoint: Endpoint, what: str, remedy: str) -> tuple[str, str]:

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 
 from fastapi import FastAPI
 
-from fastgate.compile.endpoints.endpoint import Endpoint, is_mounted_library_object
+from fastgate.compile.endpoints.endpoint import Endpoint, Kind, is_mounted_library_object
 from fastgate.compile.endpoints.locations import assigned, is_in_library
+from fastgate.compile.endpoints.route_ids import is_page_of_fastapi
 from fastgate.compile.endpoints.undecided import opening, undecided_names
 from fastgate.declare.static_access import attribute, is_a
 from fastgate.routes.framework import signed_root_of
@@ -38,10 +39,12 @@ DECLARE_DOCS_CALLERS = (
 
 def remedy_for_callers(endpoint: Endpoint) -> str:
     """Return what to declare for an endpoint without a security scheme."""
-    if attribute(endpoint.source, "__module__") == FastAPI.__module__:
+    if is_page_of_fastapi(endpoint):
         return DECLARE_DOCS_CALLERS
-    if is_mounted_library_object(endpoint):
-        return _DECLARE_MOUNT.format(name=endpoint.name)
+    is_opaque = endpoint.kind is Kind.APP and is_a(endpoint.source, FastAPI)
+    if is_opaque or is_mounted_library_object(endpoint):
+        kind = type(endpoint.source).__name__
+        return _DECLARE_MOUNT.format(name=kind if is_opaque else endpoint.name)
     members = opening(endpoint)
     if _is_marked_by_path(endpoint):
         return _DECLARE_IN_LIBRARY.format(mark=mark_for(endpoint, members))
