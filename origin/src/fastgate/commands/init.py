@@ -7,6 +7,7 @@ the folder `edge/` and a CI workflow, or what is wrong. No file that exists is c
 import argparse
 import json
 import logging
+import os
 import shutil
 import tomllib
 from collections.abc import Mapping
@@ -26,7 +27,7 @@ from fastgate.guard_settings import (
 )
 from fastgate.init import documents
 from fastgate.init.backends import check_loops, hints_of_backends
-from fastgate.init.existing import Said, check_base_of, check_options, kept_file
+from fastgate.init.existing import Said, check_base_of, check_folder, check_options, kept_file
 from fastgate.init.hints import hints_of_files, hints_of_install, hints_of_stage
 from fastgate.init.issuer import chosen_issuer
 from fastgate.init.repository import (
@@ -71,7 +72,8 @@ def run_init(options: argparse.Namespace) -> int:
     )
     edge, root = folder / _EDGE, repository_of(folder)
     base, toml = edge / "policy.base.json", edge / "fastly.toml"
-    kept = {path: kept_file(path) for path in _own_files(edge) if path.exists()}
+    check_folder(edge)
+    kept = {path: kept_file(path) for path in _own_files(edge) if os.path.lexists(path)}
     check_base_of(edge / "policy.json", base, kept)
     said = Said(chosen, options.audience, options.host, options.origin_host)
     check_options(kept.get(base), kept.get(toml), said)

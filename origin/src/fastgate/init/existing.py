@@ -4,7 +4,9 @@ Input: a path. Output: what the file says; or `WrongCall`, if nothing could work
 command line says something else.
 """
 
+import os
 import tomllib
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +49,11 @@ def kept_file(path: Path) -> Kept:
         WrongCall: it is empty, cannot be read, or is not of the kind that its name says.
 
     """
+    if path.is_symlink() and not path.exists():
+        raise WrongCall(
+            f"{path}: is a link to {path.readlink()}, which does not exist: write that file, or "
+            f"remove the link and {AGAIN}"
+        )
     if not (path.is_file() or path.is_dir()):  # reading could wait for ever
         raise WrongCall(f"{path}: is no regular file: {_REMOVE}")
     try:
@@ -54,6 +61,8 @@ def kept_file(path: Path) -> Kept:
         text = raw.decode("utf-8")
     except (OSError, ValueError) as error:
         raise WrongCall(f"{path}: {error}: {_REMOVE}") from error
+    if raw.startswith(BOM_UTF8):
+        raise WrongCall(f"{path}: has a byte order mark: save it as UTF-8 without")
     if not text.strip():
         raise WrongCall(f"{path}: is empty: {_REMOVE}")
     is_toml = path.suffix == ".toml"
@@ -61,6 +70,21 @@ def kept_file(path: Path) -> Kept:
     if not document:
         raise WrongCall(f"{path}: has no {'table' if is_toml else 'members'}: {_REMOVE}")
     return Kept(path, text, document)
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a file in the place of the folder that `fastgate init` writes.
+
+    Raises:
+        WrongCall: the path exists, and is no folder.
+
+    """
+    if os.path.lexists(folder) and not folder.is_dir():
+        what = "a link to nothing" if folder.is_symlink() and not folder.exists() else "a file"
+        raise WrongCall(
+            f"{folder}: is {what}, and `fastgate init` writes a folder with this name: rename it, "
+            "and try again"
+        )
 
 
 def _members_in(raw: bytes, path: Path) -> dict[str, object]:
