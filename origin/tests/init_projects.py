@@ -75,10 +75,12 @@ def discovery() -> Iterator[Discovery]:
     found.document = {"issuer": found.url, "jwks_uri": f"{found.url}/jwks"}
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield found
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    try:
+        yield found
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def shop_in(folder: Path) -> Path:

@@ -7,8 +7,8 @@ from pathlib import Path
 import fastgate_edge
 import pytest
 
-from fastgate.commands.init import checked
-from fastgate.init.documents import Project
+from fastgate.commands.init_files import check_new
+from fastgate.init.documents import PROVIDER_BACKEND, Project, base_policy, manifest
 from fastgate.init.issuer import Chosen, chosen_issuer
 from fastgate.init.provider import MAX_LENGTH, Provider, discovered
 from fastgate.init.writing import write_new
@@ -324,8 +324,8 @@ def test_redirects_of_the_same_host_are_followed(openid: Discovery) -> None:
 )
 def test_each_preset_gets_a_valid_policy(preset: str | None, issuer: str, jwks_uri: str) -> None:
     found = Provider(issuer, preset, jwks_uri)
-    project = Project("a", "a", "api.example.com", "app.example.com", "https://api", found)
-    assert checked(project) == project
+    project = Project("a", "api.example.com", "https://api", found)
+    check_new(base_policy(project), manifest("a", "app.example.com", {PROVIDER_BACKEND: found}))
 
 
 def test_a_policy_with_faults_is_not_written(shop_folder: Path, openid: Discovery) -> None:

@@ -176,6 +176,7 @@ def test_a_compiled_policy_without_its_base_is_refused(
     ran = init(shop_folder, openid, "--host", "new.example.com")
     assert (ran.returncode, ran.stdout) == (2, "")
     assert "edge/policy.json: exists without policy.base.json" in ran.stderr
+    assert "remove `routes`, apart from those written by hand" in ran.stderr
     assert files_in(shop_folder) == before
     (shop_folder / "edge/policy.json").unlink()
     assert init(shop_folder, openid, "--host", "new.example.com").returncode == 0

@@ -162,6 +162,33 @@ def test_a_file_that_nothing_could_work_with_is_not_kept(
     assert files_in(shop_folder) == [f"edge/{name}"]
 
 
+@pytest.mark.parametrize("name", ["policy.base.json", "fastly.toml"])
+def test_a_byte_order_mark_is_named(name: str, shop_folder: Path) -> None:
+    (shop_folder / "edge").mkdir()
+    (shop_folder / "edge" / name).write_text('a = "b"\n', encoding="utf-8-sig")
+    ran = init(shop_folder, None)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert f"edge/{name}: has a byte order mark: save it as UTF-8 without" in ran.stderr
+
+
+def test_a_link_to_nothing_in_the_place_of_a_file_is_named(shop_folder: Path) -> None:
+    (shop_folder / "edge").mkdir()
+    (shop_folder / "edge/fastly.toml").symlink_to("../shared.toml")
+    ran = init(shop_folder, None)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "edge/fastly.toml: is a link to ../shared.toml, which does not exist" in ran.stderr
+
+
+def test_a_file_in_the_place_of_the_folder_is_named(shop_folder: Path) -> None:
+    (shop_folder / "edge").write_text("")
+    ran = init(shop_folder, None)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "edge: is a file, and `fastgate init` writes a folder with this name" in ran.stderr
+    (shop_folder / "edge").unlink()
+    (shop_folder / "edge").symlink_to("elsewhere")
+    assert "edge: is a link to nothing" in init(shop_folder, None).stderr
+
+
 def test_a_folder_in_the_place_of_a_file_is_named(shop_folder: Path, openid: Discovery) -> None:
     (shop_folder / "edge/fastly.toml").mkdir(parents=True)
     ran = init(shop_folder, openid)

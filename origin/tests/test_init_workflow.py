@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from fastgate.init.documents import Project, manifest
+from fastgate.init.documents import manifest
 from fastgate.init.provider import Provider
 from fastgate.init.repository import app_in, install_command, name_in
 from fastgate.init.workflow import Deployed, workflow
@@ -277,5 +277,7 @@ def test_an_absolute_path_of_an_app_is_relative_in_the_workflow(tmp_path: Path) 
 def test_the_manifest_is_toml_whatever_the_names_are() -> None:
     name = 'a"\\\n\x7f\N{GRINNING FACE}'
     found = Provider("https://a.example.com", None, "https://a.example.com/jwks")
-    project = Project(name, "a", "api.example.com", "app.example.com", "https://api", found)
-    assert tomllib.loads(manifest(project))["name"] == name
+    document = tomllib.loads(manifest(name, "app.example.com", {name: found}, "two words"))
+    assert document["name"] == name
+    for table in (document["setup"], document["local_server"]):
+        assert [*table["backends"]] == ["two words", name]

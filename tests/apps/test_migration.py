@@ -23,6 +23,8 @@ UNDECIDED = ("/api/v1/openapi.json", "/login/access-token", "/users/signup", "/h
 DEVELOPMENT = {"OIDC_ISSUER": "{provider}", "OIDC_JWKS_URL": "{provider}/jwks"}
 """What step 2 sets for `fastgate dev`, which here has a provider on another port."""
 EMAIL = {"email": "admin@example.com", "email_verified": True}
+NO_ADDRESS = ({}, *({"email": each} for each in (None, "", ["a"], {"a": 1}, 5, "a" * 256)))
+"""Claims that name nobody: the address is missing, is no text, or is one that no account has."""
 ME, USERS, LOGIN = "/api/v1/users/me", "/api/v1/users/", "/api/v1/login/access-token"
 
 
@@ -185,6 +187,9 @@ def caller_from_the_edge(gate: Dev) -> None:
     assert gate.statuses(ME, None, unscoped, unverified, known) == [401, 403, 403, 200]
     assert gate.get(ME, known).json()["email"] == EMAIL["email"]
     assert statuses(gate.client, f"{gate.app}{ME}", known) == [401]
+    for claims in NO_ADDRESS:
+        unnamed = gate.token("n1", "app", claims={"email_verified": True, **claims})
+        assert (gate.statuses(ME, unnamed), claims) == ([403], claims)
     eve = gate.token("e2", "app", claims={"email": "eve2@example.com", "email_verified": True})
     item = gate.post("/api/v1/items/", {"title": "pen"}, eve)
     assert item.status_code == 200, item.text

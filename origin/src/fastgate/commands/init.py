@@ -7,12 +7,13 @@ the folder `edge/` and a CI workflow, or what is wrong. No file that exists is c
 import argparse
 import json
 import logging
+import os
 import shutil
-import tempfile
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from urllib.parse import urlsplit
 
+from fastgate.commands.init_files import ANY_ROUTE, Asked, faults_of, new_files
 from fastgate.commands.load import app_of, policy_routes
 from fastgate.commands.policy import kept_routes, print_hints, written
 from fastgate.commands.tool import guest_path, tool_output
@@ -25,11 +26,10 @@ from fastgate.guard_settings import (
     token_hints,
 )
 from fastgate.init import documents
-from fastgate.init.existing import Said, check_base_of, check_options, kept_file
+from fastgate.init.backends import check_loops, hints_of_backends
+from fastgate.init.existing import Said, check_base_of, check_folder, check_options, kept_file
 from fastgate.init.hints import hints_of_files, hints_of_install, hints_of_stage
-from fastgate.init.hosts import check_hosts
-from fastgate.init.issuer import Chosen, chosen_issuer
-from fastgate.init.provider import discovered
+from fastgate.init.issuer import chosen_issuer
 from fastgate.init.repository import (
     app_in,
     install_command,
@@ -43,17 +43,10 @@ from fastgate.init.workflow import Deployed, workflow
 from fastgate.init.writing import check_writable, write_new
 from fastgate.json_documents import rules_of
 from fastgate.settings import Settings
-from fastgate.stage import Stage, names_in, stage_of
-from fastgate.this_machine import is_loopback_name
-from fastgate.wrong_call import Failed, WrongCall
+from fastgate.stage import names_in, stage_of
+from fastgate.wrong_call import Failed
 
 _EDGE = "edge"
-_ANY_ROUTE: RouteDocument = {
-    "id": "any",
-    "path": "/",
-    "methods": ["GET"],
-    "access": "authenticated",
-}
 
 
 def copy_guest(options: argparse.Namespace) -> int:
@@ -79,7 +72,8 @@ def run_init(options: argparse.Namespace) -> int:
     )
     edge, root = folder / _EDGE, repository_of(folder)
     base, toml = edge / "policy.base.json", edge / "fastly.toml"
-    kept = {path: kept_file(path) for path in _own_files(edge) if path.exists()}
+    check_folder(edge)
+    kept = {path: kept_file(path) for path in _own_files(edge) if os.path.lexists(path)}
     check_base_of(edge / "policy.json", base, kept)
     said = Said(chosen, options.audience, options.host, options.origin_host)
     check_options(kept.get(base), kept.get(toml), said)
@@ -94,10 +88,11 @@ def run_init(options: argparse.Namespace) -> int:
         edge / ".gitignore": documents.GITIGNORE,
     }
     if not (files[base] and files[toml]):
-        project = _project(options, name_in(folder, root), chosen, settings)
-        files[base] = files[base] or documents.base_policy(project)
-        files[toml] = files[toml] or documents.manifest(project)
+        asked = Asked(said, name_in(folder, root), settings)
+        files[base], files[toml] = new_files(asked, kept.get(base), kept.get(toml))
     policy = kept[base].document if base in kept else json.loads(files[base])
+    manifest = tomllib.loads(files[toml])
+    check_loops(policy, manifest)
     routes, undecided = _compiled(app, policy)
     if faults := audience_differences(settings, policy, None, shown_path(base, folder)):
         raise Failed("\n".join(faults))
@@ -105,10 +100,10 @@ def run_init(options: argparse.Namespace) -> int:
         raise Failed(f"{options.app} serves nothing: add an endpoint, and try again")
     if undecided is None and "routes" in policy:
         routes = [*kept_routes(policy_routes(policy, base, None), routes), *routes]
-    compiled = written(dict(policy), routes or [{**_ANY_ROUTE, **_origin_in(policy)}]) + "\n"
+    compiled = written(dict(policy), routes or [{**ANY_ROUTE, **_origin_in(policy)}]) + "\n"
     names = names_in(json.loads(compiled))
     unknown = stage.without_value(names)
-    if not unknown and (faults_found := _faults_of(compiled, files[toml], stage)):
+    if not unknown and (faults_found := faults_of(compiled, files[toml], stage)):
         raise Failed(f"the policy has faults, so nothing was written:\n{faults_found}")
     deployed = Deployed(
         PurePosixPath(folder.relative_to(root).as_posix()),
@@ -123,6 +118,8 @@ def run_init(options: argparse.Namespace) -> int:
         files[edge / "policy.json"] = compiled
     _write(files, folder, dry_run=options.dry_run)
     of_app = (*edge_hints(settings, policy), *token_hints(routes, None), *cors_hints(app, policy))
+    backend_host = None if settings is None else settings.backend_host
+    of_app += (*hints_of_backends(backend_host, policy, manifest),)
     print_hints(of_app)
     hints = (
         *hints_of_files(files, folder, deployed),
@@ -191,80 +188,6 @@ def _write(files: Mapping[Path, str], folder: Path, *, dry_run: bool) -> None:
             print(f"would write {shown}:")
             lines = missing[path].removesuffix("\n").split("\n")
             print("".join(f"    {line}\n" for line in lines), end="")
-
-
-def _faults_of(policy: str, manifest: str, stage: Stage) -> str:
-    """Return what `fastgate check` finds; empty if it finds nothing."""
-    option = [] if stage.file is None else ["--stage", str(stage.file)]
-    with tempfile.TemporaryDirectory() as name:
-        place = Path(name)
-        (place / "policy.json").write_text(policy, encoding="utf-8")
-        (place / "fastly.toml").write_text(manifest, encoding="utf-8")
-        command = ["check", str(place / "policy.json"), "--manifest", str(place / "fastly.toml")]
-        try:
-            tool_output([*command, *option])
-        except Failed as error:
-            return str(error).replace(f"{place}/", "")
-    return ""
-
-
-def _project(
-    options: argparse.Namespace,
-    name: str,
-    chosen: Chosen | None,
-    settings: Settings | None,
-) -> documents.Project:
-    """Return what the options, the app and the provider say of the project."""
-    host, origin_host = options.host, options.origin_host
-    if host is None:
-        host = _public_host_of(settings)
-    if origin_host is None and settings is not None:
-        origin_host = settings.backend_host
-    missing = {
-        "the provider: --issuer URL, --auth0 DOMAIN, --okta DOMAIN or --entra TENANT": chosen,
-        "the audience of its tokens, as `aud` has it: --audience TEXT": options.audience,
-        "the host that clients name: --host api.example.com": host,
-        "the host on which the app runs: --origin-host app.example.com": origin_host,
-    }
-    if chosen is None or not all(missing.values()):
-        absent = "".join(f"\n  {what}" for what, value in missing.items() if not value)
-        raise WrongCall(f"fastgate init needs to know:{absent}")
-    check_hosts(str(host), str(origin_host))
-    project = documents.Project(
-        name=name,
-        audience=name if settings is None else settings.audience,
-        host=str(host),
-        origin_host=str(origin_host),
-        token_audience=options.audience,
-        provider=discovered(chosen),
-    )
-    if project.provider.address == project.host:
-        raise WrongCall(
-            f"--host {host}: is the host of the provider's keys as well, so the edge would fetch "
-            "them from itself: write another host"
-        )
-    return checked(project)
-
-
-def checked(project: documents.Project) -> documents.Project:
-    """Return a project whose base policy the edge accepts.
-
-    Raises:
-        Failed: `fastgate check` refuses it. The message has its faults.
-
-    """
-    text = written(json.loads(documents.base_policy(project)), [_ANY_ROUTE])
-    if faults := _faults_of(text, documents.manifest(project), Stage()):
-        raise Failed(f"the policy has faults, so nothing was written:\n{faults}")
-    return project
-
-
-def _public_host_of(settings: Settings | None) -> str | None:
-    """Return the host of the edge that the guard of the app names, if it is a public one."""
-    if settings is None or not settings.edge.startswith("https://"):
-        return None
-    host = urlsplit(settings.edge).hostname
-    return None if host is None or is_loopback_name(host) else host
 
 
 def _origin_in(policy: Mapping[str, object]) -> dict[str, object]:

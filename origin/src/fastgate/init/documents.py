@@ -1,10 +1,13 @@
 """The documents that `fastgate init` writes.
 
-Input: a `Project`, with what the options, the app and its provider say. Output: the text of each
+Input: what the options, the app, its provider and a kept base policy say. Output: the text of each
 file. Nothing is read or written here.
 """
 
 import json
+import re
+import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fastgate.init.provider import Provider
@@ -14,20 +17,17 @@ APP = "app"
 """The name of the app under `origins`, and of its backend."""
 PROVIDER_BACKEND = "idp"
 SCHEMA = "policy.schema.json"
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
     """What is known of the app, its edge and its provider."""
 
-    name: str
-    """The name of the service: `a-z`, `0-9` and `-`."""
     audience: str
     """`Settings.audience` of the app."""
     host: str
     """The host that clients name."""
-    origin_host: str
-    """The host on which the app runs."""
     token_audience: str
     """`aud` of the tokens."""
     provider: Provider
@@ -51,33 +51,52 @@ def base_policy(project: Project) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def manifest(project: Project) -> str:
-    """Return `fastly.toml`."""
-    text, provider = toml_string, project.provider
+def manifest(name: str, origin_host: str, providers: Mapping[str, Provider], app: str = APP) -> str:
+    """Return `fastly.toml`.
+
+    Args:
+        name: the name of the service: `a-z`, `0-9` and `-`.
+        origin_host: the host on which the app runs.
+        providers: the providers, by the names of their backends.
+        app: the name of the backend on which the app runs.
+
+    """
+    text = toml_string
+    setup = "".join(
+        f"""
+[setup.backends.{_key(backend)}]
+description = "The provider, whose keys are fetched from here"
+address = {text(provider.address)}
+port = {provider.port}
+"""
+        for backend, provider in providers.items()
+    )
+    local = "".join(
+        f"""
+[local_server.backends.{_key(backend)}]
+url = {text(provider.origin)}
+"""
+        for backend, provider in providers.items()
+    )
     return f"""\
 # The parts of the service on Fastly Compute. `fastly compute publish` creates what [setup] names
 # when it creates the service, and rewrites this file without these comments.
 manifest_version = 3
-name = {text(project.name)}
-description = {text(f"Fastgate in front of {project.name}")}
+name = {text(name)}
+description = {text(f"Fastgate in front of {name}")}
 language = "other"
 
 [scripts]
 build = "fastgate guest bin/main.wasm"
 
 # `publish` takes the address as override host, SNI host and host of the certificate, too. If one of
-# them differs, write afterwards: `fastly service backend update --name {APP} --override-host …
-# --ssl-sni-hostname … --ssl-cert-hostname …`.
-[setup.backends.{APP}]
+# them differs, write afterwards: `fastly service backend update --name {shlex.quote(app)}
+# --override-host … --ssl-sni-hostname … --ssl-cert-hostname …`.
+[setup.backends.{_key(app)}]
 description = "The app that the gate guards"
-address = {text(project.origin_host)}
+address = {text(origin_host)}
 port = 443
-
-[setup.backends.{PROVIDER_BACKEND}]
-description = "The provider, whose keys are fetched from here"
-address = {text(provider.address)}
-port = {provider.port}
-
+{setup}
 # The policy is written by `fastgate push`, not by `publish`.
 [setup.kv_stores.fastgate]
 description = "The policy, the key sets of issuers, the deny-list"
@@ -90,12 +109,9 @@ provider = "any"
 
 # For `fastly compute serve`. Make the keys once, in this folder:
 # `mkdir local && fastgate keys new > local/signing-keys.json`.
-[local_server.backends.{APP}]
+[local_server.backends.{_key(app)}]
 url = "http://127.0.0.1:8000"
-
-[local_server.backends.{PROVIDER_BACKEND}]
-url = {text(provider.origin)}
-
+{local}
 [[local_server.kv_stores.fastgate]]
 key = "policy"
 file = "policy.json"
@@ -104,6 +120,11 @@ file = "policy.json"
 key = "signing-keys"
 file = "local/signing-keys.json"
 """
+
+
+def _key(name: str) -> str:
+    """Return the name of a table of TOML."""
+    return name if _BARE.fullmatch(name) else toml_string(name)
 
 
 GITIGNORE = """\

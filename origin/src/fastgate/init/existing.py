@@ -4,21 +4,23 @@ Input: a path. Output: what the file says; or `WrongCall`, if nothing could work
 command line says something else.
 """
 
-import re
+import os
 import tomllib
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastgate.init.documents import APP
 from fastgate.init.issuer import Chosen
+from fastgate.init.members import at, backends_in, plain, texts_at
 from fastgate.json_documents import object_in
 from fastgate.stage import has_names
 from fastgate.wrong_call import WrongCall
 
-_AGAIN = "run `fastgate init` again, which writes a new one"
-_REMOVE = f"correct the file, or remove it and {_AGAIN}"
-_PORT = re.compile(r":[0-9]+\Z")
+AGAIN = "run `fastgate init` again, which writes a new one"
+"""The end of a remedy: the file was removed."""
+_ISSUER = "issuers.*.issuer"
+_REMOVE = f"correct the file, or remove it and {AGAIN}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,11 @@ def kept_file(path: Path) -> Kept:
         WrongCall: it is empty, cannot be read, or is not of the kind that its name says.
 
     """
+    if path.is_symlink() and not path.exists():
+        raise WrongCall(
+            f"{path}: is a link to {path.readlink()}, which does not exist: write that file, or "
+            f"remove the link and {AGAIN}"
+        )
     if not (path.is_file() or path.is_dir()):  # reading could wait for ever
         raise WrongCall(f"{path}: is no regular file: {_REMOVE}")
     try:
@@ -54,6 +61,8 @@ def kept_file(path: Path) -> Kept:
         text = raw.decode("utf-8")
     except (OSError, ValueError) as error:
         raise WrongCall(f"{path}: {error}: {_REMOVE}") from error
+    if raw.startswith(BOM_UTF8):
+        raise WrongCall(f"{path}: has a byte order mark: save it as UTF-8 without")
     if not text.strip():
         raise WrongCall(f"{path}: is empty: {_REMOVE}")
     is_toml = path.suffix == ".toml"
@@ -61,6 +70,21 @@ def kept_file(path: Path) -> Kept:
     if not document:
         raise WrongCall(f"{path}: has no {'table' if is_toml else 'members'}: {_REMOVE}")
     return Kept(path, text, document)
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a file in the place of the folder that `fastgate init` writes.
+
+    Raises:
+        WrongCall: the path exists, and is no folder.
+
+    """
+    if os.path.lexists(folder) and not folder.is_dir():
+        what = "a link to nothing" if folder.is_symlink() and not folder.exists() else "a file"
+        raise WrongCall(
+            f"{folder}: is {what}, and `fastgate init` writes a folder with this name: rename it, "
+            "and try again"
+        )
 
 
 def _members_in(raw: bytes, path: Path) -> dict[str, object]:
@@ -91,7 +115,8 @@ def check_base_of(policy: Path, base: Path, kept: Iterable[Path]) -> None:
         raise WrongCall(
             f"{policy}: exists without {base.name}, from which it is compiled, so it would still "
             "say what that file said: remove it and run `fastgate init` again, which writes both; "
-            f"or, to keep what it says, rename it to {base.name}"
+            f"or, to keep what it says, rename it to {base.name} and remove `routes`, apart from "
+            "those written by hand"
         )
 
 
@@ -112,26 +137,28 @@ def check_options(base: Kept | None, manifest: Kept | None, said: Said) -> None:
     """
     faults = list[str]()
     if base is not None:
+        of_provider = ", and correct the provider's backend in fastly.toml, which is kept as well"
         faults += [
             f"{option}: {base.path} exists and does not have it in {member}: edit the file, or "
-            f"remove it, and policy.json, which is compiled from it, and {_AGAIN}"
+            f"remove it, and policy.json, which is compiled from it, and {AGAIN}"
+            f"{of_provider if manifest is not None and member == _ISSUER else ''}"
             for option, member in _absent(base.document, said)
         ]
     if manifest is not None and said.origin_host is not None:
-        backends = _backends_in({} if base is None else base.document)
+        backends = backends_in({} if base is None else base.document)
         setup = [("setup", "backends", name) for name in backends or ["*"]]
         hosts = [
             host
             for path in setup
             for member in ("address", "override_host")
-            for host in _texts_at(manifest.document, *path, member)
+            for host in texts_at(manifest.document, *path, member)
         ]
         # Without any, `fastgate check` says what the manifest lacks.
-        if hosts and _plain(said.origin_host) not in map(_plain, hosts):
+        if hosts and plain(said.origin_host) not in map(plain, hosts):
             tables = " and ".join(f"[{'.'.join(path)}]" for path in setup)
             faults.append(
                 f"--origin-host {said.origin_host}: {manifest.path} exists and does not have it "
-                f"as address in {tables}: edit the file, or remove it and {_AGAIN}"
+                f"as address in {tables}: edit the file, or remove it and {AGAIN}"
             )
     if faults:
         raise WrongCall("\n".join(faults))
@@ -140,73 +167,29 @@ def check_options(base: Kept | None, manifest: Kept | None, said: Said) -> None:
 def _absent(base: Mapping[str, object], said: Said) -> list[tuple[str, str]]:
     """Return each option that a base policy does not have, with the member that it is about."""
     found = list[tuple[str, str]]()
-    hosts = _texts_at(base, "edge", "hosts", "*")
-    if said.host is not None and not _has(map(_plain, hosts), _plain(said.host)):
+    hosts = texts_at(base, "edge", "hosts", "*")
+    if said.host is not None and not _has(map(plain, hosts), plain(said.host)):
         found.append((f"--host {said.host}", "edge.hosts"))
-    issuers, chosen = _at(base, "issuers", "*"), said.chosen
+    issuers, chosen = at(base, "issuers", "*"), said.chosen
     if chosen is not None:
         named = [
             issuer
             for issuer in issuers
-            for spellings in [
-                _texts_at(issuer, "issuer") + _texts_at(issuer, "issuer_aliases", "*")
-            ]
+            for spellings in [texts_at(issuer, "issuer") + texts_at(issuer, "issuer_aliases", "*")]
             if _has(spellings, chosen.issuer)
         ]
         if not named:
-            found.append((chosen.option, "issuers.*.issuer"))
+            found.append((chosen.option, _ISSUER))
         issuers = named or issuers
-        presets = [text for issuer in named for text in _texts_at(issuer, "preset")]
+        presets = [text for issuer in named for text in texts_at(issuer, "preset")]
         if named and chosen.preset is not None and not _has(presets, chosen.preset):
             found.append((chosen.option_of_preset, "issuers.*.preset"))
-    audiences = [text for issuer in issuers for text in _texts_at(issuer, "audiences", "*")]
+    audiences = [text for issuer in issuers for text in texts_at(issuer, "audiences", "*")]
     if said.audience is not None and not _has(audiences, said.audience):
         found.append((f"--audience {said.audience}", "issuers.*.audiences"))
     return found
 
 
-def _backends_in(base: Mapping[str, object]) -> list[str]:
-    """Return the names of the backends on which the app runs; none if they are not known."""
-    names = [] if base else [APP]  # that of a new base policy
-    names += _texts_at(base, "origins", "*", "backend")
-    for several in _at(base, "origins", "*", "backends"):
-        names += [*several] if isinstance(several, dict) else _texts_at(several)
-    return [] if any(map(has_names, names)) else names
-
-
 def _has(texts: Iterable[str], value: str) -> bool:
     """Whether a value is among texts, or a text that may stand for it."""
     return any(text == value or has_names(text) for text in texts)
-
-
-def _plain(host: str) -> str:
-    """Return a host in the one spelling of its name, without a port."""
-    return host if has_names(host) else _PORT.sub("", host.lower()).removesuffix(".")
-
-
-def _texts_at(document: object, *path: str) -> list[str]:
-    return [each for each in _at(document, *path) if isinstance(each, str)]
-
-
-def _at(document: object, *path: str) -> list[object]:
-    """Return what a document has at a path, in which `*` is every member of an object or a list.
-
-    A text with a name stands for everything below it as well.
-    """
-    found = [document]
-    for name in path:
-        found = [below for each in found for below in _below(each, name)]
-    return found
-
-
-def _below(value: object, name: str) -> list[object]:
-    match value:
-        case str():
-            return [value] if has_names(value) else []
-        case dict() if name == "*":
-            return [*value.values()]
-        case dict():
-            return [value[name]] if name in value else []
-        case list() if name == "*":
-            return value
-    return []

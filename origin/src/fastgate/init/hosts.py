@@ -27,14 +27,20 @@ _EXAMPLES = {
 }
 
 
-def check_hosts(host: str, origin_host: str) -> None:
+def check_hosts(host: str | None, origin_host: str | None) -> None:
     """Check both hosts.
+
+    Args:
+        host: the one that clients name; None if a file that is kept says it.
+        origin_host: the one on which the app runs; None likewise.
 
     Raises:
         WrongCall: one is no public name, or both are equal.
 
     """
     for option, value in (("--host", host), ("--origin-host", origin_host)):
+        if value is None:
+            continue
         if _is_address(value):
             raise WrongCall(
                 f"{option} {value}: is an address, for which there is no certificate: write "
@@ -53,7 +59,7 @@ def check_hosts(host: str, origin_host: str) -> None:
                 f"{option} {value}: {what}: write {_EXAMPLES[option]}; `fastgate dev` runs the app "
                 "on this machine"
             )
-    if host == origin_host:
+    if host is not None and host == origin_host:
         raise WrongCall(
             f"--origin-host {origin_host}: is --host as well, so the edge would send each request "
             "to itself: write another name under which the app is reached without the edge"
