@@ -712,6 +712,33 @@ def test_two_marks_may_mean_different_dependencies_by_one_name() -> None:
     assert len(compile_routes(app)) == 2
 
 
+@pytest.mark.parametrize("below", [False, True])
+@pytest.mark.parametrize("where", ["routers", "apps", "endpoint"])
+def test_one_decorator_on_several_objects_is_a_mark_of_each(where: str, below: bool) -> None:
+    """What runs below one of the objects says nothing about the others."""
+    place = {"below": "/x"} if below and where == "apps" else {}
+    opened = at_edge(access="public", app_checks=["APIKeyHeader"], **place)
+
+    def app(*keys: Any) -> FastAPI:  # noqa: ANN401
+        made, first = FastAPI(openapi_url=None), APIRouter(prefix="/x")
+        inner: Any = FastAPI(openapi_url=None) if where == "apps" else APIRouter(prefix="/y")
+        target: Any = functools.partial(endpoint)
+        {"routers": opened, "apps": lambda _: opened(made), "endpoint": lambda _: opened(target)}[
+            where
+        ](first)
+        first.get("/a", dependencies=[Depends(keys[0])])(target)
+        opened(inner).get("/x", dependencies=[*map(Depends, keys[1:])])(
+            functools.partial(endpoint)
+        )
+        made.include_router(first)
+        made.mount("/sub", inner) if where == "apps" else made.include_router(inner)
+        return made
+
+    assert "but no endpoint below that mark depends on it" in faults(app(KEY))
+    for other in (KEY, APIKeyHeader(name="X-Other-Key")):
+        assert [each["access"] for each in compile_routes(app(KEY, other))] == ["public"] * 2
+
+
 def test_a_nearer_mark_takes_inherited_names_back() -> None:
     app, router = FastAPI(openapi_url=None), at_edge(app_checks=[])(APIRouter())
     at_edge(access="public", app_checks=["APIKeyHeader"])(app)
