@@ -451,6 +451,53 @@ def test_an_opaque_app_is_no_page_of_fastapi(mark: dict[str, Any]) -> None:
     assert "below=" not in found
 
 
+NAMED_KEY: dict[str, Any] = {"access": "public", "app_checks": ["APIKeyHeader"]}
+
+
+@pytest.mark.parametrize("around", [NAMED_KEY, {"access": "authenticated"}])
+@pytest.mark.parametrize("kind", [FastAPI, APIRouter])
+@pytest.mark.parametrize("lists", ["app", "router"])
+def test_a_mount_that_names_checks_itself_runs_what_is_listed_around_it(
+    around: dict[str, Any], kind: Any, lists: str
+) -> None:
+    def app(is_run: bool, **mark: Any) -> FastAPI:  # noqa: ANN401, FBT001
+        listed = [Depends(by_key)]
+        made = FastAPI(openapi_url=None, dependencies=listed if lists == "app" else [])
+        router = APIRouter(dependencies=listed if lists == "router" else [])
+        at_edge(**around)(made if lists == "app" else router)
+        inner = at_edge(**mark)(kind(**({"openapi_url": None} if kind is FastAPI else {})))
+        inner.get("/a", dependencies=listed)(functools.partial(endpoint))
+        inner.get("/b", dependencies=listed if is_run else [])(functools.partial(endpoint))
+        router.get("/x", dependencies=listed)(functools.partial(endpoint))
+        (made if lists == "app" else router).mount("/sub", inner)
+        made.include_router(router)
+        return made
+
+    marks = [NAMED_KEY, {"app_checks": ["APIKeyHeader"]}] if around is NAMED_KEY else [NAMED_KEY]
+    for mark in marks:
+        found = faults(app(is_run=False, **mark))
+        assert found.count("FastAPI does not run that for it") == 1
+        compile_routes(app(is_run=True, **mark))
+
+
+def test_a_mount_that_answers_for_itself_does_not_answer_for_what_it_lists() -> None:
+    def app(**mark: Any) -> FastAPI:  # noqa: ANN401
+        listed = [Depends(KEY)]
+        made = FastAPI(openapi_url=None, dependencies=listed)
+        middle = at_edge(access="public")(FastAPI(openapi_url=None, dependencies=listed))
+        inner, router = FastAPI(openapi_url=None), at_edge(**NAMED_KEY)(APIRouter())
+        inner.get("/b")(functools.partial(endpoint))
+        router.get("/x", dependencies=listed)(functools.partial(endpoint))
+        router.mount("/inner", at_edge(**mark)(inner) if mark else inner)
+        middle.include_router(router)
+        made.mount("/sub", middle)
+        return made
+
+    assert "FastAPI does not run that for it" in faults(app())
+    assert "FastAPI does not run that for it" in faults(app(**NAMED_KEY))
+    assert compile_routes(app(access="public", app_checks=[]))
+
+
 MOUNTED = FastAPI()
 
 

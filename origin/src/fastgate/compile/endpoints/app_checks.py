@@ -14,6 +14,7 @@ from fastapi.security.base import SecurityBase
 from fastgate.compile.cache import cached
 from fastgate.compile.callers.dependency_tree import Dependant, dependant_of_listed, flatten
 from fastgate.compile.endpoints.endpoint import Endpoint
+from fastgate.compile.endpoints.inheritance import WITHOUT_NAMES
 from fastgate.compile.endpoints.listing import endpoints_mounted_at
 from fastgate.compile.endpoints.locations import assigned, location_of
 from fastgate.compile.endpoints.route_ids import access_of, checked_by_app, is_page_of_fastapi
@@ -158,13 +159,12 @@ def _is_of_outer_app(mark: object, endpoint: Endpoint) -> bool:
 
 
 def _listed_around(endpoint: Endpoint) -> Iterator[Dependant]:
-    """Yield what routers and apps around an endpoint list, unless a nearer mount declares access.
+    """Yield what routers and apps around an endpoint list, each as a tree of dependencies.
 
-    Each is a tree of dependencies.
+    What is listed around a mount that declares its access without names is left out.
     """
-    settled = {
-        _identity(call) for call, exempt in endpoint.listed if exempt & {"access", APP_CHECKS}
-    }
+    required = {_identity(it) for it, exempt in endpoint.listed if WITHOUT_NAMES not in exempt}
+    settled = {_identity(call) for call, _ in endpoint.listed} - required
     nearest = [each for it in endpoint.holders[-2:] for each in (it, router_of(it))]
     noted = noted_dependencies(endpoint.route)
     for around in (*surroundings(endpoint), None):
