@@ -430,6 +430,58 @@ def test_the_class_of_a_scheme_is_no_check(scheme: Any) -> None:  # noqa: ANN401
     assert "FastAPI does not run that for it" in found
 
 
+class Checks:
+    """A check of an object, and not of its class."""
+
+    def __call__(self, key: Annotated[str, Header()] = "") -> None: ...
+
+    def check(self, key: Annotated[str, Header()] = "") -> None: ...
+
+
+class MoreChecks(Checks):
+    """It inherits the check."""
+
+    def __init__(self) -> None: ...
+
+
+class Common:
+    """FastAPI runs its check: it creates an object."""
+
+    def __init__(self, key: Annotated[str, Header()] = "") -> None: ...
+
+
+@pytest.mark.parametrize("around", ["app", "router", "path", "endpoint"])
+@pytest.mark.parametrize("kind", [Checks, MoreChecks, APIKeyHeader])
+def test_a_class_with_a_call_of_its_own_is_no_check(kind: Any, around: str) -> None:  # noqa: ANN401
+    def app(check: Any) -> FastAPI:  # noqa: ANN401
+        name = kind.__name__
+        if around == "endpoint":
+            return app_with(check, access="public", app_checks=[name])
+        return marked([name], check, around=around)
+
+    found = faults(app(kind))
+    assert f'app_checks=["{kind.__name__}"], but' in found
+    assert f"write Depends({kind.__name__}(…)): FastAPI calls that object" in found
+    assert compile_routes(app(KEY if kind is APIKeyHeader else kind()))
+
+
+def test_a_class_without_a_call_checks_when_it_is_created() -> None:
+    assert compile_routes(marked(["Common"], Common))
+
+
+@pytest.mark.parametrize("around", ["app", "endpoint"])
+def test_a_name_that_nothing_has_is_reported_with_those_that_are_there(around: str) -> None:
+    checks = [Checks().check, by_hand]
+    found = faults(
+        marked(["check"], *checks)
+        if around == "app"
+        else app_with(*checks, access="public", app_checks=["check"])
+    )
+    assert 'name what is run: "Checks.check", "by_hand"; ' in found
+    if around == "app":
+        assert len(compile_routes(marked(["Checks.check", "by_hand"], *checks))) == 2
+
+
 def test_an_access_of_a_mount_counts_for_every_kind_of_app() -> None:
     app = FastAPI(openapi_url=None, dependencies=[Depends(KEY)])
     at_edge(access="public", app_checks=["APIKeyHeader"])(app)
@@ -458,9 +510,11 @@ NAMED_KEY: dict[str, Any] = {"access": "public", "app_checks": ["APIKeyHeader"]}
 @pytest.mark.parametrize("kind", [FastAPI, APIRouter])
 @pytest.mark.parametrize("lists", ["app", "router"])
 def test_a_mount_that_names_checks_itself_runs_what_is_listed_around_it(
-    around: dict[str, Any], kind: Any, lists: str
+    around: dict[str, Any],
+    kind: Any,  # noqa: ANN401
+    lists: str,
 ) -> None:
-    def app(is_run: bool, **mark: Any) -> FastAPI:  # noqa: ANN401, FBT001
+    def app(*, is_run: bool, **mark: Any) -> FastAPI:  # noqa: ANN401
         listed = [Depends(by_key)]
         made = FastAPI(openapi_url=None, dependencies=listed if lists == "app" else [])
         router = APIRouter(dependencies=listed if lists == "router" else [])
@@ -770,13 +824,10 @@ def test_one_decorator_on_several_objects_is_a_mark_of_each(where: str, below: b
         made, first = FastAPI(openapi_url=None), APIRouter(prefix="/x")
         inner: Any = FastAPI(openapi_url=None) if where == "apps" else APIRouter(prefix="/y")
         target: Any = functools.partial(endpoint)
-        {"routers": opened, "apps": lambda _: opened(made), "endpoint": lambda _: opened(target)}[
-            where
-        ](first)
+        marked: dict[str, Any] = {"routers": first, "apps": made, "endpoint": target}
+        opened(marked[where])
         first.get("/a", dependencies=[Depends(keys[0])])(target)
-        opened(inner).get("/x", dependencies=[*map(Depends, keys[1:])])(
-            functools.partial(endpoint)
-        )
+        opened(inner).get("/x", dependencies=[*map(Depends, keys[1:])])(functools.partial(endpoint))
         made.include_router(first)
         made.mount("/sub", inner) if where == "apps" else made.include_router(inner)
         return made

@@ -22,7 +22,7 @@ from fastgate.compile.callers.dependency_tree import (
 from fastgate.compile.callers.overrides import effective_dependencies
 from fastgate.compile.callers.regions import REGIONS
 from fastgate.compile.callers.requirements import Callers
-from fastgate.declare.members import ACCESS, APP_CHECKS
+from fastgate.declare.members import ACCESS, APP_CHECKS, WITHOUT_NAMES
 from fastgate.declare.merge import CALLER_REQUIREMENTS, OPEN, implied_access, merge_inherited
 from fastgate.declare.provenance import COPIED_FROM, dependencies_of, noted_dependencies
 from fastgate.declare.router_marks import RouterMark, members_not_inherited
@@ -34,9 +34,6 @@ Members = Mapping[str, object]
 
 ListedDependency: TypeAlias = tuple[object, frozenset[str]]
 """A dependency, and the members that a nearer mount declares itself, or `WITHOUT_NAMES`."""
-
-WITHOUT_NAMES = "app_checks=[]"
-"""Says that a nearer mount declares who may call it, and names no checks: none has to run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +120,10 @@ def unmet_requirements(required: Callers, members: Members) -> Callers:
 def _settled_by(members: Members) -> frozenset[str]:
     """Return the members that need no further declaration: an open access requires nothing."""
     of_callers = CALLER_REQUIREMENTS if members.get("access") in OPEN else ()
-    answers = not members.get(APP_CHECKS) and not {"access", APP_CHECKS}.isdisjoint(members)
-    return frozenset((*members, *of_callers, *((WITHOUT_NAMES,) if answers else ())))
+    has_names_or_nothing = members.get(APP_CHECKS) or members.keys().isdisjoint(
+        ("access", APP_CHECKS)
+    )
+    return frozenset((*members, *of_callers, *(() if has_names_or_nothing else (WITHOUT_NAMES,))))
 
 
 class Inheritance:
