@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, Header, Security
+from fastapi import APIRouter, Depends, FastAPI, Header, Query, Security
 from fastapi.openapi.models import HTTPBearer as BearerModel
 from fastapi.openapi.models import OAuth2 as OAuth2Model
 from fastapi.openapi.models import OAuthFlows
@@ -24,6 +24,7 @@ from fastapi.security import (
 )
 from fastapi.security.base import SecurityBase
 from fastapi.security.http import HTTPBase
+from pydantic import BaseModel
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
@@ -134,6 +135,10 @@ def test_an_http_scheme_of_bearer_tokens_requires_one() -> None:
 
 
 # Names in marks
+
+
+def no_check() -> None: ...
+
 
 NAMED = [
     ([KEY], ["APIKeyHeader"]),
@@ -482,6 +487,75 @@ def test_a_name_that_nothing_has_is_reported_with_those_that_are_there(around: s
         assert len(compile_routes(marked(["Checks.check", "by_hand"], *checks))) == 2
 
 
+def user_of(key: Annotated[str, Header()] = "") -> None: ...
+
+
+User = Annotated[str, Depends(user_of)]
+
+
+def wrapped(target: Any) -> Any:  # noqa: ANN401
+    @functools.wraps(target)
+    def inner(*args: Any, user: str = Depends(user_of), **named: Any) -> Any: ...  # noqa: ANN401
+
+    return inner
+
+
+def hidden(target: Any) -> Any:  # noqa: ANN401
+    def inner() -> Any:  # noqa: ANN401
+        return target()  # pragma: no cover
+
+    return inner
+
+
+class Fields(BaseModel):
+    """A model with a check in a field."""
+
+    user: User = ""
+
+
+def takes_default(user: str = user_of) -> None: ...  # type: ignore[assignment]
+def takes_metadata(user: Annotated[str, user_of] = "") -> None: ...
+def takes_scheme(user: Annotated[str, KEY] = "") -> None: ...
+def takes_two(user: Annotated[User, Depends(no_check)]) -> None: ...
+def takes_fields(fields: Annotated[Fields, Query()]) -> None: ...
+def takes_user(user: User) -> None: ...
+def depends_by_default(user: str = Depends(user_of)) -> None: ...
+
+
+@pytest.mark.parametrize("own", [{}, {"access": "public", "app_checks": []}])
+@pytest.mark.parametrize(
+    ("target", "place"),
+    [
+        (takes_default, "the parameter user, without Depends(…)"),
+        (takes_metadata, "the parameter user, without Depends(…)"),
+        (takes_scheme, "the parameter user, without Depends(…)"),
+        (takes_two, "the signature of takes_two"),
+        (wrapped(endpoint), "the signature of endpoint"),
+        (hidden(takes_user), "the signature of takes_user"),
+        (functools.partial(depends_by_default, user="x"), "the signature of depends_by_default"),
+        (takes_fields, "the field user of Fields"),
+    ],
+)
+def test_a_check_that_is_written_where_fastapi_runs_nothing_is_a_fault(
+    target: Any,  # noqa: ANN401
+    place: str,
+    own: dict[str, Any],
+) -> None:
+    app = at_edge(access="public", app_checks=["user_of", "APIKeyHeader"])(
+        FastAPI(openapi_url=None)
+    )
+    app.get("/ok", dependencies=[Depends(KEY)])(takes_user)
+    app.get("/login")(functools.partial(endpoint))
+    app.get("/x")(at_edge(**own)(functools.partial(target)) if own else target)
+    if own:
+        assert len(compile_routes(app)) == 3
+        return
+    found = faults(app)
+    assert f"but has that only in {place}" in found
+    assert found.count("app_checks=[") == 2  # and in the remedy
+    assert "where FastAPI does not run it" in found
+
+
 def test_an_access_of_a_mount_counts_for_every_kind_of_app() -> None:
     app = FastAPI(openapi_url=None, dependencies=[Depends(KEY)])
     at_edge(access="public", app_checks=["APIKeyHeader"])(app)
@@ -632,9 +706,6 @@ def test_a_scheme_may_have_any_name(name: str) -> None:
 
 
 # What a name in a mark means
-
-
-def no_check() -> None: ...
 
 
 @pytest.mark.parametrize("own", [True, False])

@@ -14,6 +14,7 @@ from fastgate.compile.endpoints.check_names import (
     by_name,
     identity,
     mark_of,
+    names_not_run,
     names_uncalled,
     opened,
     remedy_for_unknown,
@@ -59,6 +60,15 @@ def app_check_faults(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
             else f"{unknown}let the endpoint depend on it, or declare on the endpoint or the "
             'mounted app itself who may call it, without app_checks: at_edge(access="…", '
             "app_checks=[])",
+        )
+    found = names_not_run(endpoint, named - names_run(endpoint) - missing)
+    for name, place in dict(found).items():
+        yield (
+            f"{opened(endpoint, (name,))}, but has that only in {place}, "
+            "where FastAPI does not run it",
+            "depend on it by Depends(…) in the signature of the endpoint itself, or in "
+            "dependencies=[…]; or declare on the endpoint who may call it, without app_checks: "
+            'at_edge(access="…", app_checks=[])',
         )
 
 

@@ -4,15 +4,25 @@ Input: the endpoints that are served. Output: faults, each with what to do about
 checks of such marks use the same names and identities. None of the code is run.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
 from functools import partial
 from types import FunctionType, MethodType
 
-from fastgate.compile.callers.dependency_tree import Dependant, flatten
+from fastapi.params import Depends
+
+from fastgate.compile.callers.dependency_tree import (
+    Dependant,
+    dependant_of_listed,
+    flatten,
+    parameters_of,
+)
+from fastgate.compile.callers.lost_requirements import metadata_in
+from fastgate.compile.callers.model_fields import all_dependencies_in_fields
 from fastgate.compile.callers.object_graph import mro_of
-from fastgate.compile.endpoints.endpoint import Endpoint
-from fastgate.compile.endpoints.locations import assigned, location_of
+from fastgate.compile.callers.unread_signatures import unread_dependencies
+from fastgate.compile.endpoints.endpoint import Endpoint, Kind
+from fastgate.compile.endpoints.locations import assigned, location_of, name_of
 from fastgate.compile.endpoints.route_ids import access_of, checked_by_app
 from fastgate.compile.endpoints.undecided import own_name, quoted
 from fastgate.declare.members import APP_CHECKS
@@ -77,6 +87,36 @@ def _remedy_for_names(name: str, calls: Sequence[object]) -> str:
 def _shown(call: object) -> str:
     place, name = assigned(call) or (location_of(call), own_name(call))
     return f"{name} ({place})"
+
+
+def names_not_run(endpoint: Endpoint, names: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield names that an endpoint has only where FastAPI does not run them, each with that place.
+
+    Args:
+        endpoint: the endpoint.
+        names: the names that count, without those that FastAPI runs for the endpoint.
+
+    """
+    target = endpoint.source if endpoint.kind in (Kind.HTTP, Kind.WEBSOCKET) else None
+    tree = () if endpoint.tree is None else (endpoint.tree, *flatten(endpoint.tree))
+    for each in tree if names else ():
+        for parameter in parameters_of(each).values():
+            for value in (parameter.default, *metadata_in(parameter.annotation)):
+                if own_name(value) in names:
+                    yield own_name(value), f"the parameter {parameter.name}, without Depends(…)"
+    for holder, depends in unread_dependencies(target, endpoint.tree) if names else ():
+        for name in _names_of((depends,)) & {*names}:
+            yield name, f"the signature of {name_of(holder)} ({location_of(holder)})"
+    for field in all_dependencies_in_fields(endpoint.tree) if names else ():
+        for name in by_name(flatten(field.tree)).keys() & {*names}:
+            yield name, f"the field {field.name} of {name_of(field.model)}"
+
+
+def _names_of(listed: Iterable[Depends]) -> set[str]:
+    try:
+        return {*by_name(flatten(dependant_of_listed(listed, "/")))}
+    except Exception:  # FastAPI would fail as well
+        return set()
 
 
 def opened(endpoint: Endpoint, names: Iterable[str]) -> str:

@@ -120,10 +120,8 @@ def unmet_requirements(required: Callers, members: Members) -> Callers:
 def _settled_by(members: Members) -> frozenset[str]:
     """Return the members that need no further declaration: an open access requires nothing."""
     of_callers = CALLER_REQUIREMENTS if members.get("access") in OPEN else ()
-    has_names_or_nothing = members.get(APP_CHECKS) or members.keys().isdisjoint(
-        ("access", APP_CHECKS)
-    )
-    return frozenset((*members, *of_callers, *(() if has_names_or_nothing else (WITHOUT_NAMES,))))
+    unnamed = not members.get(APP_CHECKS) and members.keys() & {"access", APP_CHECKS}
+    return frozenset((*members, *of_callers, *((WITHOUT_NAMES,) if unnamed else ())))
 
 
 class Inheritance:
