@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, Header, Security
+from fastapi import APIRouter, Depends, FastAPI, Header, Query, Security
 from fastapi.openapi.models import HTTPBearer as BearerModel
 from fastapi.openapi.models import OAuth2 as OAuth2Model
 from fastapi.openapi.models import OAuthFlows
@@ -24,6 +24,7 @@ from fastapi.security import (
 )
 from fastapi.security.base import SecurityBase
 from fastapi.security.http import HTTPBase
+from pydantic import BaseModel
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
@@ -134,6 +135,10 @@ def test_an_http_scheme_of_bearer_tokens_requires_one() -> None:
 
 
 # Names in marks
+
+
+def no_check() -> None: ...
+
 
 NAMED = [
     ([KEY], ["APIKeyHeader"]),
@@ -430,6 +435,127 @@ def test_the_class_of_a_scheme_is_no_check(scheme: Any) -> None:  # noqa: ANN401
     assert "FastAPI does not run that for it" in found
 
 
+class Checks:
+    """A check of an object, and not of its class."""
+
+    def __call__(self, key: Annotated[str, Header()] = "") -> None: ...
+
+    def check(self, key: Annotated[str, Header()] = "") -> None: ...
+
+
+class MoreChecks(Checks):
+    """It inherits the check."""
+
+    def __init__(self) -> None: ...
+
+
+class Common:
+    """FastAPI runs its check: it creates an object."""
+
+    def __init__(self, key: Annotated[str, Header()] = "") -> None: ...
+
+
+@pytest.mark.parametrize("around", ["app", "router", "path", "endpoint"])
+@pytest.mark.parametrize("kind", [Checks, MoreChecks, APIKeyHeader])
+def test_a_class_with_a_call_of_its_own_is_no_check(kind: Any, around: str) -> None:  # noqa: ANN401
+    def app(check: Any) -> FastAPI:  # noqa: ANN401
+        name = kind.__name__
+        if around == "endpoint":
+            return app_with(check, access="public", app_checks=[name])
+        return marked([name], check, around=around)
+
+    found = faults(app(kind))
+    assert f'app_checks=["{kind.__name__}"], but' in found
+    assert f"write Depends({kind.__name__}(…)): FastAPI calls that object" in found
+    assert compile_routes(app(KEY if kind is APIKeyHeader else kind()))
+
+
+def test_a_class_without_a_call_checks_when_it_is_created() -> None:
+    assert compile_routes(marked(["Common"], Common))
+
+
+@pytest.mark.parametrize("around", ["app", "endpoint"])
+def test_a_name_that_nothing_has_is_reported_with_those_that_are_there(around: str) -> None:
+    checks = [Checks().check, by_hand]
+    found = faults(
+        marked(["check"], *checks)
+        if around == "app"
+        else app_with(*checks, access="public", app_checks=["check"])
+    )
+    assert 'name what is run: "Checks.check", "by_hand"; ' in found
+    if around == "app":
+        assert len(compile_routes(marked(["Checks.check", "by_hand"], *checks))) == 2
+
+
+def user_of(key: Annotated[str, Header()] = "") -> None: ...
+
+
+User = Annotated[str, Depends(user_of)]
+
+
+def wrapped(target: Any) -> Any:  # noqa: ANN401
+    @functools.wraps(target)
+    def inner(*args: Any, user: str = Depends(user_of), **named: Any) -> Any: ...  # noqa: ANN401
+
+    return inner
+
+
+def hidden(target: Any) -> Any:  # noqa: ANN401
+    def inner() -> Any:  # noqa: ANN401
+        return target()  # pragma: no cover
+
+    return inner
+
+
+class Fields(BaseModel):
+    """A model with a check in a field."""
+
+    user: User = ""
+
+
+def takes_default(user: str = user_of) -> None: ...  # type: ignore[assignment]
+def takes_metadata(user: Annotated[str, user_of] = "") -> None: ...
+def takes_scheme(user: Annotated[str, KEY] = "") -> None: ...
+def takes_two(user: Annotated[User, Depends(no_check)]) -> None: ...
+def takes_fields(fields: Annotated[Fields, Query()]) -> None: ...
+def takes_user(user: User) -> None: ...
+def depends_by_default(user: str = Depends(user_of)) -> None: ...
+
+
+@pytest.mark.parametrize("own", [{}, {"access": "public", "app_checks": []}])
+@pytest.mark.parametrize(
+    ("target", "place"),
+    [
+        (takes_default, "the parameter user, without Depends(…)"),
+        (takes_metadata, "the parameter user, without Depends(…)"),
+        (takes_scheme, "the parameter user, without Depends(…)"),
+        (takes_two, "the signature of takes_two"),
+        (wrapped(endpoint), "the signature of endpoint"),
+        (hidden(takes_user), "the signature of takes_user"),
+        (functools.partial(depends_by_default, user="x"), "the signature of depends_by_default"),
+        (takes_fields, "the field user of Fields"),
+    ],
+)
+def test_a_check_that_is_written_where_fastapi_runs_nothing_is_a_fault(
+    target: Any,  # noqa: ANN401
+    place: str,
+    own: dict[str, Any],
+) -> None:
+    app = at_edge(access="public", app_checks=["user_of", "APIKeyHeader"])(
+        FastAPI(openapi_url=None)
+    )
+    app.get("/ok", dependencies=[Depends(KEY)])(takes_user)
+    app.get("/login")(functools.partial(endpoint))
+    app.get("/x")(at_edge(**own)(functools.partial(target)) if own else target)
+    if own:
+        assert len(compile_routes(app)) == 3
+        return
+    found = faults(app)
+    assert f"but has that only in {place}" in found
+    assert found.count("app_checks=[") == 2  # and in the remedy
+    assert "where FastAPI does not run it" in found
+
+
 def test_an_access_of_a_mount_counts_for_every_kind_of_app() -> None:
     app = FastAPI(openapi_url=None, dependencies=[Depends(KEY)])
     at_edge(access="public", app_checks=["APIKeyHeader"])(app)
@@ -449,6 +575,55 @@ def test_an_opaque_app_is_no_page_of_fastapi(mark: dict[str, Any]) -> None:
     assert "FastAPI's own pages" not in found
     assert ("mounted app itself who may call it" if mark else 'public")(FastAPI(…))') in found
     assert "below=" not in found
+
+
+NAMED_KEY: dict[str, Any] = {"access": "public", "app_checks": ["APIKeyHeader"]}
+
+
+@pytest.mark.parametrize("around", [NAMED_KEY, {"access": "authenticated"}])
+@pytest.mark.parametrize("kind", [FastAPI, APIRouter])
+@pytest.mark.parametrize("lists", ["app", "router"])
+def test_a_mount_that_names_checks_itself_runs_what_is_listed_around_it(
+    around: dict[str, Any],
+    kind: Any,  # noqa: ANN401
+    lists: str,
+) -> None:
+    def app(*, is_run: bool, **mark: Any) -> FastAPI:  # noqa: ANN401
+        listed = [Depends(by_key)]
+        made = FastAPI(openapi_url=None, dependencies=listed if lists == "app" else [])
+        router = APIRouter(dependencies=listed if lists == "router" else [])
+        at_edge(**around)(made if lists == "app" else router)
+        inner = at_edge(**mark)(kind(**({"openapi_url": None} if kind is FastAPI else {})))
+        inner.get("/a", dependencies=listed)(functools.partial(endpoint))
+        inner.get("/b", dependencies=listed if is_run else [])(functools.partial(endpoint))
+        router.get("/x", dependencies=listed)(functools.partial(endpoint))
+        (made if lists == "app" else router).mount("/sub", inner)
+        made.include_router(router)
+        return made
+
+    marks = [NAMED_KEY, {"app_checks": ["APIKeyHeader"]}] if around is NAMED_KEY else [NAMED_KEY]
+    for mark in marks:
+        found = faults(app(is_run=False, **mark))
+        assert found.count("FastAPI does not run that for it") == 1
+        compile_routes(app(is_run=True, **mark))
+
+
+def test_a_mount_that_answers_for_itself_does_not_answer_for_what_it_lists() -> None:
+    def app(**mark: Any) -> FastAPI:  # noqa: ANN401
+        listed = [Depends(KEY)]
+        made = FastAPI(openapi_url=None, dependencies=listed)
+        middle = at_edge(access="public")(FastAPI(openapi_url=None, dependencies=listed))
+        inner, router = FastAPI(openapi_url=None), at_edge(**NAMED_KEY)(APIRouter())
+        inner.get("/b")(functools.partial(endpoint))
+        router.get("/x", dependencies=listed)(functools.partial(endpoint))
+        router.mount("/inner", at_edge(**mark)(inner) if mark else inner)
+        middle.include_router(router)
+        made.mount("/sub", middle)
+        return made
+
+    assert "FastAPI does not run that for it" in faults(app())
+    assert "FastAPI does not run that for it" in faults(app(**NAMED_KEY))
+    assert compile_routes(app(access="public", app_checks=[]))
 
 
 MOUNTED = FastAPI()
@@ -531,9 +706,6 @@ def test_a_scheme_may_have_any_name(name: str) -> None:
 
 
 # What a name in a mark means
-
-
-def no_check() -> None: ...
 
 
 @pytest.mark.parametrize("own", [True, False])
@@ -710,6 +882,30 @@ def test_two_marks_may_mean_different_dependencies_by_one_name() -> None:
         router.get("", dependencies=[Depends(key)])(functools.partial(endpoint))
         app.include_router(router)
     assert len(compile_routes(app)) == 2
+
+
+@pytest.mark.parametrize("below", [False, True])
+@pytest.mark.parametrize("where", ["routers", "apps", "endpoint"])
+def test_one_decorator_on_several_objects_is_a_mark_of_each(where: str, below: bool) -> None:
+    """What runs below one of the objects says nothing about the others."""
+    place = {"below": "/x"} if below and where == "apps" else {}
+    opened = at_edge(access="public", app_checks=["APIKeyHeader"], **place)
+
+    def app(*keys: Any) -> FastAPI:  # noqa: ANN401
+        made, first = FastAPI(openapi_url=None), APIRouter(prefix="/x")
+        inner: Any = FastAPI(openapi_url=None) if where == "apps" else APIRouter(prefix="/y")
+        target: Any = functools.partial(endpoint)
+        marked: dict[str, Any] = {"routers": first, "apps": made, "endpoint": target}
+        opened(marked[where])
+        first.get("/a", dependencies=[Depends(keys[0])])(target)
+        opened(inner).get("/x", dependencies=[*map(Depends, keys[1:])])(functools.partial(endpoint))
+        made.include_router(first)
+        made.mount("/sub", inner) if where == "apps" else made.include_router(inner)
+        return made
+
+    assert "but no endpoint below that mark depends on it" in faults(app(KEY))
+    for other in (KEY, APIKeyHeader(name="X-Other-Key")):
+        assert [each["access"] for each in compile_routes(app(KEY, other))] == ["public"] * 2
 
 
 def test_a_nearer_mark_takes_inherited_names_back() -> None:

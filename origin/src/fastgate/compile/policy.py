@@ -14,8 +14,8 @@ from fastgate.compile.endpoints.app_checks import (
     names_without_checks,
     overridden_check_faults,
     partly_run_checks,
-    unclear_names,
 )
+from fastgate.compile.endpoints.check_names import unclear_names
 from fastgate.compile.endpoints.endpoint import Endpoint, Kind
 from fastgate.compile.endpoints.listing import endpoints
 from fastgate.compile.endpoints.route_ids import (

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Router
 
-from fastgate.declare.members import as_json, invalid_members, refuse_for_many
+from fastgate.declare.members import APP_CHECKS, as_json, invalid_members, refuse_for_many
 from fastgate.declare.merge import merge_marks
 from fastgate.declare.provenance import COPIED, note_declaration
 from fastgate.declare.recorded_calls import record
@@ -78,13 +78,14 @@ def at_edge(*, below: str | None = None, **members: object) -> Callable[[T], T]:
         TypeError: nothing can be stored on this object.
 
     """
-    given = {name.removesuffix("_"): as_json(value) for name, value in members.items()}
-    for fault in invalid_members(given):
+    members_of_each = {name.removesuffix("_"): as_json(value) for name, value in members.items()}
+    for fault in invalid_members(members_of_each):
         raise ValueError(f"at_edge: {fault}")
     if below is not None:
-        refuse_for_many(given)
+        refuse_for_many(members_of_each)
 
     def declare(target: T) -> T:
+        given = _for_one_object(members_of_each)
         if below is not None:
             return _declare_below(target, below, given)
         if isinstance(target, APIRouter):
@@ -107,6 +108,15 @@ def at_edge(*, below: str | None = None, **members: object) -> Callable[[T], T]:
         return target
 
     return declare
+
+
+def _for_one_object(members: Mapping[str, object]) -> dict[str, object]:
+    """Return members for one object, with a list of names of its own.
+
+    The compiler tells marks apart by that list, also if one decorator marks several objects.
+    """
+    names = members.get(APP_CHECKS)
+    return {**members, **({APP_CHECKS: [*names]} if isinstance(names, (list, tuple)) else {})}
 
 
 def _refuse_unmarkable(target: object) -> None:

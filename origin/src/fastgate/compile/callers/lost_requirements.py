@@ -80,12 +80,12 @@ def lost_requirements(target: object, dependant: Dependant) -> Iterator[LostRequ
 
 def _written_on(parameter: Parameter) -> Iterator[object]:
     """Yield the requirements in the annotation and the default of a parameter."""
-    for each in (parameter.default, *_metadata_in(parameter.annotation)):
+    for each in (parameter.default, *metadata_in(parameter.annotation)):
         if (found := _requirement_in(each)) is not None:
             yield found
 
 
-def _metadata_in(annotation: object, depth: int = 0) -> Iterator[object]:
+def metadata_in(annotation: object, depth: int = 0) -> Iterator[object]:
     """Yield the metadata in an annotation, and in the types that it consists of."""
     if depth > _MAX_DEPTH:
         return
@@ -97,7 +97,7 @@ def _metadata_in(annotation: object, depth: int = 0) -> Iterator[object]:
         if type(alias).__name__ == "TypeAliasType":
             parts = (*parts, getattr(alias, "__value__", None))
     for part in parts:
-        yield from _metadata_in(part, depth + 1)
+        yield from metadata_in(part, depth + 1)
 
 
 def _handed_on(call: object) -> list[tuple[object, object, bool]]:

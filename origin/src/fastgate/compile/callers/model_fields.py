@@ -31,7 +31,7 @@ _MAX_TYPES = 1000
 
 
 class FieldDependency(NamedTuple):
-    """A dependency that requires callers, in a field of a model."""
+    """A dependency in a field of a model."""
 
     model: object
     name: str
@@ -46,6 +46,13 @@ def dependencies_in_fields(dependant: Dependant) -> Iterator[FieldDependency]:
         dependant: the tree; None if it has none.
 
     """
+    for each in all_dependencies_in_fields(dependant):
+        if callers_required_by(flatten(each.tree)).are_any:
+            yield each
+
+
+def all_dependencies_in_fields(dependant: Dependant) -> Iterator[FieldDependency]:
+    """Yield the fields with any dependency; otherwise as `dependencies_in_fields`."""
     tree = () if dependant is None else (dependant, *flatten(dependant))
     read = (parameter for each in tree for parameter in read_from_the_request(each))
     left = [parameter.field_info.annotation for parameter in read]
@@ -67,7 +74,7 @@ def dependencies_in_fields(dependant: Dependant) -> Iterator[FieldDependency]:
 
 
 def _fields_of(model: Any) -> list[tuple[str, object, list[Dependant]]]:  # noqa: ANN401
-    """Return the fields of a model, each with its type and its dependencies on callers."""
+    """Return the fields of a model, each with its type and its dependencies."""
     every = list[tuple[str, object, list[Dependant]]]()
     for name, annotation, metadata in _annotated_fields_of(model):
         written = [each for each in metadata if isinstance(each, Depends)]
@@ -92,14 +99,12 @@ def _annotated_fields_of(model: Any) -> Iterator[tuple[str, object, tuple[object
 
 
 def _tree_of(depends: Depends, kind: object) -> Dependant:
-    """Return the tree of one dependency; None if it requires no callers."""
+    """Return the tree of one dependency; None if FastAPI cannot read it."""
     if depends.dependency is None:
         if not callable(kind):
             return None
         depends = replace(depends, dependency=kind)
     try:
-        tree = dependant_of_listed((depends,), "/")
+        return dependant_of_listed((depends,), "/")
     except Exception:  # FastAPI would fail as well
         return None
-    callers = callers_required_by(flatten(tree))
-    return tree if callers.are_any else None

@@ -90,6 +90,21 @@ def unread_requirements(target: object, dependant: Dependant) -> Iterator[Unread
                 yield UnreadRequirement(layer, missing, is_referenced, dependencies=tuple(required))
 
 
+def unread_dependencies(target: object, dependant: Dependant) -> Iterator[tuple[object, Depends]]:
+    """Yield the dependencies in unread signatures, each with the function or class that has it.
+
+    Args:
+        target: as for `unread_requirements`.
+        dependant: as for `unread_requirements`.
+
+    """
+    run = {id(each.call): each.call for each in flatten(dependant)}
+    for call in (*run.values(), *(() if target is None else (target,))):
+        for layer, _ in () if is_a(call, RouterMark) else _within(call, Callers()):
+            for each in _not_run_in(layer, run, Callers()):
+                yield layer, each
+
+
 def _within(call: object, given: Callers) -> Iterator[tuple[object, bool]]:
     """Yield the layers of a callable, and then the functions that they call.
 

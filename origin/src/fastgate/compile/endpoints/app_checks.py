@@ -1,31 +1,36 @@
-"""Find marks with `app_checks` that name checks which are not run, or several checks by one name.
+"""Find marks with `app_checks` that name checks which are not run.
 
 Input: an `Endpoint`, or all that are served. Output: faults, each with what to do about it. None of
 the code is run.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
-from types import FunctionType, MethodType
 
 from fastapi.params import Depends
-from fastapi.security.base import SecurityBase
 
 from fastgate.compile.cache import cached
 from fastgate.compile.callers.dependency_tree import Dependant, dependant_of_listed, flatten
+from fastgate.compile.endpoints.check_names import (
+    by_name,
+    identity,
+    mark_of,
+    names_not_run,
+    names_uncalled,
+    opened,
+    remedy_for_unknown,
+)
 from fastgate.compile.endpoints.endpoint import Endpoint
 from fastgate.compile.endpoints.listing import endpoints_mounted_at
-from fastgate.compile.endpoints.locations import assigned, location_of
 from fastgate.compile.endpoints.route_ids import access_of, checked_by_app, is_page_of_fastapi
-from fastgate.compile.endpoints.undecided import own_name, quoted, surroundings, written_on
+from fastgate.compile.endpoints.undecided import surroundings, written_on
 from fastgate.compile.endpoints.undeclared import DECLARE_DOCS_CALLERS, remedy_for_pages
-from fastgate.declare.members import APP_CHECKS
-from fastgate.declare.merge import OPEN, merge_inherited
+from fastgate.declare.members import APP_CHECKS, WITHOUT_NAMES
+from fastgate.declare.merge import OPEN
 from fastgate.declare.provenance import noted_dependencies
-from fastgate.declare.router_marks import RouterMark
-from fastgate.declare.schemes import scheme_object_of
-from fastgate.declare.static_access import attribute, is_a, texts_in
+from fastgate.declare.static_access import is_a, texts_in
 from fastgate.declare.stored_marks import declared, declared_below
+from fastgate.dependencies import FastgateScheme
+from fastgate.requires import Requires
 from fastgate.routes.framework import router_of
 
 
@@ -40,19 +45,30 @@ def app_check_faults(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
     if not named:
         return
     missing = {*texts_in(endpoint.declared.get(APP_CHECKS))} - names_run(endpoint)
-    run = {_identity(each.call) for each in _written_and_run(endpoint)}
+    unknown = _remedy_for_unknown(missing, [endpoint]) if missing else ""
+    run = {identity(each.call) for each in _written_and_run(endpoint)}
     for tree in () if APP_CHECKS in endpoint.declared else _listed_around(endpoint):
-        if _identity(tree.call) not in run:
-            missing |= named & {*_by_name((tree, *flatten(tree)))}
+        if identity(tree.call) not in run:
+            missing |= named & {*by_name((tree, *flatten(tree)))}
     if missing:
         yield (
-            f"{_opened(endpoint, missing)}, but FastAPI does not run that for it: it runs "
+            f"{opened(endpoint, missing)}, but FastAPI does not run that for it: it runs "
             "dependencies of routers and apps neither for mounted apps nor for Starlette routes, "
             "nor for routes that were added before them",
             _remedy_for_page(endpoint, named)
             if is_page_of_fastapi(endpoint)
-            else "let the endpoint depend on it, or declare on the endpoint or the mounted app "
-            'itself who may call it, without app_checks: at_edge(access="…", app_checks=[])',
+            else f"{unknown}let the endpoint depend on it, or declare on the endpoint or the "
+            'mounted app itself who may call it, without app_checks: at_edge(access="…", '
+            "app_checks=[])",
+        )
+    found = names_not_run(endpoint, named - names_run(endpoint) - missing)
+    for name, place in dict(found).items():
+        yield (
+            f"{opened(endpoint, (name,))}, but has that only in {place}, "
+            "where FastAPI does not run it",
+            "depend on it by Depends(…) in the signature of the endpoint itself, or in "
+            "dependencies=[…]; or declare on the endpoint who may call it, without app_checks: "
+            'at_edge(access="…", app_checks=[])',
         )
 
 
@@ -75,12 +91,12 @@ def _remedy_for_page(page: Endpoint, named: frozenset[str]) -> str:
 def overridden_check_faults(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
     """Yield a fault if overrides replace named checks, or what depends on them."""
     named = _named(endpoint)
-    run = {_identity(each.call) for each in flatten(endpoint.tree)} if named else set()
-    replaced = [each for each in flatten(endpoint.written) if _identity(each.call) not in run]
-    missing = {name for each in replaced for name in _by_name((each, *flatten(each)))}
+    run = {identity(each.call) for each in flatten(endpoint.tree)} if named else set()
+    replaced = [each for each in flatten(endpoint.written) if identity(each.call) not in run]
+    missing = {name for each in replaced for name in by_name((each, *flatten(each)))}
     if missing := missing & named:
         yield (
-            f"{_opened(endpoint, missing)}, but dependency_overrides replaces that, or what "
+            f"{opened(endpoint, missing)}, but dependency_overrides replaces that, or what "
             "depends on it",
             "use overrides in tests only, or override another dependency: FastAPI does not run "
             "what is replaced",
@@ -92,8 +108,10 @@ def names_without_checks(served: Iterable[Endpoint]) -> Iterator[tuple[Endpoint,
     first: dict[int, Endpoint] = {}
     left: dict[int, set[str]] = {}
     run: dict[int, set[str]] = {}
+    below: dict[int, list[Endpoint]] = {}
     for endpoint in served:
-        mark = _mark_of(endpoint)
+        mark = mark_of(endpoint)
+        below.setdefault(id(mark), []).append(endpoint)
         run.setdefault(id(mark), set()).update(names_run(endpoint))
         # A mark of the endpoint itself has another fault.
         if APP_CHECKS not in endpoint.declared and (named := _named(endpoint)):
@@ -105,9 +123,16 @@ def names_without_checks(served: Iterable[Endpoint]) -> Iterator[tuple[Endpoint,
         if unused := left[mark_id] - run[mark_id]:
             yield (
                 endpoint,
-                f"{_opened(endpoint, unused)}, but no endpoint below that mark depends on it",
-                "correct the name, or remove it from the mark, or let the endpoints depend on it",
+                f"{opened(endpoint, unused)}, but no endpoint below that mark depends on it",
+                f"{_remedy_for_unknown(unused, below[mark_id])}correct the name, or remove it from "
+                "the mark, or let the endpoints depend on it",
             )
+
+
+def _remedy_for_unknown(names: Iterable[str], below: Iterable[Endpoint]) -> str:
+    parts = [each for endpoint in below for each in _written_and_run(endpoint)]
+    others = [each for each in parts if not is_a(each.call, FastgateScheme, Requires)]
+    return remedy_for_unknown(names, by_name(others), names_uncalled(parts))
 
 
 def partly_run_checks(served: Sequence[Endpoint]) -> Iterator[tuple[Endpoint, str, str]]:
@@ -122,7 +147,7 @@ def partly_run_checks(served: Sequence[Endpoint]) -> Iterator[tuple[Endpoint, st
         if missing := (_named(endpoint) & known.keys()) - names_run(endpoint):
             yield (
                 endpoint,
-                f"{_opened(endpoint, missing)}, but runs that only as "
+                f"{opened(endpoint, missing)}, but runs that only as "
                 f"{known[min(missing)].template}",
                 "let each router and include_router(…) with this endpoint depend on it, or declare "
                 "on the others who may call it, without app_checks: "
@@ -137,15 +162,10 @@ def _named(endpoint: Endpoint) -> frozenset[str]:
     """
     if access_of(endpoint) not in OPEN:
         return frozenset()
-    is_declared = "access" in endpoint.declared or _is_of_outer_app(_mark_of(endpoint), endpoint)
+    is_declared = "access" in endpoint.declared or _is_of_outer_app(mark_of(endpoint), endpoint)
     if is_declared and APP_CHECKS not in endpoint.declared:
         return frozenset()
     return checked_by_app(endpoint)
-
-
-def _mark_of(endpoint: Endpoint) -> object:
-    """Return the names in the mark of an endpoint: the list is the mark's own if inherited."""
-    return merge_inherited(endpoint.inherited, endpoint.declared).get(APP_CHECKS)
 
 
 def _is_of_outer_app(mark: object, endpoint: Endpoint) -> bool:
@@ -158,19 +178,18 @@ def _is_of_outer_app(mark: object, endpoint: Endpoint) -> bool:
 
 
 def _listed_around(endpoint: Endpoint) -> Iterator[Dependant]:
-    """Yield what routers and apps around an endpoint list, unless a nearer mount declares access.
+    """Yield what routers and apps around an endpoint list, each as a tree of dependencies.
 
-    Each is a tree of dependencies.
+    What is listed around a mount that declares its access without names is left out.
     """
-    settled = {
-        _identity(call) for call, exempt in endpoint.listed if exempt & {"access", APP_CHECKS}
-    }
+    required = {identity(it) for it, exempt in endpoint.listed if WITHOUT_NAMES not in exempt}
+    settled = {identity(call) for call, _ in endpoint.listed} - required
     nearest = [each for it in endpoint.holders[-2:] for each in (it, router_of(it))]
     noted = noted_dependencies(endpoint.route)
     for around in (*surroundings(endpoint), None):
         is_nearest = any(around is each for each in nearest)
         for each in noted if around is None else written_on(around):
-            if is_nearest or _identity(each.dependency) not in settled:
+            if is_nearest or identity(each.dependency) not in settled:
                 yield from cached(_trees_of, each)
 
 
@@ -187,85 +206,4 @@ def _written_and_run(endpoint: Endpoint) -> Iterator[Dependant]:
 
 def names_run(endpoint: Endpoint) -> set[str]:
     """Return the names of the dependencies that FastAPI runs for an endpoint, or would run."""
-    return {*_by_name(_written_and_run(endpoint))}
-
-
-def unclear_names(served: Iterable[Endpoint]) -> Iterator[tuple[Endpoint, str, str]]:
-    """Yield each name by which one mark opens endpoints for several different dependencies."""
-    first: dict[tuple[int, str], tuple[object, Endpoint]] = {}
-    reported: set[tuple[int, str]] = set()
-    for endpoint in served:
-        if access_of(endpoint) not in OPEN:
-            continue
-        named = checked_by_app(endpoint)
-        for name, calls in _by_name(flatten(endpoint.tree)).items() if named else ():
-            key = (id(_mark_of(endpoint)), name)
-            for call in calls if name in named and key not in reported else ():
-                other, user = first.setdefault(key, (call, endpoint))
-                if _identity(other) == _identity(call):
-                    continue
-                reported.add(key)
-                yield (
-                    endpoint,
-                    f"{_opened(endpoint, (name,))}, but that names several dependencies: "
-                    f"{_shown(other)} of {user.template}, and {_shown(call)} of "
-                    f"{endpoint.template}",
-                    _remedy_for_names(name, (other, call)),
-                )
-                break
-
-
-def _remedy_for_names(name: str, calls: Sequence[object]) -> str:
-    schemes = [each for call in calls if (each := scheme_object_of(call)) is not None]
-    if schemes:
-        kind = type(schemes[-1]).__name__
-        once = "" if all(map(assigned, calls)) else "if both are meant to be one, create it once, "
-        once += "assign it to a variable and use that; otherwise " if once else ""
-        return (
-            f'{once}give it a name of its own, scheme_name="…" of {kind}, or its attribute '
-            "scheme_name if a library creates it, and list that name as well, if the app checks "
-            f'both: app_checks=[{quoted(name)}, "…"]'
-        )
-    if "<" in name or is_a(calls[-1], MethodType, partial):
-        return (
-            "write a function with a name of its own around each, and depend on that: "
-            "def check_a(found=Depends(…)): return found; if the app checks both, list these names "
-            f'in place of {quoted(name)}: app_checks=["check_a", "check_b"]'
-        )
-    if all(is_a(each, FunctionType, type) for each in calls):
-        return "rename one of them, and list both names in app_checks if the app checks both"
-    return (
-        "write a subclass for each object, and list both names in app_checks if the app checks both"
-    )
-
-
-def _opened(endpoint: Endpoint, names: Iterable[str]) -> str:
-    listed = ", ".join(map(quoted, sorted(names)))
-    return f'has access="{access_of(endpoint)}" by a mark with app_checks=[{listed}]'
-
-
-def _by_name(parts: Iterable[Dependant]) -> dict[str, list[object]]:
-    """Return dependencies by the names that `app_checks` has for them.
-
-    The class of a scheme is none: FastAPI creates an object of it, and checks nothing.
-    """
-    found: dict[str, list[object]] = {}
-    for each in parts:
-        is_class = is_a(each.call, type) and issubclass(each.call, SecurityBase)
-        if not is_class and not is_a(each.call, RouterMark):
-            found.setdefault(own_name(each.call), []).append(each.call)
-    return found
-
-
-def _identity(call: object) -> tuple[int, ...]:
-    """Return what is equal for two uses of one dependency: each access creates another method."""
-    if (scheme := scheme_object_of(call)) is not None:
-        return (id(scheme),)
-    if is_a(call, MethodType):
-        return (id(attribute(call, "__self__")), id(attribute(call, "__func__")))
-    return (id(call),)
-
-
-def _shown(call: object) -> str:
-    place, name = assigned(call) or (location_of(call), own_name(call))
-    return f"{name} ({place})"
+    return {*by_name(_written_and_run(endpoint))}
