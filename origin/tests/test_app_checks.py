@@ -466,8 +466,14 @@ def test_a_class_with_a_call_of_its_own_is_no_check(kind: Any, around: str) -> N
 
     found = faults(app(kind))
     assert f'app_checks=["{kind.__name__}"], but' in found
-    assert f"write Depends({kind.__name__}(…)): FastAPI calls that object" in found
+    assert f"Depends({kind.__name__}(…))" in found
     assert compile_routes(app(KEY if kind is APIKeyHeader else kind()))
+
+
+def test_a_class_is_no_check_beside_its_object() -> None:
+    found = faults(marked(["Checks"], Checks(), Checks))
+    assert "has that only in Depends(Checks), and not in Depends(Checks(…))" in found
+    assert "/x/1" in found
 
 
 def test_a_class_without_a_call_checks_when_it_is_created() -> None:

@@ -104,6 +104,8 @@ def names_not_run(endpoint: Endpoint, names: Collection[str]) -> Iterator[tuple[
             for value in (parameter.default, *metadata_in(parameter.annotation)):
                 if own_name(value) in names:
                     yield own_name(value), f"the parameter {parameter.name}, without Depends(…)"
+    for name in names_uncalled(tree) & {*names}:
+        yield name, f"Depends({name}), and not in Depends({name}(…))"
     for holder, depends in unread_dependencies(target, endpoint.tree) if names else ():
         for name in _names_of((depends,)) & {*names}:
             yield name, f"the signature of {name_of(holder)} ({location_of(holder)})"
