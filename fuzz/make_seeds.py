@@ -56,6 +56,16 @@ def seeds() -> dict[str, list[str]]:
         "client_id": "shop",
     }
     return {
+        "json_body": [
+            '{"model":"small","messages":[{"role":"user","content":"caf\\u00e9 \\ud83e\\udd80"}],"n":1.50e0}',
+            ' { "a" : { } , "b":[1,-2,null,true,false,"\\n"] , "\\u0063":"d" } ',
+            '{"a":1,"a":2}',
+            '{"a":{"b":1,"\\u0062":2}}',
+            '{"a":' + "[" * 64 + "]" * 64 + "}",
+            '{"a":"\\ud800"}',
+            "{}",
+            "[]",
+        ],
         "path": [
             "/",
             "/orders/7",

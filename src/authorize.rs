@@ -8,6 +8,7 @@ use authentication::is_met;
 
 use crate::identity::{Caller, Identity};
 use crate::place::Admitted;
+use crate::policy::conditions::Condition;
 use crate::policy::{Access, Authentication, Captures, Requirement, Route};
 use crate::time::UnixTime;
 
@@ -107,6 +108,18 @@ pub fn authorize<'policy>(
         }
     }
     Ok(Permit { route, caller })
+}
+
+/// Checks the caller against a condition on what it asks for, in addition to the route's requirements. An anonymous caller
+/// meets none.
+///
+/// # Errors
+/// The part of the condition that is not met, in the policy's terms.
+pub fn meets(caller: &Caller, condition: &Condition, captures: &Captures) -> Result<(), String> {
+    match caller {
+        Caller::Known(identity) => conditions::unmet(condition, identity, captures).map_or(Ok(()), Err),
+        Caller::Anonymous => Err("the caller is unknown".to_owned()),
+    }
 }
 
 /// Checks the route's shadow requirement, which refuses no caller.

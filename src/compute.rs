@@ -152,7 +152,8 @@ impl Server {
             received.and_then(|origin| respond::from_origin(origin, grant.response(), &mut self.buffer)).map(Some)
         };
         response.unwrap_or_else(|error| {
-            Some(respond::problem(&refuse(&error, trail).with_fields(grant.response().clone())))
+            let problem = refuse(&error, trail).for_clients_of(grant.api());
+            Some(respond::problem(&problem.with_fields(grant.response().clone())))
         })
     }
 }

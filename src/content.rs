@@ -1,5 +1,5 @@
 //! Step *content*: the body, if the route bounds or signs it. Input: the [`Cleared`] request and the [`Body`] that arrived. Output:
-//! [`CheckedBody`] with the digest that the identity header binds (RFC 9530); the origin hashes what it receives and
+//! [`ReadBody`] with the digest that the identity header binds (RFC 9530); the origin hashes what it receives and
 //! compares. The body is read before the header is minted, because the header's lifetime begins then.
 
 use base64::Engine as _;
@@ -27,6 +27,13 @@ pub trait Body {
     /// # Errors
     /// A [`ContentError`] if it is longer, or if its beginning cannot be read.
     fn hold(&mut self, most: u64) -> Result<(), ContentError>;
+
+    /// The bytes of the whole body, after [`sha256`](Self::sha256); `None` where bodies are never read, because the request is
+    /// only judged and not sent.
+    fn held(&self) -> Option<&[u8]>;
+
+    /// Sends `content` in place of the body that was read.
+    fn replace(&mut self, content: Vec<u8>);
 }
 
 /// A request without a body.
@@ -41,6 +48,12 @@ impl Body for NoBody {
     fn hold(&mut self, _: u64) -> Result<(), ContentError> {
         Ok(())
     }
+
+    fn held(&self) -> Option<&[u8]> {
+        Some(&[])
+    }
+
+    fn replace(&mut self, _: Vec<u8>) {}
 }
 
 /// `sha-256=:…:`, the value of a `Content-Digest` field (RFC 9530 §2) over the body's bytes.
@@ -48,6 +61,16 @@ impl Body for NoBody {
 pub struct ContentDigest(String);
 
 impl ContentDigest {
+    /// The digest of a whole body.
+    #[must_use]
+    pub fn of(content: &[u8]) -> Self {
+        Self::of_hash(sha256(content))
+    }
+
+    fn of_hash(hash: [u8; 32]) -> Self {
+        Self(format!("sha-256=:{}:", STANDARD.encode(hash)))
+    }
+
     /// The value of the field.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -57,15 +80,15 @@ impl ContentDigest {
 
 /// A body that was read as far as the route requires. Only [`read`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CheckedBody {
+pub struct ReadBody {
     digest: Option<ContentDigest>,
 }
 
-impl CheckedBody {
+impl ReadBody {
     /// The digest, if the route signs the body.
     #[must_use]
-    pub const fn digest(&self) -> Option<&ContentDigest> {
-        self.digest.as_ref()
+    pub fn into_digest(self) -> Option<ContentDigest> {
+        self.digest
     }
 }
 
@@ -101,7 +124,8 @@ impl ContentError {
 /// The longest body that `route` accepts, in bytes; `None` if any length is accepted.
 #[must_use]
 pub fn longest_body(route: &Route) -> Option<u64> {
-    let longest = route.accepts.longest_body();
+    let of_models = route.inference.as_ref().map(|inference| inference.max_input_bytes);
+    let longest = of_models.or_else(|| route.accepts.longest_body());
     if route.sign_body { Some(longest.unwrap_or(MAX_SIGNED_BODY)) } else { longest }
 }
 
@@ -128,18 +152,15 @@ pub fn read_ahead(route: &Route, content: Content) -> Option<u64> {
 ///
 /// # Errors
 /// A [`ContentError`] if it is too long or cannot be read.
-pub fn read(cleared: &Cleared<'_>, content: Content, body: &mut dyn Body) -> Result<CheckedBody, ContentError> {
+pub fn read(cleared: &Cleared<'_>, content: Content, body: &mut dyn Body) -> Result<ReadBody, ContentError> {
     let route = cleared.route();
     let digest = match read_ahead(route, content) {
-        Some(longest) if route.sign_body => {
-            let hash = body.sha256(longest)?;
-            Some(ContentDigest(format!("sha-256=:{}:", STANDARD.encode(hash))))
-        }
+        Some(longest) if route.sign_body => Some(ContentDigest::of_hash(body.sha256(longest)?)),
         Some(longest) => {
             body.hold(longest)?;
             None
         }
         None => None,
     };
-    Ok(CheckedBody { digest })
+    Ok(ReadBody { digest })
 }

@@ -121,7 +121,8 @@ impl Gateway {
             Responder::Origin(origin) => origin,
         };
         let target = pipeline.rewrite(&cleared, target, &captures)?;
-        let body = pipeline.content(&cleared, &target)?;
+        let read = pipeline.content(&cleared, &target)?;
+        let body = pipeline.inference(&cleared, &captures, &target, read)?;
         let assignment = pipeline.assign(&cleared, origin, &target)?;
         let choice = pipeline.cache(&cleared, origin, &target, &assignment);
         if let Some(Choice::Send(served)) = choice {

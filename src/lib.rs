@@ -2,7 +2,7 @@
 //!
 //! A request passes through a pipeline of steps, in this order. Each step either refuses, with a named reason, or
 //! returns a value that a later step requires, so that no later step runs without it.
-//! [`Gateway::decide`](gateway::Gateway::decide), in `gateway.rs`, runs steps 2 to 16; the log names the steps as
+//! [`Gateway::decide`](gateway::Gateway::decide), in `gateway.rs`, runs steps 2 to 17; the log names the steps as
 //! [`Step`](trail::Step) does.
 //!
 //! 1. *configure* reads the policy, the signing keys and the kill switch: [`Sandbox`](sandbox::Sandbox)
@@ -21,12 +21,13 @@
 //! 11. *respond* makes the response, if the route has no origin: [`OwnResponse`](respond::OwnResponse). It ends the
 //!     pipeline.
 //! 12. *rewrite* gives the request the form that the origin receives: [`OriginTarget`](rewrite::OriginTarget)
-//! 13. *content* reads the body, if the route limits its length or signs it: [`CheckedBody`](content::CheckedBody)
-//! 14. *select* assigns region and version, and after *cache* chooses the backend: [`Candidates`](backend::Candidates)
-//! 15. *cache* looks a stored response up, if those of the route are stored: [`Choice`](caching::Choice). One that may be
+//! 13. *content* reads the body, if the route limits its length or signs it: [`ReadBody`](content::ReadBody)
+//! 14. *inference* judges the body, if the route is for requests to models: [`CheckedBody`](inference::CheckedBody)
+//! 15. *select* assigns region and version, and after *cache* chooses the backend: [`Candidates`](backend::Candidates)
+//! 16. *cache* looks a stored response up, if those of the route are stored: [`Choice`](caching::Choice). One that may be
 //!     sent ends the pipeline.
-//! 16. *mint* signs the identity header: [`Grant`](mint::Grant), the request that is forwarded
-//! 17. *forward* sends it to the origin, in the binary's `compute` module
+//! 17. *mint* signs the identity header: [`Grant`](mint::Grant), the request that is forwarded
+//! 18. *forward* sends it to the origin, in the binary's `compute` module
 //!
 //! The modules are in three groups.
 //!
@@ -36,7 +37,7 @@
 //!   `ports/counter.rs` counts requests, `ports/deny_list.rs` reads revocations, `ports/health.rs` keeps which backends failed, `ports/used_proofs.rs` detects replayed
 //!   proofs, `ports/cache_space.rs` lists what is cached.
 //! - *Outcome*: [`refusal`], the reasons; [`problem`], what the client sees of them: `problem/table.rs` chooses the problem
-//!   type of a refusal, `problem.rs` has the status of each type; [`response`], edits of responses; [`trail`], the facts of
+//!   type of a refusal, `problem/kind.rs` has the status of each type; [`response`], edits of responses; [`trail`], the facts of
 //!   a request, which become its log line.
 //! - *Foundations*: [`client`], the facts about a client; [`conditional`], conditional requests and ranges; [`headers`]; `json_form`; [`store_keys`], every name in the stores; [`secret`];
 //!   [`strict_json`]; `digest`; [`time`].
@@ -56,7 +57,9 @@ mod digest;
 pub mod gateway;
 pub mod headers;
 pub mod identity;
+pub mod inference;
 pub mod inspect;
+pub mod json_body;
 mod json_form;
 pub mod mint;
 pub mod place;

@@ -116,6 +116,7 @@ impl Minter {
             tags: Tags::of(input.origin),
             invalidates: None,
             storage: None,
+            inference: route.inference.clone(),
         })
     }
 

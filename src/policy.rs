@@ -17,6 +17,7 @@ pub mod fields;
 mod forward;
 pub mod groups;
 mod ids;
+pub mod inference;
 mod issuer;
 pub mod limits;
 mod names;
@@ -44,6 +45,8 @@ use fault::Faults;
 pub use fault::{Fault, PolicyFault, PolicyFaults};
 pub use forward::Forward;
 pub use ids::{Audience, IssuerId, RouteId};
+pub use inference::fault::InferenceFault;
+pub use inference::{Api, Inference, Media, Model, StateMember};
 use issuer::index::Issuers;
 pub use issuer::{
     Introspection, Issuer, KeyLife, NamesClaim, NamesForm, PresetFault, PresetName, Templates, TokenKind, TokenRules,

@@ -7,6 +7,7 @@ use crate::backend::SelectError;
 use crate::content::ContentError;
 use crate::cors::CorsError;
 use crate::identity::IdentityError;
+use crate::inference::InferenceError;
 use crate::inspect::InspectError;
 use crate::mint::MintError;
 use crate::place::PlaceError;
@@ -56,6 +57,9 @@ pub enum Refusal {
     /// The body cannot be forwarded.
     #[error(transparent)]
     Content(#[from] ContentError),
+    /// The caller may not send this request to a model.
+    #[error(transparent)]
+    Inference(#[from] InferenceError),
     /// No backend may serve the request.
     #[error(transparent)]
     Select(#[from] SelectError),
@@ -171,6 +175,7 @@ impl Refusal {
             Self::Respond(_) => Step::Respond,
             Self::Rewrite(_) => Step::Rewrite,
             Self::Content(_) => Step::Content,
+            Self::Inference(_) => Step::Inference,
             Self::Select(_) => Step::Select,
             Self::Mint(_) => Step::Mint,
             Self::Closed(_) => Step::Configure,
@@ -194,6 +199,7 @@ impl Refusal {
             Self::Rewrite(error) => error.code(),
             Self::Throttle(error) => error.code(),
             Self::Content(error) => error.code(),
+            Self::Inference(error) => error.code(),
             Self::Select(error) => error.code(),
             Self::Mint(error) => error.code(),
             Self::Closed(error) => error.code(),

@@ -39,6 +39,9 @@ pub struct Trail {
     /// The backend that was chosen last, if the origin has several or regions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backend: Option<String>,
+    /// The model that the caller named, on a route with `inference`, if the caller may use it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
     /// The backends that were passed over, because the POP skips them at present or the platform calls them unhealthy.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<String>,
@@ -126,6 +129,7 @@ impl Trail {
             cache: None,
             region: None,
             backend: None,
+            model: None,
             skipped: Vec::new(),
             retried: Vec::new(),
             not_stored: None,

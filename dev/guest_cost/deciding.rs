@@ -114,6 +114,12 @@ impl Body for NoBody {
     fn hold(&mut self, _: u64) -> Result<(), ContentError> {
         Ok(())
     }
+
+    fn held(&self) -> Option<&[u8]> {
+        Some(&[])
+    }
+
+    fn replace(&mut self, _: Vec<u8>) {}
 }
 
 struct NoAcls;

@@ -1,6 +1,7 @@
 //! The fuzz targets. Each takes any bytes and panics if an invariant does not hold. The fuzzer runs them (`make fuzz`),
 //! and so do the tests, with the committed corpus (`tests/fuzz`).
 
+mod bodies;
 mod credentials;
 mod documents;
 #[allow(dead_code, reason = "the tests of the library use them all")]
@@ -13,7 +14,7 @@ mod signed;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("path", requests::path),
     ("request_head", requests::request_head),
     ("recorded", requests::recorded),
@@ -23,6 +24,7 @@ pub const TARGETS: [Target; 9] = [
     ("key_set", documents::key_set),
     ("policy", documents::policy),
     ("key_record", documents::key_record),
+    ("json_body", bodies::json_body),
 ];
 
 /// The target of this name.

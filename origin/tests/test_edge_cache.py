@@ -26,7 +26,7 @@ from fastgate import (
 from fastgate.compile.drift import drift
 from fastgate.compile.endpoints.documentation import declare_docs
 from fastgate.compile.policy import compile_routes
-from fastgate.declare.edge_cache import LONGEST_TIME, same_cache
+from fastgate.declare.values.edge_cache import LONGEST_TIME, same_cache
 from tests.compiled_route import faults
 from tests.test_edge_agrees import DECIDE, decisions
 

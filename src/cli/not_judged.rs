@@ -193,6 +193,9 @@ fn of_request(line: &Line, policy: &Policy) -> Option<&'static str> {
     if !route.accepts.content_types.is_empty() || !route.accepts.required_headers.is_empty() {
         return Some("its route reads headers");
     }
+    if route.inference.is_some() {
+        return Some("its route is for requests to models, which depends on the body");
+    }
     if route.tests(Fact::Acl) {
         return Some("its route reads an ACL");
     }

@@ -1,6 +1,7 @@
 //! The steps of the pipeline, one method each. A method calls the module of its step and records the outcome; it
 //! decides nothing itself.
 
+mod body;
 mod cache;
 mod respond;
 mod select;
@@ -16,15 +17,15 @@ use crate::availability::{self, Available};
 use crate::backend::Candidates;
 use crate::caching::Invalidation;
 use crate::client::Fact;
-use crate::content::{self, CheckedBody};
 use crate::cors::{self, OriginChecked};
 use crate::headers::Headers;
 use crate::identity::bearer::{self, Scheme};
 use crate::identity::{Caller, Seen, identify};
+use crate::inference::CheckedBody;
 use crate::inspect::{Inspected, inspect};
 use crate::mint::{Grant, MintInput, Minter};
 use crate::place::{self, Admitted};
-use crate::policy::{Access, Captures, Edge, Origin, Policy, Route};
+use crate::policy::{Access, Api, Captures, Edge, Origin, Policy, Route};
 use crate::refusal::Refusal;
 use crate::request::{RequestHead, Target, normalize};
 use crate::response::ResponseFields;
@@ -50,6 +51,8 @@ pub(super) struct Pipeline<'run, 'outside> {
     scopes: &'run [String],
     /// The resource whose metadata a challenge names.
     resource: &'run str,
+    /// The API whose clients send the requests of the route, if it is for requests to models.
+    api: Option<&'run Api>,
 }
 
 impl<'run, 'outside> Pipeline<'run, 'outside> {
@@ -58,7 +61,16 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
         if edge.security_headers {
             response.secure();
         }
-        Self { edge, outside, trail, response, scheme: Scheme::default(), scopes: &[], resource: &edge.resource }
+        Self {
+            edge,
+            outside,
+            trail,
+            response,
+            scheme: Scheme::default(),
+            scopes: &[],
+            resource: &edge.resource,
+            api: None,
+        }
     }
 
     pub(super) fn normalize(&mut self, head: RequestHead) -> Result<Target, Refusal> {
@@ -81,6 +93,7 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
         let checked = cors::check_origin(route, target)?;
         self.response.edit(&route.response_fields);
         self.resource = route.resource().unwrap_or(self.resource);
+        self.api = route.inference.as_ref().map(|inference| &inference.api);
         if let Access::Authenticated { all_callers, .. } = &route.access {
             self.scopes = &all_callers.scopes;
         }
@@ -213,13 +226,6 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
         Ok(target)
     }
 
-    pub(super) fn content(&mut self, cleared: &Cleared<'_>, target: &OriginTarget) -> Result<CheckedBody, Refusal> {
-        let content = target.received().content();
-        let body = content::read(cleared, content, self.outside.body)?;
-        self.measured_if(content::read_ahead(cleared.route(), content).is_some(), Step::Content);
-        Ok(body)
-    }
-
     pub(super) fn mint(
         &mut self,
         (policy, minter): (&Policy, &Minter),
@@ -265,7 +271,7 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
     pub(super) fn refused(mut self, refusal: &Refusal) -> Decision {
         self.timed(refusal.step());
         let problem = refuse(refusal, self.trail).asking_for(self.scheme, self.scopes, &metadata_url(self.resource));
-        Decision::Refuse(Box::new(problem.with_fields(self.response)))
+        Decision::Refuse(Box::new(problem.for_clients_of(self.api).with_fields(self.response)))
     }
 
     fn done(&mut self, step: Step, found: impl FnOnce() -> String) {

@@ -11,10 +11,11 @@ use super::error::MintError;
 use super::forwarded::Forwarded;
 use crate::caching::shared_by;
 use crate::client::{Client, Connection, Continent, Fact, Proxy};
-use crate::content::{CheckedBody, ContentDigest};
+use crate::content::ContentDigest;
 use crate::digest::sha256;
 use crate::identity::binding::Binding;
 use crate::identity::{Caller, Identity};
+use crate::inference::CheckedBody;
 use crate::policy::{Access, Backend, Edge, Origin, SharedFact};
 use crate::rewrite::OriginTarget;
 use crate::throttle::Cleared;
@@ -59,6 +60,19 @@ struct Transaction<'request> {
     /// Absent if responses are not shared. Nothing else about the caller is in the header.
     #[serde(skip_serializing_if = "Option::is_none")]
     shared: Option<Vec<Cow<'request, str>>>,
+    /// What was decided about a request to a model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inference: Option<Inference<'request>>,
+}
+
+/// A request to a model.
+#[derive(Clone, Debug, Serialize)]
+struct Inference<'request> {
+    /// The name of the model in the body that the origin receives.
+    model: &'request str,
+    /// The name that the caller used, if it is another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alias: Option<&'request str>,
 }
 
 /// The requester context: the caller and the client.
@@ -158,6 +172,10 @@ impl<'request> EdgeClaims<'request> {
                 shared: rule.map(|rule| {
                     let known = rule.audience.iter().filter(|_| identity.is_some());
                     known.map(SharedFact::name).collect()
+                }),
+                inference: body.admission().map(|admission| Inference {
+                    model: &admission.model_at_origin,
+                    alias: Some(admission.model.as_str()).filter(|name| *name != admission.model_at_origin),
                 }),
             },
             rctx: Requester {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::backend::{Candidates, may_resend};
 use crate::caching::{Invalidation, Storage, Tags};
 use crate::headers::Headers;
-use crate::policy::Origin;
+use crate::policy::{Api, Inference, Origin};
 use crate::response::ResponseFields;
 use crate::time::Seconds;
 
@@ -26,6 +26,7 @@ pub struct Grant {
     pub(super) tags: Tags,
     pub(super) invalidates: Option<Box<Invalidation>>,
     pub(super) storage: Option<Box<Storage>>,
+    pub(super) inference: Option<Arc<Inference>>,
 }
 
 impl Grant {
@@ -70,6 +71,12 @@ impl Grant {
     #[must_use]
     pub fn may_resend(&self) -> bool {
         may_resend(&self.method) && self.candidates.has_next(&self.origin.backends)
+    }
+
+    /// The API whose clients send such requests, if the route is for requests to models.
+    #[must_use]
+    pub fn api(&self) -> Option<&Api> {
+        self.inference.as_ref().map(|inference| &inference.api)
     }
 
     /// For how long its response is awaited; `None` if the backend alone limits that.

@@ -2,6 +2,7 @@
 //! which it refers. Output: a [`Route`].
 
 pub(super) mod document;
+mod inference;
 pub(super) mod read;
 mod shared_responses;
 pub(super) mod tree;
@@ -19,6 +20,7 @@ use super::fields::{Accepts, FieldEdits};
 use super::forward::Forward;
 use super::groups::Group;
 use super::ids::{Audience, IssuerId, RouteId};
+use super::inference::Inference;
 use super::issuer::Issuer;
 use super::limits::Limit;
 use super::origin::Origin;
@@ -84,6 +86,8 @@ pub struct Route {
     pub sign_body: bool,
     /// Which callers share a stored response, and for how long; `None` if responses are not stored.
     pub cache: Option<Arc<CacheRule>>,
+    /// The requests to models that it accepts; `None` if it accepts any body.
+    pub inference: Option<Arc<Inference>>,
 }
 
 impl Route {

@@ -28,4 +28,10 @@ impl Body for UnreadBody {
     fn hold(&mut self, most: u64) -> Result<(), ContentError> {
         self.fits(most)
     }
+
+    fn held(&self) -> Option<&[u8]> {
+        None
+    }
+
+    fn replace(&mut self, _: Vec<u8>) {}
 }

@@ -1,8 +1,10 @@
 //! The table that decides which [`Problem`] the client sees of each [`Refusal`]. The match has no wildcard for a whole
 //! refusal, so a new kind of refusal does not compile until it is added here.
 
+use super::Problem;
 use super::challenge::Challenge;
-use super::{Kind, Problem};
+use super::form::{Detail, Form};
+use super::kind::Kind;
 use crate::authorize::AuthorizeError;
 use crate::availability::AvailabilityError;
 use crate::content::ContentError;
@@ -12,6 +14,7 @@ use crate::identity::deny_list::DenyListError;
 use crate::identity::dpop::ProofError;
 use crate::identity::introspection::IntrospectionError;
 use crate::identity::token::TokenError;
+use crate::inference::InferenceError;
 use crate::inspect::InspectError;
 use crate::mint::MintError;
 use crate::place::PlaceError;
@@ -29,7 +32,14 @@ const RETRY_AFTER: &str = "5";
 impl From<&Refusal> for Problem {
     #[expect(clippy::too_many_lines, reason = "one table")]
     fn from(refusal: &Refusal) -> Self {
-        let with = |kind, fields| Self { kind, fields, challenge: None, response: ResponseFields::default() };
+        let with = |kind, fields| Self {
+            kind,
+            fields,
+            challenge: None,
+            detail: None,
+            form: Form::default(),
+            response: ResponseFields::default(),
+        };
         let plain = |kind| with(kind, Vec::new());
         let challenge = |kind, challenge| Self { challenge: Some(challenge), ..plain(kind) };
         let later = || with(Kind::Unavailable, vec![("retry-after", RETRY_AFTER.to_owned())]);
@@ -108,6 +118,25 @@ impl From<&Refusal> for Problem {
             Refusal::Content(ContentError::TooLong { .. }) => plain(Kind::ContentTooLarge),
             Refusal::Content(ContentError::TooSlow) => plain(Kind::RequestTimeout),
             Refusal::Content(ContentError::Unreadable) | Refusal::Rewrite(_) => plain(Kind::BadRequest),
+            Refusal::Inference(error) => {
+                let kind = match error {
+                    InferenceError::NotJson => Kind::UnsupportedMediaType,
+                    InferenceError::Body(_)
+                    | InferenceError::UnknownMember(_)
+                    | InferenceError::UnclearMember { .. }
+                    | InferenceError::Malformed { .. }
+                    | InferenceError::NoTokenLimit { .. }
+                    | InferenceError::TooMany { .. } => Kind::BadRequest,
+                    InferenceError::Model { .. }
+                    | InferenceError::Stream
+                    | InferenceError::Tools
+                    | InferenceError::Type { .. }
+                    | InferenceError::Media(_)
+                    | InferenceError::State(_) => Kind::Forbidden,
+                };
+                let detail = Detail { message: error.detail(), member: error.member().map(str::to_owned) };
+                Self { detail: Some(detail), ..plain(kind) }
+            }
             Refusal::Throttle(ThrottleError::Exceeded { quota }) => {
                 let retry_after = ("retry-after", quota.retry_after().to_string());
                 let announced = ratelimit_fields(std::slice::from_ref(quota));

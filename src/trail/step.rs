@@ -34,6 +34,8 @@ pub enum Step {
     Rewrite,
     /// Reads the body, if the route bounds or signs it.
     Content,
+    /// Judges the body, if the route is for requests to models.
+    Inference,
     /// Selects a backend of the origin: region and version before *cache*, the backend itself after it.
     Select,
     /// Looks a stored response up, if those of the route are stored.
@@ -46,7 +48,7 @@ pub enum Step {
 
 impl Step {
     /// Every step, in order.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Configure,
         Self::Normalize,
         Self::Cors,
@@ -60,6 +62,7 @@ impl Step {
         Self::Respond,
         Self::Rewrite,
         Self::Content,
+        Self::Inference,
         Self::Select,
         Self::Cache,
         Self::Mint,
@@ -87,6 +90,7 @@ impl Step {
             Self::Respond => "respond",
             Self::Rewrite => "rewrite",
             Self::Content => "content",
+            Self::Inference => "inference",
             Self::Select => "select",
             Self::Cache => "cache",
             Self::Mint => "mint",

@@ -127,6 +127,8 @@ function accepted() {
     ['an IPv6 host', payload({ tctx: tctx({ host: '[::1]:8000' }) }), { host: '[::1]:8000' }],
     ['a POST', payload({ tctx: tctx(POST) }), POST],
     ['a WebSocket', payload({ tctx: tctx({ websocket: true }) }), { websocket: true }],
+    ['a request to a model', payload({ tctx: tctx({ ...POST, inference: { model: 'vendor/large', alias: 'large', more: 1 } }) }), POST],
+    ['a request to a model by its own name', payload({ tctx: tctx({ ...POST, inference: { model: 'small' } }) }), POST],
     ['a minute long', payload({ exp: NOW + 60 })],
     ['expired within the leeway', payload({ iat: NOW - 30, exp: NOW })],
     ['issued within the leeway to come', payload({ iat: NOW + 5, exp: NOW + 35 })],
@@ -255,6 +257,10 @@ const REFUSED_CLAIMS = {
     ['rctx.groups is absent, though the callers share it', shared(['groups'], ofIdp())],
     ['rctx.claims is absent, though the callers share one', shared(['claim:plan'], ofIdp())],
     ['rctx.claims is without one that the callers share', shared(['claim:plan', 'claim:org'], ofIdp({ claims: { plan: 'gold' } }))],
+    ...Object.entries({
+      'null': null, 'a text': 'small', 'a list': ['small'], 'empty': {}, 'without a model': { alias: 'large' }, 'with an empty model': { model: '' },
+      'with a number': { model: 1 }, 'with an empty alias': { model: 'a', alias: '' }, 'with null': { model: 'a', alias: null }
+    }).map(([what, value]) => [`tctx.inference is ${what}`, payload({ tctx: tctx({ inference: value }) })]),
     ['a WebSocket that is false', payload({ tctx: tctx({ websocket: false }) })],
     ['a WebSocket in quotes', payload({ tctx: tctx({ websocket: 'true' }) })],
     ['a WebSocket as a number', payload({ tctx: tctx({ websocket: 1 }) })],

@@ -3,6 +3,7 @@
 mod agreement;
 mod diff;
 mod gate;
+mod inference;
 mod limits;
 mod places;
 mod requests;

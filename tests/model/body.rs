@@ -74,4 +74,12 @@ impl Body for ArrivingBody {
         self.rest = Some(later);
         Ok(())
     }
+
+    fn held(&self) -> Option<&[u8]> {
+        Some(&self.held)
+    }
+
+    fn replace(&mut self, content: Vec<u8>) {
+        self.held = content;
+    }
 }

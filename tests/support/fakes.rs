@@ -369,6 +369,14 @@ impl Body for FakeBody {
     fn hold(&mut self, most: u64) -> Result<(), ContentError> {
         self.sha256(most).map(drop)
     }
+
+    fn held(&self) -> Option<&[u8]> {
+        Some(&self.bytes)
+    }
+
+    fn replace(&mut self, content: Vec<u8>) {
+        self.bytes = content;
+    }
 }
 
 /// The health of backends: those with these names are skipped.

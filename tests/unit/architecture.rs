@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::import_cycles::{absolute, module_path, paths};
 
 /// The modules in the order of the pipeline: each imports only from those before it.
-const MODULES: [&str; 20] = [
+const MODULES: [&str; 21] = [
     "policy",
     "response",
     "request",
@@ -22,6 +22,7 @@ const MODULES: [&str; 20] = [
     "respond",
     "rewrite",
     "content",
+    "inference",
     "backend",
     "caching",
     "mint",
@@ -30,10 +31,11 @@ const MODULES: [&str; 20] = [
     "sandbox",
 ];
 /// The modules that every module may import, and their own imports.
-const FOUNDATIONS: [(&str, &[&str]); 10] = [
+const FOUNDATIONS: [(&str, &[&str]); 11] = [
     ("conditional", &["headers", "time"]),
     ("digest", &[]),
     ("headers", &[]),
+    ("json_body", &[]),
     ("json_form", &[]),
     ("secret", &[]),
     ("store_keys", &[]),
@@ -50,6 +52,7 @@ const REFUSAL: &[&str] = &[
     "content",
     "cors",
     "identity",
+    "inference",
     "inspect",
     "mint",
     "place",
@@ -67,9 +70,11 @@ const PROBLEM: &[&str] = &[
     "cors",
     "headers",
     "identity",
+    "inference",
     "inspect",
     "mint",
     "place",
+    "policy",
     "refusal",
     "request",
     "respond",

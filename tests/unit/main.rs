@@ -20,6 +20,7 @@ mod caching;
 mod cli;
 mod content;
 mod import_cycles;
+mod inference;
 mod issuers;
 mod mint;
 #[path = "../support/offline.rs"]

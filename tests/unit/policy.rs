@@ -290,13 +290,14 @@ fn an_unreadable_policy_is_a_fault_with_its_location() {
 /// Faults of conditions, places and limits, which the tests in `rules` cause, and of introspection, which those in
 /// `opaque` cause, of tenants
 /// and unusual tokens, which those in `issuers` cause, and of forwarded
-/// claims, which those in `mint` cause.
-const IN_TESTS_RULES: [&str; 43] = [
+/// claims, which those in `mint` cause, and of requests to models, which those in `inference` cause.
+const IN_TESTS_RULES: [&str; 44] = [
     "AnyTenant",
     "CircularRule",
     "CostUnbounded",
     "CoveredIssuer",
     "CredentialsForAll",
+    "Inference",
     "MixedTemplates",
     "NeedsCaller",
     "NegatedText",

@@ -316,24 +316,42 @@ fn a_challenge_names_the_metadata_and_the_scheme_of_the_route() {
     );
 }
 
-/// Codes of conditions, places and limits, which the tests in `rules` and `tests/edge/rules` cause.
-const IN_TESTS_RULES: [&str; 16] = [
+/// Codes of conditions, places and limits, which the tests in `rules` and `tests/edge/rules` cause, and of requests to
+/// models, which those in `inference` cause.
+const IN_TESTS_RULES: [&str; 33] = [
+    "body-not-json",
+    "body-not-object",
+    "body-not-utf8",
+    "body-too-deep",
     "body-too-long",
     "condition-unmet",
     "content-type",
     "cors-refused",
     "counter-unreachable",
     "header-missing",
+    "inference-not-json",
     "issuer-not-accepted",
     "limit-exceeded",
     "limit-queue-full",
     "maintenance",
+    "media-refused",
+    "member-malformed",
+    "member-repeated",
+    "member-unclear",
+    "member-unknown",
+    "model-refused",
     "place-denied",
     "place-not-allowed",
     "place-unknown",
     "query-too-long",
     "rewrite-ambiguous",
+    "state-refused",
+    "stream-refused",
     "switched-off",
+    "token-limit-missing",
+    "too-much-asked",
+    "tools-refused",
+    "type-refused",
 ];
 
 #[test]

@@ -26,11 +26,12 @@ Two packages are not for production: `doctor` sends forged requests to a running
 `fake_edge` signs for tests and for local callers. `commands` holds `fastgate`.
 """
 
-from fastgate.claims import EdgeClaims, Transaction
+from fastgate.claims import EdgeClaims, ModelRequest, Transaction
 from fastgate.conditions import Condition
 from fastgate.declare import router_methods as _patched  # noqa: F401 - the import replaces their methods
 from fastgate.declare.at_edge import at_edge
-from fastgate.declare.edge_cache import EdgeCache
+from fastgate.declare.values.edge_cache import EdgeCache
+from fastgate.declare.values.inference import Inference, Model
 from fastgate.dependencies import AnyCaller, Caller, CallerRefused, any_caller, fastgate
 from fastgate.errors import FastgateError, KeysUnavailable, Refused
 from fastgate.forwarded import ForwardedClaims, NotForwarded, NotShared
@@ -61,8 +62,11 @@ __all__ = [
     "ForwardedClaims",
     "Gateway",
     "Identity",
+    "Inference",
     "KeysUnavailable",
     "LocalCaller",
+    "Model",
+    "ModelRequest",
     "NotForwarded",
     "NotShared",
     "Refused",

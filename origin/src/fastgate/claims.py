@@ -28,6 +28,25 @@ _tuple = tuple.__new__
 _CONTENT_DIGEST = re.compile(r"sha-256=:[A-Za-z0-9+/]{43}=:")
 
 
+class ModelRequest(NamedTuple):
+    """`tctx.inference`: what the edge decided about a request to a model."""
+
+    model: Annotated[str, FROM_THE_EDGE]
+    """The name of the model in the body that the app receives."""
+    alias: str | None = None
+    """The name that the caller used, if it is another one."""
+
+    @classmethod
+    def parse(cls, inference: object) -> Self:
+        """Read `tctx.inference`. Raises `ClaimMalformed`."""
+        if not isinstance(inference, dict):
+            raise ClaimMalformed("tctx.inference")
+        model, alias = inference.get("model"), _optional(inference, "tctx.inference.", "alias")
+        if not isinstance(model, str) or not model:
+            raise ClaimMalformed("tctx.inference.model")
+        return cls(model, alias)
+
+
 class Transaction(NamedTuple):
     """`tctx`: the request that the edge judged, and the route whose rules it applied."""
 
@@ -50,6 +69,8 @@ class Transaction(NamedTuple):
     """What the callers that share the response have in common: `tenant`, `roles`, `groups`,
     `caller`, `claim:` and a claim's name in the app; empty if it is for all. None if the response
     is for this caller alone."""
+    inference: ModelRequest | None = None
+    """What was decided about a request to a model; None if the route is for other requests."""
 
     @classmethod
     def parse(cls, tctx: Mapping[str, object]) -> Self:
@@ -70,7 +91,7 @@ class Transaction(NamedTuple):
             and path
         ):
             raise _malformed(tctx, "tctx.", "route", "template", "method", "host", "path")
-        query = content = shared = None
+        query = content = shared = inference = None
         websocket = False
         if len(tctx) > _ALWAYS_IN_TCTX:
             query = _optional(tctx, "tctx.", "query")
@@ -87,7 +108,10 @@ class Transaction(NamedTuple):
                 is_retrieval = method in ("GET", "HEAD") and not websocket
                 if shared is None or "" in shared or not is_retrieval:
                     raise ClaimMalformed("tctx.shared")
-        return _tuple(cls, (route, template, method, host, path, query, content, websocket, shared))
+            if "inference" in tctx:
+                inference = ModelRequest.parse(tctx["inference"])
+        judged = (route, template, method, host, path, query, content, websocket, shared, inference)
+        return _tuple(cls, judged)
 
 
 class EdgeClaims(NamedTuple):

@@ -17,8 +17,8 @@ from fastapi.security.base import SecurityBase
 
 from fastgate import problem
 from fastgate.claims import SCOPE_KEY, EdgeClaims
-from fastgate.declare.edge_cache import CACHE, is_for_all_admitted
 from fastgate.declare.lookup import declared_on_layers
+from fastgate.declare.values.edge_cache import CACHE, is_for_all_admitted
 from fastgate.edge_only import STANDS_ALONE
 from fastgate.errors import (
     CallerRequired,

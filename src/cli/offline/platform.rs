@@ -38,6 +38,12 @@ impl Body for DeclaredBody {
     fn hold(&mut self, most: u64) -> Result<(), ContentError> {
         if self.0 > most { Err(ContentError::TooLong { most }) } else { Ok(()) }
     }
+
+    fn held(&self) -> Option<&[u8]> {
+        None
+    }
+
+    fn replace(&mut self, _: Vec<u8>) {}
 }
 
 /// An empty deny-list, because the real one is at the edge. It records whether it was read.

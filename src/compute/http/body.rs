@@ -147,6 +147,14 @@ impl Body for ReceivedBody {
         (self.rest, self.reader) = (Some(rest), Some(reader));
         Ok(())
     }
+
+    fn held(&self) -> Option<&[u8]> {
+        Some(&self.held)
+    }
+
+    fn replace(&mut self, content: Vec<u8>) {
+        (self.held, self.rest, self.announced) = (content, None, None);
+    }
 }
 
 /// `Content-Length`, if it frames the body (RFC 9112 §6.3).

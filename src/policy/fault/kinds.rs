@@ -1,6 +1,7 @@
 //! Every kind of fault that a policy can have. `remedies.rs` has the remedies.
 
 use crate::policy::cache::fault::CacheFault;
+use crate::policy::inference::fault::InferenceFault;
 use crate::policy::issuer::fault::PresetFault;
 use crate::policy::origin::backends::fault::BackendsFault;
 use crate::policy::origin::resource::fault::ResourceFault;
@@ -286,6 +287,9 @@ pub enum Fault {
     /// A fault of `respond`.
     #[error(transparent)]
     Respond(#[from] RespondFault),
+    /// A fault of `inference`.
+    #[error(transparent)]
+    Inference(#[from] InferenceFault),
     /// A route needs tokens, and there is no issuer.
     #[error("has no issuer, and a route requires a token")]
     NoIssuer,

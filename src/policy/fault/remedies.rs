@@ -132,6 +132,7 @@ impl Fault {
             }
             Self::Cache(fault) => fault.remedy(),
             Self::Respond(fault) => fault.remedy(),
+            Self::Inference(fault) => fault.remedy(),
             Self::NoIssuer => "add the provider whose tokens the edge must accept",
         }
     }

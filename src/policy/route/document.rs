@@ -11,6 +11,7 @@ use crate::policy::cache::CacheDocument;
 use crate::policy::conditions::ConditionDocument;
 use crate::policy::fields::{AcceptsDocument, FieldEditsDocument};
 use crate::policy::forward::ForwardDocument;
+use crate::policy::inference::InferenceDocument;
 use crate::policy::respond::RespondDocument;
 use crate::policy::rewrite::RewriteDocument;
 use crate::time::Seconds;
@@ -120,6 +121,9 @@ pub struct RouteDocument {
     /// Default: responses are not stored.
     #[serde(default)]
     pub cache: Option<CacheDocument>,
+    /// The requests to language and embedding models that the route accepts. Default: it accepts any body.
+    #[serde(default)]
+    pub inference: Option<InferenceDocument>,
     /// The response that the edge makes itself, after it has authorized the caller. The route then has no origin, and
     /// nothing that an origin would need. Default: the origin responds.
     #[serde(default)]

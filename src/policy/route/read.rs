@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::document::{AccessName, RequirementDocument, RouteDocument};
 use super::shared_responses::check as check_shared;
 use super::tree::RouteTree;
-use super::{Access, MAX_SIGNED_BODY, MethodName, Requirement, Responder, Route, without_origin};
+use super::{Access, MAX_SIGNED_BODY, MethodName, Requirement, Responder, Route, inference, without_origin};
 use crate::policy::authentication::Authentication;
 use crate::policy::cache::CacheRule;
 use crate::policy::conditions::Rules;
@@ -100,6 +100,7 @@ fn route(mut document: RouteDocument, known: &mut Known<'_, '_>, at: &str, fault
     let shadow = std::mem::take(&mut document.shadow);
     let shadow = requirement(shadow, &template, known.rules, format_args!("{at}.shadow"), faults);
     let access = access(&mut document, &template, known, at, faults);
+    let inference = inference::read(&mut document, &template, known.rules, at, faults);
     let own_audiences = document.token_audiences.is_some();
     let is_public = document.access == AccessName::Public;
     faults.add_if(own_audiences && is_public, format_args!("{at}.token_audiences"), Fault::RulesOnPublic);
@@ -157,8 +158,9 @@ fn route(mut document: RouteDocument, known: &mut Known<'_, '_>, at: &str, fault
         require_bound: document.require_bound,
         forward,
         forward_token: document.forward_token,
-        sign_body: document.sign_body,
+        sign_body: document.sign_body || inference.is_some(),
         cache: cache.map(Arc::new),
+        inference,
     };
     if let Some(cache) = &route.cache {
         let issuers: Vec<&Issuer> = known.issuers.values().copied().collect();

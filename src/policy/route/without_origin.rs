@@ -32,6 +32,7 @@ pub(super) fn read(
         (document.sign_body, "sign_body"),
         (document.cache.is_some(), "cache"),
         (document.websocket, "websocket"),
+        (document.inference.is_some(), "inference"),
     ] {
         faults.add_if(is_present, format_args!("{at}.{member}"), RespondFault::NeedsOrigin.into());
     }

@@ -372,6 +372,14 @@ fn a_required_sign_in_cannot_be_judged_from_a_log() {
 }
 
 #[test]
+fn a_request_to_a_model_cannot_be_judged_from_a_log() {
+    let inference = json!({ "api": "openai-chat", "models": { "small": {} } });
+    let policy = policy(&json!({}), &json!({ "methods": ["POST"], "inference": inference }));
+    let post = with(line(json!({})), "method", "POST");
+    assert!(becomes(&policy, &policy, &post).contains("depends on the body"));
+}
+
+#[test]
 fn a_request_that_moves_to_another_region_is_a_difference() {
     let policy = |germany: &str, by: Value| {
         let mut policy = provider::policy(&json!({ "routes": [route("/x", &json!({}))] }));

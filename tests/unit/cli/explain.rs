@@ -157,6 +157,17 @@ fn the_declared_length_of_a_body_counts() {
     }
 }
 
+#[test]
+fn a_request_to_a_model_is_explained_without_its_body() {
+    let inference = json!({ "api": "openai-chat", "models": { "small": {} }, "max_input_bytes": 10 });
+    let policy = policy(&json!({}), &json!({ "methods": ["POST"], "inference": inference }));
+    let explained = explain(&policy, &["-X", "POST", "--claims", "{}"]);
+    assert_eq!(explained["verdict"], "forwarded");
+    assert!(explained["steps"].to_string().contains("the body is not known here"), "{explained}");
+    let long = ["-X", "POST", "--claims", "{}", "-H", "content-length: 11"];
+    assert_eq!(verdict(&policy, &long), "body-grew-too-long");
+}
+
 /// The exit code, and the verdict or the missing fact.
 fn said(policy: &Value, arguments: &[&str]) -> (i32, String) {
     let output = run(policy, &[&["--json"], arguments].concat());

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::tour::members;
 
-/// Members that only the tour shows: the settings of issuers, keys and proofs, and of backends that fail.
-const OTHER_CHAPTERS: [&str; 9] = [
+/// Members that only the tour shows: the settings of issuers, keys and proofs, of backends that fail, and of models.
+const OTHER_CHAPTERS: [&str; 12] = [
     "HealthDocument",
     "RetriesDocument",
     "OriginKeyDocument",
@@ -18,9 +18,12 @@ const OTHER_CHAPTERS: [&str; 9] = [
     "KeyLife",
     "Introspection",
     "ProofRules",
+    "InferenceDocument",
+    "ModelDocument",
+    "MembersDocument",
 ];
 /// Members of `edge` that belong to those, and what belongs to applications, not to rules.
-const OTHER_MEMBERS: [&str; 17] = [
+const OTHER_MEMBERS: [&str; 18] = [
     "weight",
     "priority",
     "version",
@@ -38,6 +41,7 @@ const OTHER_MEMBERS: [&str; 17] = [
     "key",
     "authentication",
     "acr",
+    "inference",
 ];
 
 fn example() -> Value {

@@ -17,10 +17,10 @@ from fastgate.compile.callers.requirements import is_same
 from fastgate.compile.endpoints.route_ids import rewritten_path
 from fastgate.compile.path_positions import by_position
 from fastgate.compile.policy import RouteDocument
-from fastgate.declare.edge_cache import CACHE
 from fastgate.declare.formerly import FORMERLY
 from fastgate.declare.members import CALLERS, METHODS
 from fastgate.declare.static_access import texts_in
+from fastgate.declare.values.edge_cache import CACHE
 from fastgate.path_template import Template, TemplateRefused, comparable
 from fastgate.routes.framework import WEBSOCKET
 from fastgate.routes.route_names import Accepted

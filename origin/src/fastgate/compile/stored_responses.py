@@ -17,14 +17,14 @@ from fastgate.compile.endpoints.route_ids import (
     members_of,
     readers_of_tokens,
 )
-from fastgate.declare.edge_cache import (
+from fastgate.declare.lookup import declared_on_layers
+from fastgate.declare.values.edge_cache import (
     CACHE,
     audience_of,
     claim_fact,
     invalid_cache,
     is_for_all_admitted,
 )
-from fastgate.declare.lookup import declared_on_layers
 from fastgate.forwarded import written_fact
 
 

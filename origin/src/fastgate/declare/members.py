@@ -11,10 +11,11 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 
 from fastgate.conditions import Condition
-from fastgate.declare.edge_cache import CACHE, EdgeCache, invalid_cache
 from fastgate.declare.formerly import FORMERLY, read_former
 from fastgate.declare.merge import CALLER_REQUIREMENTS, contradictory
 from fastgate.declare.static_access import plain
+from fastgate.declare.values.edge_cache import CACHE, EdgeCache, invalid_cache
+from fastgate.declare.values.inference import INFERENCE, Inference, Model, invalid_inference
 from fastgate.surrogates import WHY_NONE, with_half_a_pair
 
 ACCESS = ("public", "optional", "authenticated", "none")
@@ -40,6 +41,7 @@ _OTHERS = (
         "forward",
         "group",
         "id",
+        INFERENCE,
         "issuers",
         "methods",
         "origin",
@@ -50,7 +52,7 @@ ROUTE_MEMBERS = frozenset((*_FLAGS, *_LISTS, *_OTHERS))
 """The members of the edge's route document: `RouteDocument` in policy.schema.json."""
 
 _RULES = (
-    *("authentication", "from", "issuers", "regions", "require"),
+    *("authentication", "from", INFERENCE, "issuers", "regions", "require"),
     *("require_bound", "scopes", "sign_body", "token_audiences"),
 )
 """Members that let only some requests pass, or only in some regions, and that only the edge
@@ -80,12 +82,13 @@ WITHOUT_NAMES = f"{APP_CHECKS}=[]"
 member."""
 
 SINGLE_ROUTE_MEMBERS = frozenset(
-    ("bearer_subprotocol", FORMERLY, "id", OPAQUE, "path", "sign_body", "websocket")
+    ("bearer_subprotocol", FORMERLY, "id", INFERENCE, OPAQUE, "path", "sign_body", "websocket")
 )
 """Members that belong to one route and cannot be declared for a whole app, router or path."""
 
 _NOT_FOR_MANY = {
     FORMERLY: f"declare {FORMERLY} on each endpoint: @at_edge({FORMERLY}=…)",
+    INFERENCE: f"declare {INFERENCE} on each endpoint: @at_edge({INFERENCE}=Inference(…))",
     OPAQUE: f'declare {OPAQUE} on a mounted app: app.mount("/…", at_edge({OPAQUE}=True, …)(other))',
 }
 
@@ -149,6 +152,8 @@ def invalid_members(members: Mapping[str, object]) -> Iterator[str]:
             yield from _invalid_entries(value)
         elif name == CACHE:
             yield from invalid_cache(value)
+        elif name == INFERENCE:
+            yield from invalid_inference(value)
         elif name == "authentication" and (what := _invalid_authentication(value)):
             yield (
                 f"authentication is {value!r}; {what}: "
@@ -169,8 +174,8 @@ def invalid_members(members: Mapping[str, object]) -> Iterator[str]:
 
 
 def as_json(value: object) -> object:
-    """Return a member with each condition, `EdgeCache` and enumeration as JSON of the policy."""
-    if isinstance(value, (Condition, EdgeCache)):
+    """Return a member with each condition, declaration and enumeration as JSON of the policy."""
+    if isinstance(value, (Condition, EdgeCache, Inference, Model)):
         return value.document()
     if isinstance(value, Mapping):
         return {plain(name): as_json(each) for name, each in value.items()}

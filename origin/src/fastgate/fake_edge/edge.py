@@ -28,7 +28,7 @@ from fastgate.compile.endpoints.route_ids import (
     routed_endpoints,
 )
 from fastgate.content import content_digest
-from fastgate.declare.edge_cache import CACHE, audience_of
+from fastgate.declare.values.edge_cache import CACHE, audience_of
 from fastgate.fake_edge.fields import Field, edited, fields_for_all
 from fastgate.fake_edge.signing import SigningKey, contract, identity_claims, shared_claims
 from fastgate.local_rules import LocalCaller

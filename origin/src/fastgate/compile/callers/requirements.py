@@ -13,10 +13,10 @@ from typing import Any
 from fastgate.compile.callers import regions as places
 from fastgate.compile.callers.regions import REGIONS, Regions
 from fastgate.conditions import canonical, name_in_app
-from fastgate.declare.edge_cache import CACHE, same_cache
 from fastgate.declare.merge import OPEN
 from fastgate.declare.schemes import Scheme
 from fastgate.declare.static_access import texts_in
+from fastgate.declare.values.edge_cache import CACHE, same_cache
 from fastgate.requirement import Requirement
 
 A_KNOWN_CALLER = "a known caller"

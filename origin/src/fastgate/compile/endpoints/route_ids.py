@@ -15,12 +15,12 @@ from fastgate.compile.callers.dependency_tree import callers_required_by, flatte
 from fastgate.compile.callers.parameters import headers_read
 from fastgate.compile.callers.regions import narrowed
 from fastgate.compile.endpoints.endpoint import Endpoint, Kind
-from fastgate.declare.edge_cache import CACHE
 from fastgate.declare.formerly import FORMERLY
 from fastgate.declare.members import ACCESS, APP_CHECKS, METHODS, OPAQUE, TIMEOUT
 from fastgate.declare.merge import CALLER_REQUIREMENTS, OPEN, merge_inherited, requires_known_caller
 from fastgate.declare.schemes import AUTHORIZATION, Scheme
 from fastgate.declare.static_access import attribute, is_a, plain_text, texts_in
+from fastgate.declare.values.edge_cache import CACHE
 from fastgate.path_template import comparable
 from fastgate.routes.framework import WEBSOCKET
 from fastgate.routes.route_names import UNNAMED

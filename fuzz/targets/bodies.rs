@@ -1,0 +1,41 @@
+//! Bodies of requests that the edge reads.
+
+use fastgate::json_body::JsonBody;
+use serde_json::Value;
+
+/// A body that is accepted is one JSON object that `serde_json` reads in the same way, has each member once, and keeps
+/// every byte outside a member that is replaced.
+pub fn json_body(data: &[u8]) {
+    let Ok(body) = JsonBody::parse(data) else { return };
+    let text = std::str::from_utf8(data).unwrap();
+    let whole: Value = serde_json::from_str(text).unwrap();
+    let members = whole.as_object().unwrap();
+    let names: Vec<String> = body.names().map(str::to_owned).collect();
+    assert_eq!(names.len(), members.len(), "{text}");
+    for name in &names {
+        let value: Value = serde_json::from_str(body.value(name).unwrap()).unwrap();
+        assert_eq!(Some(&value), members.get(name), "{text}");
+        let replaced = body.with(&[(name, "\"\\u0000other\"".to_owned())]);
+        let (before, after) = around(text, &replaced);
+        assert!(before + after >= text.len() - body.value(name).unwrap().len(), "{text} became {replaced}");
+        let mut expected = members.clone();
+        expected.insert(name.clone(), Value::from("\0other"));
+        assert_eq!(serde_json::from_str::<Value>(&replaced).unwrap(), Value::Object(expected), "{replaced}");
+    }
+    if !members.contains_key("added") {
+        let added = body.with(&[("added", "{}".to_owned())]);
+        let mut expected = members.clone();
+        expected.insert("added".to_owned(), Value::Object(serde_json::Map::new()));
+        assert_eq!(JsonBody::parse(added.as_bytes()).unwrap().value("added"), Some("{}"));
+        assert_eq!(serde_json::from_str::<Value>(&added).unwrap(), Value::Object(expected), "{added}");
+    }
+    assert_eq!(body.with(&[]), text);
+}
+
+/// The lengths of the longest common beginning and end of two texts, in bytes of the first, which do not overlap.
+fn around(one: &str, other: &str) -> (usize, usize) {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let before = one.iter().zip(other).take_while(|(one, other)| one == other).count();
+    let after = one.iter().rev().zip(other.iter().rev()).take_while(|(one, other)| one == other).count();
+    (before, after.min(one.len() - before))
+}

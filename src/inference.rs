@@ -1,0 +1,112 @@
+//! Step *inference*: may this caller send this request to a model? Input: the [`Cleared`] request and the body that was
+//! read. Output: [`CheckedBody`], the body as it is sent, with its digest. On a route without `inference` it passes the
+//! body on.
+//!
+//! The body is parsed once and strictly ([`JsonBody`]). The edge changes at most the name of the model.
+
+mod error;
+mod facts;
+mod input;
+mod members;
+mod nested;
+mod values;
+
+pub use error::InferenceError;
+pub use facts::Facts;
+
+use serde_json::Value;
+
+use crate::authorize::meets;
+use crate::content::{Body, ContentDigest, ReadBody};
+use crate::json_body::JsonBody;
+use crate::policy::{Captures, Inference, Model};
+use crate::request::Target;
+use crate::throttle::Cleared;
+use members::is_json;
+
+/// What the edge decided about a request to a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admission {
+    /// The name of the model in the policy, which the caller used.
+    pub model: String,
+    /// The name of the model that the origin receives.
+    pub model_at_origin: String,
+    /// The facts by which the request was judged.
+    pub facts: Facts,
+}
+
+/// The body as it is sent. Only [`judge`] makes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckedBody {
+    digest: Option<ContentDigest>,
+    admission: Option<Box<Admission>>,
+}
+
+impl CheckedBody {
+    /// The digest, if the route signs the body.
+    #[must_use]
+    pub const fn digest(&self) -> Option<&ContentDigest> {
+        self.digest.as_ref()
+    }
+
+    /// What was decided about a request to a model; `None` if the route is for other requests.
+    #[must_use]
+    pub fn admission(&self) -> Option<&Admission> {
+        self.admission.as_deref()
+    }
+}
+
+/// Judges the request if its route is for models, and replaces the name of the model. The digest that is signed covers
+/// the body as it is sent.
+///
+/// # Errors
+/// An [`InferenceError`] that names the first thing that is refused.
+pub fn judge(
+    cleared: &Cleared<'_>,
+    captures: &Captures,
+    target: &Target,
+    read: ReadBody,
+    body: &mut dyn Body,
+) -> Result<CheckedBody, InferenceError> {
+    let unjudged = |read: ReadBody| CheckedBody { digest: read.into_digest(), admission: None };
+    let Some(inference) = &cleared.route().inference else { return Ok(unjudged(read)) };
+    let (admission, changed) = {
+        let Some(text) = body.held() else { return Ok(unjudged(read)) };
+        if !is_json(target.headers()) {
+            return Err(InferenceError::NotJson);
+        }
+        let parsed = JsonBody::parse(text)?;
+        let facts = Facts::read(&parsed, inference)?;
+        let model = model_for(inference, &facts, cleared, captures)?;
+        facts.check(inference, model)?;
+        let (name, at_origin) = (facts.model.clone(), model.name_at_origin.clone());
+        let member = inference.api.model_member();
+        let changed = at_origin.as_deref().map(|name| parsed.with(&[(member, Value::from(name).to_string())]));
+        let model_at_origin = at_origin.unwrap_or_else(|| name.clone());
+        (Admission { model: name, model_at_origin, facts }, changed)
+    };
+    let digest = match changed {
+        None => read.into_digest(),
+        Some(changed) => {
+            let digest = ContentDigest::of(changed.as_bytes());
+            body.replace(changed.into_bytes());
+            Some(digest)
+        }
+    };
+    Ok(CheckedBody { digest, admission: Some(Box::new(admission)) })
+}
+
+/// The model that the request names, if the caller may use it.
+fn model_for<'policy>(
+    inference: &'policy Inference,
+    facts: &Facts,
+    cleared: &Cleared<'_>,
+    captures: &Captures,
+) -> Result<&'policy Model, InferenceError> {
+    let refused = |why: String| InferenceError::Model { model: error::shown(&facts.model), why };
+    let model = inference.models.get(&facts.model).ok_or_else(|| refused("the policy does not have it".to_owned()))?;
+    match model.require.as_ref().and_then(|condition| meets(cleared.caller(), condition, captures).err()) {
+        Some(unmet) => Err(refused(format!("the caller does not meet: {unmet}"))),
+        None => Ok(model),
+    }
+}

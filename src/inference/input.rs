@@ -1,0 +1,252 @@
+//! What a request offers to the model: tools, and an input that may contain more than text. Only positions at which the
+//! API expects parts are read; the arguments of tools are data. Messages, items and parts have only members that are known
+//! here, so that no server finds a part where the edge finds none.
+
+use serde_json::value::RawValue;
+
+use super::error::{InferenceError, shown};
+use super::nested::{Found, Members};
+use super::values::{is_empty, list, parsed, raw};
+use crate::json_body::JsonBody;
+use crate::policy::{Api, Media, StateMember};
+
+/// How deep parts may be nested in parts: a document in the result of a tool, and its pages.
+const MAX_PARTS: usize = 3;
+
+/// Members of messages of chats, of Anthropic's messages, and of items of OpenAI's responses.
+const OF_MESSAGES: [&str; 18] = [
+    "type",
+    "role",
+    "content",
+    "name",
+    "tool_calls",
+    "tool_call_id",
+    "function_call",
+    "refusal",
+    "audio",
+    "annotations",
+    "id",
+    "status",
+    "call_id",
+    "arguments",
+    "input",
+    "output",
+    "summary",
+    "encrypted_content",
+];
+/// Members of parts of all three.
+const OF_PARTS: [&str; 27] = [
+    "type",
+    "text",
+    "refusal",
+    "image_url",
+    "input_audio",
+    "file",
+    "detail",
+    "file_id",
+    "file_data",
+    "file_url",
+    "filename",
+    "annotations",
+    "logprobs",
+    "cache_control",
+    "citations",
+    "source",
+    "title",
+    "context",
+    "thinking",
+    "signature",
+    "data",
+    "id",
+    "name",
+    "input",
+    "tool_use_id",
+    "content",
+    "is_error",
+];
+
+/// Whether the request offers tools. Tools that are not functions of the client are found by their types.
+pub(super) fn tools(body: &JsonBody<'_>, api: &Api, found: &mut Found<'_>) -> Result<bool, InferenceError> {
+    let listed = list(body, "tools")?;
+    for tool in &listed {
+        let members = Members::of(tool, "tools")?;
+        members.has_no_likeness_of(&["type"])?;
+        match members.kind()?.as_deref() {
+            Some("function" | "custom") => {}
+            None if *api == Api::AnthropicMessages => {}
+            kind => found.other("tools", kind.unwrap_or_default(), tool)?,
+        }
+    }
+    let functions = body.value("functions").is_some_and(|json| !is_empty(json));
+    Ok(!listed.is_empty() || functions)
+}
+
+/// Reads the input.
+pub(super) fn read(body: &JsonBody<'_>, api: &Api, found: &mut Found<'_>) -> Result<(), InferenceError> {
+    match api {
+        Api::OpenAiChat => {
+            let is_audible = |member: &str| body.value(member).is_some_and(|json| !is_empty(json));
+            if is_audible("audio") || body.value("modalities").is_some_and(|json| !is_text_only(json)) {
+                found.media.insert(Media::Audio);
+            }
+            messages(body, found)
+        }
+        Api::AnthropicMessages => {
+            if let Some(system) = body.value("system").filter(|json| *json != "null") {
+                content(raw(system, "system")?, "system", 0, found)?;
+            }
+            messages(body, found)
+        }
+        Api::OpenAiResponses => match body.value("input") {
+            Some(text) if text.starts_with('"') => Ok(()),
+            None | Some("null") => Ok(()), // a prompt at the provider may contain it
+            Some(_) => list(body, "input")?.into_iter().try_for_each(|element| item(element, found)),
+        },
+        Api::OpenAiEmbeddings => embedded(body),
+        Api::Json { .. } => Ok(()),
+    }
+}
+
+fn is_text_only(json: &str) -> bool {
+    let listed: Result<Option<Vec<String>>, _> = serde_json::from_slice(json.as_bytes());
+    listed.is_ok_and(|kinds| kinds.unwrap_or_default().iter().all(|kind| kind == "text"))
+}
+
+/// Texts, or tokens: servers that embed images take objects.
+fn embedded(body: &JsonBody<'_>) -> Result<(), InferenceError> {
+    let is_plain = |json: &&RawValue| !json.get().starts_with(['[', '{']);
+    let are_tokens =
+        |json: &&RawValue| parsed::<Vec<&RawValue>>(json.get()).is_some_and(|all| all.iter().all(is_plain));
+    match body.value("input") {
+        Some(json) if json.starts_with('{') => Err(malformed("input", "text, tokens, or a list of these")),
+        Some(json) if json.starts_with('[') => match list(body, "input")? {
+            all if all.iter().all(|each| is_plain(each) || are_tokens(each)) => Ok(()),
+            _ => Err(malformed("input", "text, tokens, or a list of these")),
+        },
+        _ => Ok(()),
+    }
+}
+
+fn malformed(member: &str, expected: &'static str) -> InferenceError {
+    InferenceError::Malformed { member: shown(member), expected }
+}
+
+fn messages(body: &JsonBody<'_>, found: &mut Found<'_>) -> Result<(), InferenceError> {
+    for json in list(body, "messages")? {
+        let message = Members::of(json, "messages")?;
+        message.are_among(&OF_MESSAGES, found.extra)?;
+        if message.value("audio").is_some() {
+            found.state.insert(StateMember::ItemReference);
+        }
+        if let Some(json) = message.value("content") {
+            content(json, "messages", 0, found)?;
+        }
+    }
+    Ok(())
+}
+
+/// An item of the input of OpenAI's responses.
+fn item(json: &RawValue, found: &mut Found<'_>) -> Result<(), InferenceError> {
+    let item = Members::of(json, "input")?;
+    let kind = item.kind()?;
+    let is_known = matches!(
+        kind.as_deref(),
+        None | Some(
+            "message"
+                | "reasoning"
+                | "function_call"
+                | "custom_tool_call"
+                | "compaction"
+                | "function_call_output"
+                | "custom_tool_call_output"
+                | "item_reference"
+        )
+    );
+    if !is_known {
+        return found.other("input", kind.as_deref().unwrap_or_default(), json);
+    }
+    item.are_among(&OF_MESSAGES, found.extra)?;
+    // The type of a reference may be left out; thoughts without their encrypted content are those that are kept.
+    let refers = match kind.as_deref() {
+        Some("item_reference") => true,
+        None => item.value("role").is_none(),
+        Some("reasoning") => item.value("id").is_some() && item.value("encrypted_content").is_none(),
+        _ => false,
+    };
+    if refers {
+        found.state.insert(StateMember::ItemReference);
+    }
+    [item.value("content"), item.value("output")]
+        .into_iter()
+        .flatten()
+        .try_for_each(|json| content(json, "input", 0, found))
+}
+
+/// Text, or parts.
+fn content(json: &RawValue, member: &str, depth: usize, found: &mut Found<'_>) -> Result<(), InferenceError> {
+    if json.get().starts_with('"') {
+        return Ok(());
+    }
+    let parts: Vec<&RawValue> = parsed(json.get()).ok_or_else(|| malformed(member, "text or a list of parts"))?;
+    if depth >= MAX_PARTS {
+        return Err(malformed(member, "less deeply nested"));
+    }
+    parts.into_iter().try_for_each(|each| part(each, member, depth, found))
+}
+
+fn part(json: &RawValue, member: &str, depth: usize, found: &mut Found<'_>) -> Result<(), InferenceError> {
+    let part = Members::of(json, member)?;
+    let kind = part.kind()?;
+    match kind.as_deref() {
+        Some(
+            "text" | "refusal" | "input_text" | "output_text" | "summary_text" | "reasoning_text" | "thinking"
+            | "redacted_thinking" | "tool_use" | "tool_result" | "search_result",
+        ) => {}
+        Some("image_url" | "input_image" | "image") => {
+            found.media.insert(Media::Image);
+        }
+        Some("input_audio") => {
+            found.media.insert(Media::Audio);
+        }
+        Some("file" | "input_file" | "document") => {
+            found.media.insert(Media::File);
+        }
+        Some("container_upload") => {
+            found.state.insert(StateMember::Files);
+        }
+        kind => return found.other(member, kind.unwrap_or_default(), json),
+    }
+    part.are_among(&OF_PARTS, found.extra)?;
+    // Servers may look for what is there, and not for what the type says.
+    for (name, media) in [
+        ("image_url", Media::Image),
+        ("input_audio", Media::Audio),
+        ("file", Media::File),
+        ("file_data", Media::File),
+        ("file_url", Media::File),
+    ] {
+        if part.value(name).is_some() {
+            found.media.insert(media);
+        }
+    }
+    if part.value("file_id").is_some() {
+        found.state.insert(StateMember::Files);
+    }
+    // The source of a search result is text.
+    for holder in ["source", "file"].into_iter().filter_map(|name| part.value(name)) {
+        if holder.get().starts_with('{') {
+            let inside = Members::of(holder, member)?;
+            inside.has_no_likeness_of(&["file_id", "content", "type"])?;
+            if inside.value("file_id").is_some() {
+                found.state.insert(StateMember::Files);
+            }
+            if let Some(json) = inside.value("content") {
+                content(json, member, depth.saturating_add(1), found)?;
+            }
+        }
+    }
+    match part.value("content") {
+        Some(json) => content(json, member, depth.saturating_add(1), found),
+        None => Ok(()),
+    }
+}

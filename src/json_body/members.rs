@@ -1,0 +1,195 @@
+//! The members of a body, each with the place of its value.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+
+use serde::de::{Deserializer as _, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::error::JsonBodyError;
+use super::strict::{Name, Names, check, not_json};
+
+/// A JSON object that was checked to its end.
+#[derive(Clone, Debug)]
+pub struct JsonBody<'body> {
+    text: &'body str,
+    members: Vec<(Cow<'body, str>, &'body RawValue)>,
+}
+
+impl<'body> JsonBody<'body> {
+    /// Reads a whole body.
+    ///
+    /// # Errors
+    /// A [`JsonBodyError`] if it is no JSON object, or if two parsers could read it differently.
+    pub fn parse(body: &'body [u8]) -> Result<Self, JsonBodyError> {
+        let text = std::str::from_utf8(body).map_err(|error| JsonBodyError::NotUtf8(error.valid_up_to()))?;
+        if !text.trim_ascii_start().starts_with('{') {
+            // Whether it is another JSON value or none at all makes no difference to the client.
+            return Err(JsonBodyError::NotAnObject);
+        }
+        let mut deserializer = serde_json::Deserializer::from_slice(text.as_bytes());
+        let members = deserializer.deserialize_map(MembersVisitor).map_err(|error| not_json(&error))?;
+        deserializer.end().map_err(|error| not_json(&error))?;
+        let mut names = Names::default();
+        for (name, value) in &members {
+            names.add(Cow::Borrowed(name))?;
+            check(value.get(), 1)?;
+        }
+        Ok(Self { text, members })
+    }
+
+    /// The JSON text of a member's value; `None` if there is no such member.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&'body str> {
+        self.members.iter().find(|(found, _)| found == name).map(|(_, value)| value.get())
+    }
+
+    /// The names of the members, in the order of the body.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.members.iter().map(|(name, _)| name.as_ref())
+    }
+
+    /// The body with other values for these members, each as a name and JSON text. A member that is not there is put at the
+    /// beginning; all other bytes are as before.
+    #[must_use]
+    pub fn with(&self, changes: &[(&str, String)]) -> String {
+        let mut edits: Vec<(Range<usize>, String)> = Vec::with_capacity(changes.len());
+        let mut added = Vec::new();
+        for (name, value) in changes {
+            if let Some((_, replaced)) = self.members.iter().find(|(found, _)| found == name) {
+                edits.push((self.place(replaced), value.clone()));
+            } else {
+                added.push(format!("{}:{value}", serde_json::Value::from(*name)));
+            }
+        }
+        if !added.is_empty() {
+            let inside = self.text.find('{').map_or(0, |brace| brace.saturating_add(1));
+            let separator = if self.members.is_empty() { "" } else { "," };
+            edits.push((inside..inside, added.join(",") + separator));
+        }
+        edits.sort_by_key(|(place, _)| place.start);
+        let mut text = String::with_capacity(self.text.len().saturating_add(64));
+        let mut copied = 0;
+        for (place, value) in edits {
+            text.push_str(self.text.get(copied..place.start).unwrap_or_default());
+            text.push_str(&value);
+            copied = place.end;
+        }
+        text.push_str(self.text.get(copied..).unwrap_or_default());
+        text
+    }
+
+    /// Where a value is in the body, of which it is a part.
+    fn place(&self, value: &RawValue) -> Range<usize> {
+        let start = value.get().as_ptr().addr().saturating_sub(self.text.as_ptr().addr());
+        start..start.saturating_add(value.get().len())
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::new();
+        while let Some(Name(name)) = entries.next_key()? {
+            members.push((name, entries.next_value()?));
+        }
+        Ok(members)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{JsonBody, JsonBodyError, MAX_DEPTH};
+
+    fn parsed(json: &str) -> Result<JsonBody<'_>, JsonBodyError> {
+        JsonBody::parse(json.as_bytes())
+    }
+
+    #[test]
+    fn a_member_that_is_there_twice_is_refused_at_every_depth_and_in_every_spelling() {
+        let many = (0..40).map(|number| format!("\"m{number}\":0,")).collect::<Vec<_>>().concat();
+        for json in [
+            r#"{"model":"a","model":"b"}"#.to_owned(),
+            r#"{"model":"a","mod\u0065l":"b"}"#.to_owned(),
+            r#"{"a":[{"b":{"c":1,"d":2,"c":3}}]}"#.to_owned(),
+            format!("{{\"a\":{{{many}\"m39\":1}}}}"),
+            format!("{{\"a\":{{{many}\"m3\":1}}}}"),
+            format!("{{{many}\"m7\":1}}"),
+        ] {
+            assert!(matches!(parsed(&json), Err(JsonBodyError::Repeated(_))), "{json}");
+        }
+        assert!(parsed(r#"{"a":{"b":1},"b":{"b":2},"c":[{"b":1},{"b":1}]}"#).is_ok());
+    }
+
+    #[test]
+    fn what_parsers_read_differently_is_refused() {
+        for json in [
+            "{",
+            "{}x",
+            "{} {}",
+            "{\"a\":1,}",
+            "{'a':1}",
+            "{a:1}",
+            "{\"a\":NaN}",
+            "{\"a\":Infinity}",
+            "{\"a\":1e400}",
+            "{\"a\":01}",
+            "{\"a\":+1}",
+            "{\"a\":.5}",
+            "{\"a\":\"\\ud800\"}",
+            "{\"\\ud800\":1}",
+            "{\"a\":\"\\udc00\\ud800\"}",
+            "{\"a\":\"\n\"}",
+            "{\"a\":\"\\x41\"}",
+            "{\"a\":1 /* */}",
+            "{\"a\":[1}",
+            "{\"a\":\"\0\"}",
+            "{\"a\"}",
+        ] {
+            assert!(matches!(parsed(json), Err(JsonBodyError::NotJson { .. })), "{json}");
+        }
+        for json in ["", " ", "[]", "[{}]", "\"a\"", "1", "null", "\u{feff}{}", "\u{a0}{}"] {
+            assert!(matches!(parsed(json), Err(JsonBodyError::NotAnObject)), "{json}");
+        }
+        assert_eq!(JsonBody::parse(b"{\"a\":\"\xff\"}").err(), Some(JsonBodyError::NotUtf8(6)));
+        assert_eq!(JsonBody::parse(b"\xff\xfe{\0}\0").err(), Some(JsonBodyError::NotUtf8(0)));
+    }
+
+    #[test]
+    fn nesting_is_limited() {
+        let nested = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+        assert!(parsed(&nested(MAX_DEPTH - 1)).is_ok());
+        assert_eq!(parsed(&nested(MAX_DEPTH)).err(), Some(JsonBodyError::TooDeep));
+        assert_eq!(parsed(&nested(10_000)).err(), Some(JsonBodyError::TooDeep));
+        let objects = format!("{}1{}", "{\"a\":".repeat(10_000), "}".repeat(10_000));
+        assert_eq!(parsed(&objects).err(), Some(JsonBodyError::TooDeep));
+    }
+
+    #[test]
+    fn a_change_leaves_every_other_byte_as_it_was() {
+        let text = " {\"messages\" : [1.0e2, \"\\u00e9\"],\r\n\t\"m\\u006fdel\":  \"small\" , \"n\":1 } ";
+        let body = parsed(text).expect("valid");
+        assert_eq!(body.value("model"), Some("\"small\""));
+        assert_eq!(body.names().collect::<Vec<_>>(), ["messages", "model", "n"]);
+        let changed = body.with(&[("model", "\"a-much-longer-name\"".to_owned())]);
+        assert_eq!(changed, text.replace("\"small\"", "\"a-much-longer-name\""));
+        let both = body.with(&[("stream_options", "{}".to_owned()), ("model", "\"x\"".to_owned())]);
+        assert_eq!(both, text.replace("\"small\"", "\"x\"").replacen('{', "{\"stream_options\":{},", 1));
+        assert_eq!(body.with(&[]), text);
+        let empty = parsed("{ }").expect("valid");
+        assert_eq!(empty.with(&[("a", "1".to_owned())]), "{\"a\":1 }");
+        let two = empty.with(&[("a", "1".to_owned()), ("b", "2".to_owned())]);
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&two).expect("valid"),
+            serde_json::json!({"a": 1, "b": 2})
+        );
+    }
+}

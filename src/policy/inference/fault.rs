@@ -1,0 +1,54 @@
+//! The faults of `inference`, each with a remedy.
+
+/// A fault of `inference` at a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InferenceFault {
+    /// The route accepts other methods than POST, or is a WebSocket.
+    #[error("is on a route that accepts other requests than POST")]
+    NotPost,
+    /// `accepts` limits the body or its media types as well.
+    #[error("limits what \"inference\" limits, too")]
+    Accepts,
+    /// A name with other than visible ASCII characters, or a long one.
+    #[error("is not the name of a model")]
+    NotAModelName,
+    /// `members` and `"api": "json"` belong together.
+    #[error("belongs to \"api\": \"json\", which needs it")]
+    MembersOfJson,
+    /// Two members have one name.
+    #[error("names one member twice")]
+    SameMember,
+    /// The requests of this API do not limit tokens.
+    #[error("limits tokens, which requests of this API do not")]
+    NoTokenLimit,
+    /// A member that judges nothing in requests of this API.
+    #[error("judges nothing in requests of this API")]
+    NotJudged,
+    /// Types of tools where no tools are admitted.
+    #[error("lists types of tools, and no tools are admitted")]
+    NoTools,
+    /// The requests of this API ask for one response.
+    #[error("admits several responses, and requests of this API ask for one")]
+    NoChoices,
+}
+
+impl InferenceFault {
+    /// The next step.
+    #[must_use]
+    pub const fn remedy(self) -> &'static str {
+        match self {
+            Self::NotPost => "write \"methods\": [\"POST\"], and a route of its own for other requests",
+            Self::Accepts => {
+                "write \"max_input_bytes\" in \"inference\"; the media type is application/json in any case"
+            }
+            Self::NotAModelName => "write 1 to 128 visible ASCII characters without quotation marks and backslashes",
+            Self::MembersOfJson => {
+                "write \"members\": { \"model\": \"…\" } with \"api\": \"json\", and leave it out otherwise"
+            }
+            Self::SameMember => "name another member, or leave \"max_tokens\" out",
+            Self::NoTokenLimit => "leave it out; with \"api\": \"json\", name the member \"max_tokens\"",
+            Self::NoTools => "write \"tools\": true, at the route or at a model, or leave it out",
+            Self::NoChoices | Self::NotJudged => "leave it out",
+        }
+    }
+}
