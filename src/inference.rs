@@ -12,7 +12,7 @@ mod nested;
 mod values;
 
 pub use error::InferenceError;
-pub use facts::Facts;
+use facts::Facts;
 
 use serde_json::Value;
 
@@ -22,6 +22,7 @@ use crate::json_body::JsonBody;
 use crate::policy::{Captures, Inference, Model};
 use crate::request::Target;
 use crate::throttle::Cleared;
+use crate::trail::excerpt;
 use members::is_json;
 
 /// What the edge decided about a request to a model.
@@ -31,8 +32,6 @@ pub struct Admission {
     pub model: String,
     /// The name of the model that the origin receives.
     pub model_at_origin: String,
-    /// The facts by which the request was judged.
-    pub facts: Facts,
 }
 
 /// The body as it is sent. Only [`judge`] makes one.
@@ -79,11 +78,11 @@ pub fn judge(
         let facts = Facts::read(&parsed, inference)?;
         let model = model_for(inference, &facts, cleared, captures)?;
         facts.check(inference, model)?;
-        let (name, at_origin) = (facts.model.clone(), model.name_at_origin.clone());
+        let at_origin = model.name_at_origin.clone();
         let member = inference.api.model_member();
         let changed = at_origin.as_deref().map(|name| parsed.with(&[(member, Value::from(name).to_string())]));
-        let model_at_origin = at_origin.unwrap_or_else(|| name.clone());
-        (Admission { model: name, model_at_origin, facts }, changed)
+        let model_at_origin = at_origin.unwrap_or_else(|| facts.model.clone());
+        (Admission { model: facts.model, model_at_origin }, changed)
     };
     let digest = match changed {
         None => read.into_digest(),
@@ -103,7 +102,7 @@ fn model_for<'policy>(
     cleared: &Cleared<'_>,
     captures: &Captures,
 ) -> Result<&'policy Model, InferenceError> {
-    let refused = |why: String| InferenceError::Model { model: error::shown(&facts.model), why };
+    let refused = |why: String| InferenceError::Model { model: excerpt(&facts.model), why };
     let model = inference.models.get(&facts.model).ok_or_else(|| refused("the policy does not have it".to_owned()))?;
     match model.require.as_ref().and_then(|condition| meets(cleared.caller(), condition, captures).err()) {
         Some(unmet) => Err(refused(format!("the caller does not meet: {unmet}"))),

@@ -10,4 +10,4 @@ mod members;
 mod strict;
 
 pub use error::{JsonBodyError, MAX_DEPTH};
-pub use members::JsonBody;
+pub use members::{JsonBody, Member, members};

@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -73,16 +73,25 @@ def test_the_provider_of_a_new_base_is_compared(backend: dict[str, object], fits
             check_provider(kept, found, "--issuer x")
 
 
+def with_a_kept_base(
+    folder: Path, provider: Discovery, change: Callable[[dict[str, Any]], None]
+) -> None:
+    """Let `init` write all files, change the base policy, and keep only that."""
+    assert init(folder, provider).returncode == 0
+    file = folder / "edge/policy.base.json"
+    document = json.loads(file.read_text())
+    change(document)
+    file.write_text(json.dumps(document))
+    for name in ("fastly.toml", "policy.json"):
+        (folder / "edge" / name).unlink()
+
+
 def test_an_origin_that_is_a_host_of_a_kept_base_is_refused(
     shop_folder: Path, openid: Discovery
 ) -> None:
-    assert init(shop_folder, openid).returncode == 0
-    file = shop_folder / "edge/policy.base.json"
-    document = json.loads(file.read_text())
-    document["edge"]["hosts"].append("www.example.com")
-    file.write_text(json.dumps(document))
-    for name in ("fastly.toml", "policy.json"):
-        (shop_folder / "edge" / name).unlink()
+    with_a_kept_base(
+        shop_folder, openid, lambda document: document["edge"]["hosts"].append("www.example.com")
+    )
     before = files_in(shop_folder)
     ran = fastgate_in(shop_folder, "init", "--origin-host", "www.example.com")
     assert (ran.returncode, ran.stdout) == (2, "")
@@ -131,14 +140,11 @@ def test_the_guard_may_expect_either_host_of_the_backend() -> None:
 def test_a_new_manifest_has_the_backends_of_a_kept_base(
     shop_folder: Path, openid: Discovery
 ) -> None:
-    assert init(shop_folder, openid).returncode == 0
-    file = shop_folder / "edge/policy.base.json"
-    document = json.loads(file.read_text())
-    document["origins"]["app"]["backend"] = "shop"
-    document["issuers"]["provider"]["backend"] = "keys"
-    file.write_text(json.dumps(document))
-    for name in ("fastly.toml", "policy.json"):
-        (shop_folder / "edge" / name).unlink()
+    def rename(document: dict[str, Any]) -> None:
+        document["origins"]["app"]["backend"] = "shop"
+        document["issuers"]["provider"]["backend"] = "keys"
+
+    with_a_kept_base(shop_folder, openid, rename)
     ran = fastgate_in(shop_folder, "init")
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr.splitlines() == [

@@ -139,8 +139,3 @@ impl InferenceError {
         }
     }
 }
-
-/// At most 64 characters of a name that a client sent.
-pub(super) fn shown(name: &str) -> String {
-    name.chars().take(64).collect()
-}

@@ -2,35 +2,36 @@
 
 use std::collections::BTreeSet;
 
-use super::error::{InferenceError, shown};
+use super::error::InferenceError;
 use super::input;
 use super::members::check_names;
 use super::nested::Found;
 use crate::json_body::JsonBody;
 use crate::policy::{Api, Inference, Media, Model, StateMember};
+use crate::trail::excerpt;
 
 /// The longest name of a model, in bytes; no policy has a longer one.
 const MAX_MODEL_BYTES: usize = 128;
 
 /// The facts about a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
+pub(super) struct Facts {
     /// The model, as the caller names it.
-    pub model: String,
+    pub(super) model: String,
     /// The most tokens of one response, if the request says it, and the member that does.
-    pub max_tokens: Option<(String, u64)>,
+    pub(super) max_tokens: Option<(String, u64)>,
     /// How many responses it asks for.
-    pub choices: u64,
+    pub(super) choices: u64,
     /// Whether it asks for a stream.
-    pub stream: bool,
+    pub(super) stream: bool,
     /// Whether it offers tools to the model.
-    pub tools: bool,
+    pub(super) tools: bool,
     /// The types of tools, and of items and parts of the input, that are neither functions nor text, each with its member.
-    pub types: BTreeSet<(String, String)>,
+    pub(super) types: BTreeSet<(String, String)>,
     /// What the input contains besides text.
-    pub media: BTreeSet<Media>,
+    pub(super) media: BTreeSet<Media>,
     /// What it refers to at the provider.
-    pub state: BTreeSet<StateMember>,
+    pub(super) state: BTreeSet<StateMember>,
 }
 
 impl Facts {
@@ -92,7 +93,7 @@ impl Facts {
         }
         let refused = |(_, kind): &&(String, String)| !model.tools || !inference.tool_types.contains(kind);
         if let Some((member, kind)) = self.types.iter().find(refused) {
-            return Err(InferenceError::Type { member: member.clone(), kind: shown(kind) });
+            return Err(InferenceError::Type { member: member.clone(), kind: excerpt(kind) });
         }
         if let Some(media) = self.media.difference(&model.media).next() {
             return Err(InferenceError::Media(*media));
@@ -105,7 +106,7 @@ impl Facts {
 }
 
 fn model(body: &JsonBody<'_>, member: &str) -> Result<String, InferenceError> {
-    let malformed = || InferenceError::Malformed { member: shown(member), expected: "the name of a model, a text" };
+    let malformed = || InferenceError::Malformed { member: excerpt(member), expected: "the name of a model, a text" };
     let name: String =
         body.value(member).and_then(|json| serde_json::from_slice(json.as_bytes()).ok()).ok_or_else(malformed)?;
     if name.is_empty() || name.len() > MAX_MODEL_BYTES { Err(malformed()) } else { Ok(name) }
@@ -117,9 +118,10 @@ fn count(body: &JsonBody<'_>, member: &str) -> Result<Option<u64>, InferenceErro
         None | Some("null") => Ok(None),
         Some(json) => match json.parse() {
             Ok(value @ 1..) if json.bytes().all(|byte| byte.is_ascii_digit()) => Ok(Some(value)),
-            _ => {
-                Err(InferenceError::Malformed { member: shown(member), expected: "a positive whole number below 2^64" })
-            }
+            _ => Err(InferenceError::Malformed {
+                member: excerpt(member),
+                expected: "a positive whole number below 2^64",
+            }),
         },
     }
 }
@@ -128,7 +130,7 @@ fn flag(body: &JsonBody<'_>, member: &str) -> Result<bool, InferenceError> {
     match body.value(member) {
         None | Some("null" | "false") => Ok(false),
         Some("true") => Ok(true),
-        Some(_) => Err(InferenceError::Malformed { member: shown(member), expected: "true or false" }),
+        Some(_) => Err(InferenceError::Malformed { member: excerpt(member), expected: "true or false" }),
     }
 }
 

@@ -4,11 +4,12 @@
 
 use serde_json::value::RawValue;
 
-use super::error::{InferenceError, shown};
+use super::error::InferenceError;
 use super::nested::{Found, Members};
 use super::values::{is_empty, list, parsed, raw};
 use crate::json_body::JsonBody;
 use crate::policy::{Api, Media, StateMember};
+use crate::trail::excerpt;
 
 /// How deep parts may be nested in parts: a document in the result of a tool, and its pages.
 const MAX_PARTS: usize = 3;
@@ -128,7 +129,7 @@ fn embedded(body: &JsonBody<'_>) -> Result<(), InferenceError> {
 }
 
 fn malformed(member: &str, expected: &'static str) -> InferenceError {
-    InferenceError::Malformed { member: shown(member), expected }
+    InferenceError::Malformed { member: excerpt(member), expected }
 }
 
 fn messages(body: &JsonBody<'_>, found: &mut Found<'_>) -> Result<(), InferenceError> {

@@ -3,10 +3,11 @@
 //! Left out of the lists, so that a policy has to name them in `extra_members`: members that choose another price, place or
 //! account than the policy meant (`service_tier`, `speed`, `inference_geo`, `workspace_id`, `fallbacks`).
 
-use super::error::{InferenceError, shown};
+use super::error::InferenceError;
 use crate::headers::Headers;
 use crate::json_body::JsonBody;
 use crate::policy::{Api, Inference};
+use crate::trail::excerpt;
 
 /// `POST /v1/chat/completions`: platform.openai.com/docs/api-reference/chat/create, as of the client 3.57.
 const OPENAI_CHAT: [&str; 35] = [
@@ -141,7 +142,7 @@ pub(super) fn check_names(body: &JsonBody<'_>, inference: &Inference) -> Result<
             std::iter::once(inference.api.model_member()).chain(inference.api.token_members()).collect();
         let is_unclear = |name: &&str| !judged.contains(name) && judged.iter().any(|other| is_like(name, other));
         return match body.names().find(is_unclear) {
-            Some(name) => Err(InferenceError::UnclearMember { name: shown(name), other: "one that is judged" }),
+            Some(name) => Err(InferenceError::UnclearMember { name: excerpt(name), other: "one that is judged" }),
             None => Ok(()),
         };
     };
@@ -150,10 +151,10 @@ pub(super) fn check_names(body: &JsonBody<'_>, inference: &Inference) -> Result<
             continue;
         }
         if let Some(other) = known.iter().find(|other| is_like(name, other)) {
-            return Err(InferenceError::UnclearMember { name: shown(name), other });
+            return Err(InferenceError::UnclearMember { name: excerpt(name), other });
         }
         if !inference.extra_members.contains(name) {
-            return Err(InferenceError::UnknownMember(shown(name)));
+            return Err(InferenceError::UnknownMember(excerpt(name)));
         }
     }
     Ok(())

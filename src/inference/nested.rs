@@ -1,15 +1,15 @@
 //! The members of objects in a body, and what is nested in objects of types that are not known here.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::error::{InferenceError, shown};
+use super::error::InferenceError;
 use super::members::is_like;
 use super::values::parsed;
+use crate::json_body::{Member, members};
 use crate::policy::{Media, StateMember};
+use crate::trail::excerpt;
 
 /// What was found in a request.
 #[derive(Debug)]
@@ -35,80 +35,58 @@ impl<'policy> Found<'policy> {
 
 /// The members of an object that is nested in the member `within`.
 pub(super) struct Members<'json, 'name> {
-    members: Vec<(String, Option<&'json RawValue>)>,
+    members: Vec<Member<'json>>,
     within: &'name str,
 }
 
 impl<'json, 'name> Members<'json, 'name> {
-    /// Reads an object. Serde would also read a list as one, member by member.
+    /// Reads an object.
     pub(super) fn of(json: &'json RawValue, within: &'name str) -> Result<Self, InferenceError> {
-        let found: Option<Named<'json>> = parsed(json.get()).filter(|_| json.get().starts_with('{'));
         let expected = "a list of objects as the API has";
-        let Named(members) = found.ok_or_else(|| InferenceError::Malformed { member: shown(within), expected })?;
+        let malformed = |_| InferenceError::Malformed { member: excerpt(within), expected };
+        let members = members(json.get()).map_err(malformed)?;
         Ok(Self { members, within })
     }
 
     /// The value of a member; `None` if it is `null`.
     pub(super) fn value(&self, name: &str) -> Option<&'json RawValue> {
-        self.members.iter().find(|(found, _)| found == name).and_then(|(_, value)| *value)
+        self.members
+            .iter()
+            .find(|(found, _)| found == name)
+            .map(|(_, value)| *value)
+            .filter(|value| value.get() != "null")
     }
 
     /// The type; `None` if it has none.
     pub(super) fn kind(&self) -> Result<Option<String>, InferenceError> {
-        let malformed = || InferenceError::Malformed { member: shown(self.within), expected: "typed by texts" };
+        let malformed = || InferenceError::Malformed { member: excerpt(self.within), expected: "typed by texts" };
         self.value("type").map(|json| parsed(json.get()).ok_or_else(malformed)).transpose()
     }
 
     /// Checks that all members are known, or among those that the policy adds.
     pub(super) fn are_among(&self, known: &[&'static str], extra: &BTreeSet<String>) -> Result<(), InferenceError> {
         self.has_no_likeness_of(known)?;
-        let is_known = |name: &String| known.contains(&name.as_str()) || extra.contains(name);
+        let is_known = |name: &str| known.contains(&name) || extra.contains(name);
         match self.members.iter().find(|(name, _)| !is_known(name)) {
-            Some((name, _)) => Err(InferenceError::UnknownMember(shown(&format!("{}[].{name}", self.within)))),
+            Some((name, _)) => Err(InferenceError::UnknownMember(excerpt(&format!("{}[].{name}", self.within)))),
             None => Ok(()),
         }
     }
 
     /// Checks that no member can be taken for one of these.
     pub(super) fn has_no_likeness_of(&self, known: &[&'static str]) -> Result<(), InferenceError> {
-        for (name, _) in &self.members {
-            let other = known.iter().find(|other| **other != name.as_str() && is_like(name, other));
-            if let Some(other) = other.filter(|_| !known.contains(&name.as_str())) {
-                return Err(InferenceError::UnclearMember { name: shown(name), other });
+        for (name, _) in self.members.iter().filter(|(name, _)| !known.contains(&name.as_ref())) {
+            if let Some(other) = known.iter().find(|other| is_like(name, other)) {
+                return Err(InferenceError::UnclearMember { name: excerpt(name), other });
             }
         }
         Ok(())
     }
 }
 
-/// Names and values, in the order of the object.
-struct Named<'json>(Vec<(String, Option<&'json RawValue>)>);
-
-impl<'de> Deserialize<'de> for Named<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NamedVisitor;
-        impl<'de> Visitor<'de> for NamedVisitor {
-            type Value = Named<'de>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Named<'de>, A::Error> {
-                let mut members = Vec::new();
-                while let Some(entry) = entries.next_entry()? {
-                    members.push(entry);
-                }
-                Ok(Named(members))
-            }
-        }
-        deserializer.deserialize_map(NamedVisitor)
-    }
-}
-
 /// Searches a value at every depth for media, and for references to state at the provider.
 fn search(json: &RawValue, member: &str, found: &mut Found<'_>) -> Result<(), InferenceError> {
-    let malformed = || InferenceError::Malformed { member: shown(member), expected: "as the API has it" };
+    let malformed = || InferenceError::Malformed { member: excerpt(member), expected: "as the API has it" };
     let value: serde_json::Value = parsed(json.get()).ok_or_else(malformed)?;
     let mut open = vec![&value];
     while let Some(value) = open.pop() {

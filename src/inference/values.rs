@@ -3,8 +3,9 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::error::{InferenceError, shown};
+use super::error::InferenceError;
 use crate::json_body::JsonBody;
+use crate::trail::excerpt;
 
 /// A value of this type; `None` if it has another one.
 pub(super) fn parsed<'json, T: Deserialize<'json>>(json: &'json str) -> Option<T> {
@@ -16,7 +17,7 @@ pub(super) fn list<'body>(body: &JsonBody<'body>, member: &str) -> Result<Vec<&'
     match body.value(member) {
         None | Some("null") => Ok(Vec::new()),
         Some(json) => {
-            parsed(json).ok_or_else(|| InferenceError::Malformed { member: shown(member), expected: "a list" })
+            parsed(json).ok_or_else(|| InferenceError::Malformed { member: excerpt(member), expected: "a list" })
         }
     }
 }
@@ -29,5 +30,5 @@ pub(super) fn is_empty(json: &str) -> bool {
 
 /// A text as a value.
 pub(super) fn raw<'json>(json: &'json str, member: &str) -> Result<&'json RawValue, InferenceError> {
-    parsed(json).ok_or_else(|| InferenceError::Malformed { member: shown(member), expected: "JSON" })
+    parsed(json).ok_or_else(|| InferenceError::Malformed { member: excerpt(member), expected: "JSON" })
 }

@@ -10,11 +10,25 @@ use serde_json::value::RawValue;
 use super::error::JsonBodyError;
 use super::strict::{Name, Names, check, not_json};
 
+/// The name and the value of a member.
+pub type Member<'json> = (Cow<'json, str>, &'json RawValue);
+
+/// The members of an object, in its order. It checks nothing that is nested, nor that each is there once: that is for
+/// objects of a [`JsonBody`].
+///
+/// # Errors
+/// A `serde_json::Error` if the text is no JSON object.
+pub fn members(object: &str) -> Result<Vec<Member<'_>>, serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_slice(object.as_bytes());
+    let members = deserializer.deserialize_map(MembersVisitor)?;
+    deserializer.end().map(|()| members)
+}
+
 /// A JSON object that was checked to its end.
 #[derive(Clone, Debug)]
 pub struct JsonBody<'body> {
     text: &'body str,
-    members: Vec<(Cow<'body, str>, &'body RawValue)>,
+    members: Vec<Member<'body>>,
 }
 
 impl<'body> JsonBody<'body> {
@@ -28,9 +42,7 @@ impl<'body> JsonBody<'body> {
             // Whether it is another JSON value or none at all makes no difference to the client.
             return Err(JsonBodyError::NotAnObject);
         }
-        let mut deserializer = serde_json::Deserializer::from_slice(text.as_bytes());
-        let members = deserializer.deserialize_map(MembersVisitor).map_err(|error| not_json(&error))?;
-        deserializer.end().map_err(|error| not_json(&error))?;
+        let members = members(text).map_err(|error| not_json(&error))?;
         let mut names = Names::default();
         for (name, value) in &members {
             names.add(Cow::Borrowed(name))?;
@@ -90,7 +102,7 @@ impl<'body> JsonBody<'body> {
 struct MembersVisitor;
 
 impl<'de> Visitor<'de> for MembersVisitor {
-    type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
+    type Value = Vec<Member<'de>>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("an object")

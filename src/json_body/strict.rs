@@ -7,9 +7,7 @@ use std::fmt;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::error::{JsonBodyError, MAX_DEPTH};
-
-/// How much of a name an error shows, in characters.
-const SHOWN: usize = 64;
+use crate::trail::excerpt;
 
 /// Checks a value that is nested `depth` levels deep in the body.
 pub(super) fn check(json: &str, depth: usize) -> Result<(), JsonBodyError> {
@@ -44,7 +42,7 @@ impl<'json> Names<'json> {
     pub(super) fn add(&mut self, name: Cow<'json, str>) -> Result<(), JsonBodyError> {
         let is_new = if self.many.is_empty() { !self.few.contains(&name) } else { !self.many.contains(&name) };
         if !is_new {
-            return Err(JsonBodyError::Repeated(name.chars().take(SHOWN).collect()));
+            return Err(JsonBodyError::Repeated(excerpt(&name)));
         }
         if self.many.is_empty() && self.few.len() < Self::FEW {
             self.few.push(name);

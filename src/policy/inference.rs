@@ -184,10 +184,11 @@ impl Api {
 fn check_judged(document: &InferenceDocument, api: &Api, at: &str, faults: &mut Faults) {
     let is_json = matches!(api, Api::Json { .. });
     let models = || document.models.values();
+    let admits_tools = document.tools || models().any(|model| model.tools == Some(true));
     if is_json || *api == Api::OpenAiEmbeddings {
         for (is_present, member) in [
             (!document.stream, "stream"),
-            (document.tools || models().any(|model| model.tools == Some(true)), "tools"),
+            (admits_tools, "tools"),
             (!document.tool_types.is_empty(), "tool_types"),
             (!document.media.is_empty() || models().any(|model| model.media.is_some()), "media"),
             (!document.state.is_empty(), "state"),
@@ -197,7 +198,6 @@ fn check_judged(document: &InferenceDocument, api: &Api, at: &str, faults: &mut 
         }
         return;
     }
-    let admits_tools = document.tools || models().any(|model| model.tools == Some(true));
     let is_idle = !document.tool_types.is_empty() && !admits_tools;
     faults.add_if(is_idle, format_args!("{at}.tool_types"), InferenceFault::NoTools.into());
 }

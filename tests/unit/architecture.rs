@@ -35,7 +35,7 @@ const FOUNDATIONS: [(&str, &[&str]); 11] = [
     ("conditional", &["headers", "time"]),
     ("digest", &[]),
     ("headers", &[]),
-    ("json_body", &[]),
+    ("json_body", &["trail"]),
     ("json_form", &[]),
     ("secret", &[]),
     ("store_keys", &[]),
