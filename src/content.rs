@@ -21,6 +21,14 @@ pub trait Body {
     /// A [`ContentError`] if it is longer or cannot be read to its end.
     fn sha256(&mut self, most: u64) -> Result<[u8; 32], ContentError>;
 
+    /// Reads the whole body, which may be `most` bytes long.
+    ///
+    /// # Errors
+    /// A [`ContentError`] if it is longer or cannot be read to its end.
+    fn read(&mut self, most: u64) -> Result<(), ContentError> {
+        self.sha256(most).map(drop)
+    }
+
     /// Reads the beginning of a body that may be `most` bytes long, so that forwarding never starts for a body that is
     /// already too long there.
     ///
@@ -28,7 +36,7 @@ pub trait Body {
     /// A [`ContentError`] if it is longer, or if its beginning cannot be read.
     fn hold(&mut self, most: u64) -> Result<(), ContentError>;
 
-    /// The bytes of the whole body, after [`sha256`](Self::sha256); `None` where bodies are never read, because the request is
+    /// The bytes of the whole body, after [`read`](Self::read); `None` where bodies are never read, because the request is
     /// only judged and not sent.
     fn held(&self) -> Option<&[u8]>;
 
@@ -85,7 +93,7 @@ pub struct ReadBody {
 }
 
 impl ReadBody {
-    /// The digest, if the route signs the body.
+    /// The digest, if the route signs the body as it arrived.
     #[must_use]
     pub fn into_digest(self) -> Option<ContentDigest> {
         self.digest
@@ -155,6 +163,12 @@ pub fn read_ahead(route: &Route, content: Content) -> Option<u64> {
 pub fn read(cleared: &Cleared<'_>, content: Content, body: &mut dyn Body) -> Result<ReadBody, ContentError> {
     let route = cleared.route();
     let digest = match read_ahead(route, content) {
+        Some(longest) if route.inference.is_some() => {
+            body.read(longest)?;
+            // What is sent is hashed after it was judged, because it may be changed.
+            let unknown = body.held().is_none().then(|| body.sha256(longest)).transpose()?;
+            unknown.map(ContentDigest::of_hash)
+        }
         Some(longest) if route.sign_body => Some(ContentDigest::of_hash(body.sha256(longest)?)),
         Some(longest) => {
             body.hold(longest)?;

@@ -14,8 +14,6 @@ mod values;
 pub use error::InferenceError;
 use facts::Facts;
 
-use serde_json::Value;
-
 use crate::authorize::meets;
 use crate::content::{Body, ContentDigest, ReadBody};
 use crate::json_body::JsonBody;
@@ -69,7 +67,7 @@ pub fn judge(
 ) -> Result<CheckedBody, InferenceError> {
     let unjudged = |read: ReadBody| CheckedBody { digest: read.into_digest(), admission: None };
     let Some(inference) = &cleared.route().inference else { return Ok(unjudged(read)) };
-    let (admission, changed) = {
+    let (checked, changed) = {
         let Some(text) = body.held() else { return Ok(unjudged(read)) };
         if !is_json(target.headers()) {
             return Err(InferenceError::NotJson);
@@ -80,19 +78,17 @@ pub fn judge(
         facts.check(inference, model)?;
         let at_origin = model.name_at_origin.clone();
         let member = inference.api.model_member();
-        let changed = at_origin.as_deref().map(|name| parsed.with(&[(member, Value::from(name).to_string())]));
+        let changed =
+            at_origin.as_deref().map(|name| parsed.with(&[(member, serde_json::Value::from(name).to_string())]));
         let model_at_origin = at_origin.unwrap_or_else(|| facts.model.clone());
-        (Admission { model: facts.model, model_at_origin }, changed)
+        let admission = Admission { model: facts.model, model_at_origin };
+        let digest = ContentDigest::of(changed.as_deref().map_or(text, str::as_bytes));
+        (CheckedBody { digest: Some(digest), admission: Some(Box::new(admission)) }, changed)
     };
-    let digest = match changed {
-        None => read.into_digest(),
-        Some(changed) => {
-            let digest = ContentDigest::of(changed.as_bytes());
-            body.replace(changed.into_bytes());
-            Some(digest)
-        }
-    };
-    Ok(CheckedBody { digest, admission: Some(Box::new(admission)) })
+    if let Some(changed) = changed {
+        body.replace(changed.into_bytes());
+    }
+    Ok(checked)
 }
 
 /// The model that the request names, if the caller may use it.

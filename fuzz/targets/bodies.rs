@@ -1,7 +1,10 @@
 //! Bodies of requests that the edge reads.
 
-use fastgate::json_body::JsonBody;
+use std::collections::BTreeMap;
+
+use fastgate::json_body::{self, JsonBody};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// A body that is accepted is one JSON object that `serde_json` reads in the same way, has each member once, and keeps
 /// every byte outside a member that is replaced.
@@ -10,14 +13,14 @@ pub fn json_body(data: &[u8]) {
     let text = std::str::from_utf8(data).unwrap();
     let whole: Value = serde_json::from_str(text).unwrap();
     let members = whole.as_object().unwrap();
-    let names: Vec<String> = body.names().map(str::to_owned).collect();
+    let names: Vec<String> = body.object().names().map(str::to_owned).collect();
     assert_eq!(names.len(), members.len(), "{text}");
+    assert_eq!(plain(&json_body::Value::Object(body.object().clone())), whole, "{text}");
+    let raw: BTreeMap<String, &RawValue> = serde_json::from_str(text).unwrap();
     for name in &names {
-        let value: Value = serde_json::from_str(body.value(name).unwrap()).unwrap();
-        assert_eq!(Some(&value), members.get(name), "{text}");
         let replaced = body.with(&[(name, "\"\\u0000other\"".to_owned())]);
         let (before, after) = around(text, &replaced);
-        assert!(before + after >= text.len() - body.value(name).unwrap().len(), "{text} became {replaced}");
+        assert!(before + after >= text.len() - raw[name].get().len(), "{text} became {replaced}");
         let mut expected = members.clone();
         expected.insert(name.clone(), Value::from("\0other"));
         assert_eq!(serde_json::from_str::<Value>(&replaced).unwrap(), Value::Object(expected), "{replaced}");
@@ -26,10 +29,29 @@ pub fn json_body(data: &[u8]) {
         let added = body.with(&[("added", "{}".to_owned())]);
         let mut expected = members.clone();
         expected.insert("added".to_owned(), Value::Object(serde_json::Map::new()));
-        assert_eq!(JsonBody::parse(added.as_bytes()).unwrap().value("added"), Some("{}"));
+        assert_eq!(
+            JsonBody::parse(added.as_bytes()).unwrap().value("added").map(plain),
+            Some(Value::Object(serde_json::Map::new()))
+        );
         assert_eq!(serde_json::from_str::<Value>(&added).unwrap(), Value::Object(expected), "{added}");
     }
     assert_eq!(body.with(&[]), text);
+}
+
+/// The value as `serde_json` has it.
+fn plain(value: &json_body::Value<'_>) -> Value {
+    match value {
+        json_body::Value::Null => Value::Null,
+        json_body::Value::Bool(value) => Value::from(*value),
+        json_body::Value::Whole(value) => Value::from(*value),
+        json_body::Value::Negative(value) => Value::from(*value),
+        json_body::Value::Fraction(value) => Value::from(*value),
+        json_body::Value::Text(text) => Value::from(text.as_ref()),
+        json_body::Value::List(elements) => elements.iter().map(plain).collect(),
+        json_body::Value::Object(object) => {
+            object.members().map(|(name, value)| (name.to_owned(), plain(value))).collect()
+        }
+    }
 }
 
 /// The lengths of the longest common beginning and end of two texts, in bytes of the first, which do not overlap.

@@ -6,7 +6,8 @@ use super::error::InferenceError;
 use super::input;
 use super::members::check_names;
 use super::nested::Found;
-use crate::json_body::JsonBody;
+use super::values::value;
+use crate::json_body::{JsonBody, Value};
 use crate::policy::{Api, Inference, Media, Model, StateMember};
 use crate::trail::excerpt;
 
@@ -107,29 +108,27 @@ impl Facts {
 
 fn model(body: &JsonBody<'_>, member: &str) -> Result<String, InferenceError> {
     let malformed = || InferenceError::Malformed { member: excerpt(member), expected: "the name of a model, a text" };
-    let name: String =
-        body.value(member).and_then(|json| serde_json::from_slice(json.as_bytes()).ok()).ok_or_else(malformed)?;
-    if name.is_empty() || name.len() > MAX_MODEL_BYTES { Err(malformed()) } else { Ok(name) }
+    match body.value(member).and_then(Value::text) {
+        Some(name) if (1..=MAX_MODEL_BYTES).contains(&name.len()) => Ok(name.to_owned()),
+        _ => Err(malformed()),
+    }
 }
 
 /// A positive whole number, written as one: not `"5"`, `5.0` or `5e0`. `null` counts as absent, as the APIs say.
 fn count(body: &JsonBody<'_>, member: &str) -> Result<Option<u64>, InferenceError> {
-    match body.value(member) {
-        None | Some("null") => Ok(None),
-        Some(json) => match json.parse() {
-            Ok(value @ 1..) if json.bytes().all(|byte| byte.is_ascii_digit()) => Ok(Some(value)),
-            _ => Err(InferenceError::Malformed {
-                member: excerpt(member),
-                expected: "a positive whole number below 2^64",
-            }),
-        },
+    match value(body, member) {
+        None => Ok(None),
+        Some(Value::Whole(number @ 1..)) => Ok(Some(*number)),
+        Some(_) => {
+            Err(InferenceError::Malformed { member: excerpt(member), expected: "a positive whole number below 2^64" })
+        }
     }
 }
 
 fn flag(body: &JsonBody<'_>, member: &str) -> Result<bool, InferenceError> {
-    match body.value(member) {
-        None | Some("null" | "false") => Ok(false),
-        Some("true") => Ok(true),
+    match value(body, member) {
+        None => Ok(false),
+        Some(Value::Bool(flag)) => Ok(*flag),
         Some(_) => Err(InferenceError::Malformed { member: excerpt(member), expected: "true or false" }),
     }
 }
@@ -137,7 +136,7 @@ fn flag(body: &JsonBody<'_>, member: &str) -> Result<bool, InferenceError> {
 /// The members that refer to state at the provider. OpenAI keeps responses unless the request says `"store": false`
 /// (platform.openai.com/docs/api-reference/responses/create#store); chat completions only with `"store": true`.
 fn state(body: &JsonBody<'_>, api: &Api) -> Result<BTreeSet<StateMember>, InferenceError> {
-    let is_there = |member: &str| body.value(member).is_some_and(|json| json != "null");
+    let is_there = |member: &str| value(body, member).is_some();
     let mut found = BTreeSet::new();
     match api {
         Api::OpenAiChat => {

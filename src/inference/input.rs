@@ -2,12 +2,10 @@
 //! API expects parts are read; the arguments of tools are data. Messages, items and parts have only members that are known
 //! here, so that no server finds a part where the edge finds none.
 
-use serde_json::value::RawValue;
-
 use super::error::InferenceError;
 use super::nested::{Found, Members};
-use super::values::{is_empty, list, parsed, raw};
-use crate::json_body::JsonBody;
+use super::values::{list, value};
+use crate::json_body::{JsonBody, Value};
 use crate::policy::{Api, Media, StateMember};
 use crate::trail::excerpt;
 
@@ -69,16 +67,16 @@ const OF_PARTS: [&str; 27] = [
 /// Whether the request offers tools. Tools that are not functions of the client are found by their types.
 pub(super) fn tools(body: &JsonBody<'_>, api: &Api, found: &mut Found<'_>) -> Result<bool, InferenceError> {
     let listed = list(body, "tools")?;
-    for tool in &listed {
+    for tool in listed {
         let members = Members::of(tool, "tools")?;
         members.has_no_likeness_of(&["type"])?;
-        match members.kind()?.as_deref() {
+        match members.kind()? {
             Some("function" | "custom") => {}
             None if *api == Api::AnthropicMessages => {}
-            kind => found.other("tools", kind.unwrap_or_default(), tool)?,
+            kind => found.other("tools", kind, tool),
         }
     }
-    let functions = body.value("functions").is_some_and(|json| !is_empty(json));
+    let functions = body.value("functions").is_some_and(|value| !value.is_empty());
     Ok(!listed.is_empty() || functions)
 }
 
@@ -86,46 +84,41 @@ pub(super) fn tools(body: &JsonBody<'_>, api: &Api, found: &mut Found<'_>) -> Re
 pub(super) fn read(body: &JsonBody<'_>, api: &Api, found: &mut Found<'_>) -> Result<(), InferenceError> {
     match api {
         Api::OpenAiChat => {
-            let is_audible = |member: &str| body.value(member).is_some_and(|json| !is_empty(json));
-            if is_audible("audio") || body.value("modalities").is_some_and(|json| !is_text_only(json)) {
+            let has_audio = body.value("audio").is_some_and(|value| !value.is_empty());
+            if has_audio || value(body, "modalities").is_some_and(|value| !is_text_only(value)) {
                 found.media.insert(Media::Audio);
             }
             messages(body, found)
         }
         Api::AnthropicMessages => {
-            if let Some(system) = body.value("system").filter(|json| *json != "null") {
-                content(raw(system, "system")?, "system", 0, found)?;
+            if let Some(system) = value(body, "system") {
+                content(system, "system", 0, found)?;
             }
             messages(body, found)
         }
-        Api::OpenAiResponses => match body.value("input") {
-            Some(text) if text.starts_with('"') => Ok(()),
-            None | Some("null") => Ok(()), // a prompt at the provider may contain it
-            Some(_) => list(body, "input")?.into_iter().try_for_each(|element| item(element, found)),
+        Api::OpenAiResponses => match value(body, "input") {
+            None | Some(Value::Text(_)) => Ok(()), // a prompt at the provider may contain it
+            Some(_) => list(body, "input")?.iter().try_for_each(|element| item(element, found)),
         },
         Api::OpenAiEmbeddings => embedded(body),
         Api::Json { .. } => Ok(()),
     }
 }
 
-fn is_text_only(json: &str) -> bool {
-    let listed: Result<Option<Vec<String>>, _> = serde_json::from_slice(json.as_bytes());
-    listed.is_ok_and(|kinds| kinds.unwrap_or_default().iter().all(|kind| kind == "text"))
+fn is_text_only(modalities: &Value<'_>) -> bool {
+    modalities.list().is_some_and(|kinds| kinds.iter().all(|kind| kind.text() == Some("text")))
 }
 
 /// Texts, or tokens: servers that embed images take objects.
 fn embedded(body: &JsonBody<'_>) -> Result<(), InferenceError> {
-    let is_plain = |json: &&RawValue| !json.get().starts_with(['[', '{']);
-    let are_tokens =
-        |json: &&RawValue| parsed::<Vec<&RawValue>>(json.get()).is_some_and(|all| all.iter().all(is_plain));
-    match body.value("input") {
-        Some(json) if json.starts_with('{') => Err(malformed("input", "text, tokens, or a list of these")),
-        Some(json) if json.starts_with('[') => match list(body, "input")? {
-            all if all.iter().all(|each| is_plain(each) || are_tokens(each)) => Ok(()),
-            _ => Err(malformed("input", "text, tokens, or a list of these")),
-        },
-        _ => Ok(()),
-    }
+    let is_plain = |value: &Value<'_>| !matches!(value, Value::List(_) | Value::Object(_));
+    let are_tokens = |value: &Value<'_>| value.list().is_some_and(|tokens| tokens.iter().all(is_plain));
+    let is_accepted = match body.value("input") {
+        Some(Value::Object(_)) => false,
+        Some(Value::List(elements)) => elements.iter().all(|each| is_plain(each) || are_tokens(each)),
+        _ => true,
+    };
+    if is_accepted { Ok(()) } else { Err(malformed("input", "text, tokens, or a list of these")) }
 }
 
 fn malformed(member: &str, expected: &'static str) -> InferenceError {
@@ -133,25 +126,25 @@ fn malformed(member: &str, expected: &'static str) -> InferenceError {
 }
 
 fn messages(body: &JsonBody<'_>, found: &mut Found<'_>) -> Result<(), InferenceError> {
-    for json in list(body, "messages")? {
-        let message = Members::of(json, "messages")?;
+    for element in list(body, "messages")? {
+        let message = Members::of(element, "messages")?;
         message.are_among(&OF_MESSAGES, found.extra)?;
         if message.value("audio").is_some() {
             found.state.insert(StateMember::ItemReference);
         }
-        if let Some(json) = message.value("content") {
-            content(json, "messages", 0, found)?;
+        if let Some(value) = message.value("content") {
+            content(value, "messages", 0, found)?;
         }
     }
     Ok(())
 }
 
 /// An item of the input of OpenAI's responses.
-fn item(json: &RawValue, found: &mut Found<'_>) -> Result<(), InferenceError> {
-    let item = Members::of(json, "input")?;
+fn item(element: &Value<'_>, found: &mut Found<'_>) -> Result<(), InferenceError> {
+    let item = Members::of(element, "input")?;
     let kind = item.kind()?;
     let is_known = matches!(
-        kind.as_deref(),
+        kind,
         None | Some(
             "message"
                 | "reasoning"
@@ -164,11 +157,12 @@ fn item(json: &RawValue, found: &mut Found<'_>) -> Result<(), InferenceError> {
         )
     );
     if !is_known {
-        return found.other("input", kind.as_deref().unwrap_or_default(), json);
+        found.other("input", kind, element);
+        return Ok(());
     }
     item.are_among(&OF_MESSAGES, found.extra)?;
     // The type of a reference may be left out; thoughts without their encrypted content are those that are kept.
-    let refers = match kind.as_deref() {
+    let refers = match kind {
         Some("item_reference") => true,
         None => item.value("role").is_none(),
         Some("reasoning") => item.value("id").is_some() && item.value("encrypted_content").is_none(),
@@ -180,25 +174,26 @@ fn item(json: &RawValue, found: &mut Found<'_>) -> Result<(), InferenceError> {
     [item.value("content"), item.value("output")]
         .into_iter()
         .flatten()
-        .try_for_each(|json| content(json, "input", 0, found))
+        .try_for_each(|value| content(value, "input", 0, found))
 }
 
 /// Text, or parts.
-fn content(json: &RawValue, member: &str, depth: usize, found: &mut Found<'_>) -> Result<(), InferenceError> {
-    if json.get().starts_with('"') {
-        return Ok(());
-    }
-    let parts: Vec<&RawValue> = parsed(json.get()).ok_or_else(|| malformed(member, "text or a list of parts"))?;
+fn content(value: &Value<'_>, member: &str, depth: usize, found: &mut Found<'_>) -> Result<(), InferenceError> {
+    let parts = match value {
+        Value::Text(_) => return Ok(()),
+        Value::List(parts) => parts,
+        _ => return Err(malformed(member, "text or a list of parts")),
+    };
     if depth >= MAX_PARTS {
         return Err(malformed(member, "less deeply nested"));
     }
-    parts.into_iter().try_for_each(|each| part(each, member, depth, found))
+    parts.iter().try_for_each(|each| part(each, member, depth, found))
 }
 
-fn part(json: &RawValue, member: &str, depth: usize, found: &mut Found<'_>) -> Result<(), InferenceError> {
-    let part = Members::of(json, member)?;
+fn part(element: &Value<'_>, member: &str, depth: usize, found: &mut Found<'_>) -> Result<(), InferenceError> {
+    let part = Members::of(element, member)?;
     let kind = part.kind()?;
-    match kind.as_deref() {
+    match kind {
         Some(
             "text" | "refusal" | "input_text" | "output_text" | "summary_text" | "reasoning_text" | "thinking"
             | "redacted_thinking" | "tool_use" | "tool_result" | "search_result",
@@ -215,7 +210,10 @@ fn part(json: &RawValue, member: &str, depth: usize, found: &mut Found<'_>) -> R
         Some("container_upload") => {
             found.state.insert(StateMember::Files);
         }
-        kind => return found.other(member, kind.unwrap_or_default(), json),
+        kind => {
+            found.other(member, kind, element);
+            return Ok(());
+        }
     }
     part.are_among(&OF_PARTS, found.extra)?;
     // Servers may look for what is there, and not for what the type says.
@@ -235,19 +233,19 @@ fn part(json: &RawValue, member: &str, depth: usize, found: &mut Found<'_>) -> R
     }
     // The source of a search result is text.
     for holder in ["source", "file"].into_iter().filter_map(|name| part.value(name)) {
-        if holder.get().starts_with('{') {
+        if holder.object().is_some() {
             let inside = Members::of(holder, member)?;
             inside.has_no_likeness_of(&["file_id", "content", "type"])?;
             if inside.value("file_id").is_some() {
                 found.state.insert(StateMember::Files);
             }
-            if let Some(json) = inside.value("content") {
-                content(json, member, depth.saturating_add(1), found)?;
+            if let Some(value) = inside.value("content") {
+                content(value, member, depth.saturating_add(1), found)?;
             }
         }
     }
     match part.value("content") {
-        Some(json) => content(json, member, depth.saturating_add(1), found),
+        Some(value) => content(value, member, depth.saturating_add(1), found),
         None => Ok(()),
     }
 }

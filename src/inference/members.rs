@@ -141,12 +141,12 @@ pub(super) fn check_names(body: &JsonBody<'_>, inference: &Inference) -> Result<
         let judged: Vec<&str> =
             std::iter::once(inference.api.model_member()).chain(inference.api.token_members()).collect();
         let is_unclear = |name: &&str| !judged.contains(name) && judged.iter().any(|other| is_like(name, other));
-        return match body.names().find(is_unclear) {
+        return match body.object().names().find(is_unclear) {
             Some(name) => Err(InferenceError::UnclearMember { name: excerpt(name), other: "one that is judged" }),
             None => Ok(()),
         };
     };
-    for name in body.names() {
+    for name in body.object().names() {
         if known.contains(&name) {
             continue;
         }

@@ -2,12 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::value::RawValue;
-
 use super::error::InferenceError;
 use super::members::is_like;
-use super::values::parsed;
-use crate::json_body::{Member, members};
+use crate::json_body::{Object, Value};
 use crate::policy::{Media, StateMember};
 use crate::trail::excerpt;
 
@@ -27,55 +24,51 @@ impl<'policy> Found<'policy> {
     }
 
     /// Something of a type that only the policy can admit. What it contains at any depth counts as if it were elsewhere.
-    pub(super) fn other(&mut self, member: &str, kind: &str, json: &RawValue) -> Result<(), InferenceError> {
-        self.types.insert((member.to_owned(), kind.to_owned()));
-        search(json, member, self)
+    pub(super) fn other(&mut self, member: &str, kind: Option<&str>, value: &Value<'_>) {
+        self.types.insert((member.to_owned(), kind.unwrap_or_default().to_owned()));
+        search(value, self);
     }
 }
 
 /// The members of an object that is nested in the member `within`.
-pub(super) struct Members<'json, 'name> {
-    members: Vec<Member<'json>>,
-    within: &'name str,
+#[derive(Clone, Copy)]
+pub(super) struct Members<'read, 'body> {
+    object: &'read Object<'body>,
+    within: &'read str,
 }
 
-impl<'json, 'name> Members<'json, 'name> {
-    /// Reads an object.
-    pub(super) fn of(json: &'json RawValue, within: &'name str) -> Result<Self, InferenceError> {
+impl<'read, 'body> Members<'read, 'body> {
+    /// The members of an object.
+    pub(super) fn of(value: &'read Value<'body>, within: &'read str) -> Result<Self, InferenceError> {
         let expected = "a list of objects as the API has";
-        let malformed = |_| InferenceError::Malformed { member: excerpt(within), expected };
-        let members = members(json.get()).map_err(malformed)?;
-        Ok(Self { members, within })
+        let malformed = || InferenceError::Malformed { member: excerpt(within), expected };
+        Ok(Self { object: value.object().ok_or_else(malformed)?, within })
     }
 
     /// The value of a member; `None` if it is `null`.
-    pub(super) fn value(&self, name: &str) -> Option<&'json RawValue> {
-        self.members
-            .iter()
-            .find(|(found, _)| found == name)
-            .map(|(_, value)| *value)
-            .filter(|value| value.get() != "null")
+    pub(super) fn value(&self, name: &str) -> Option<&'read Value<'body>> {
+        self.object.value(name).filter(|value| **value != Value::Null)
     }
 
     /// The type; `None` if it has none.
-    pub(super) fn kind(&self) -> Result<Option<String>, InferenceError> {
+    pub(super) fn kind(&self) -> Result<Option<&'read str>, InferenceError> {
         let malformed = || InferenceError::Malformed { member: excerpt(self.within), expected: "typed by texts" };
-        self.value("type").map(|json| parsed(json.get()).ok_or_else(malformed)).transpose()
+        self.value("type").map(|value| value.text().ok_or_else(malformed)).transpose()
     }
 
     /// Checks that all members are known, or among those that the policy adds.
     pub(super) fn are_among(&self, known: &[&'static str], extra: &BTreeSet<String>) -> Result<(), InferenceError> {
         self.has_no_likeness_of(known)?;
         let is_known = |name: &str| known.contains(&name) || extra.contains(name);
-        match self.members.iter().find(|(name, _)| !is_known(name)) {
-            Some((name, _)) => Err(InferenceError::UnknownMember(excerpt(&format!("{}[].{name}", self.within)))),
+        match self.object.names().find(|name| !is_known(name)) {
+            Some(name) => Err(InferenceError::UnknownMember(excerpt(&format!("{}[].{name}", self.within)))),
             None => Ok(()),
         }
     }
 
     /// Checks that no member can be taken for one of these.
     pub(super) fn has_no_likeness_of(&self, known: &[&'static str]) -> Result<(), InferenceError> {
-        for (name, _) in self.members.iter().filter(|(name, _)| !known.contains(&name.as_ref())) {
+        for name in self.object.names().filter(|name| !known.contains(name)) {
             if let Some(other) = known.iter().find(|other| is_like(name, other)) {
                 return Err(InferenceError::UnclearMember { name: excerpt(name), other });
             }
@@ -85,20 +78,18 @@ impl<'json, 'name> Members<'json, 'name> {
 }
 
 /// Searches a value at every depth for media, and for references to state at the provider.
-fn search(json: &RawValue, member: &str, found: &mut Found<'_>) -> Result<(), InferenceError> {
-    let malformed = || InferenceError::Malformed { member: excerpt(member), expected: "as the API has it" };
-    let value: serde_json::Value = parsed(json.get()).ok_or_else(malformed)?;
-    let mut open = vec![&value];
+fn search(value: &Value<'_>, found: &mut Found<'_>) {
+    let mut open = vec![value];
     while let Some(value) = open.pop() {
         match value {
-            serde_json::Value::Array(list) => open.extend(list),
-            serde_json::Value::Object(members) => {
-                for (name, inside) in members {
+            Value::List(elements) => open.extend(elements),
+            Value::Object(object) => {
+                for (name, inside) in object.members() {
                     note(name, inside, found);
                     open.push(inside);
                 }
-                let is_only_a_reference = members.contains_key("id")
-                    && members.keys().all(|name| matches!(name.as_str(), "id" | "type" | "status"));
+                let is_only_a_reference =
+                    object.value("id").is_some() && object.names().all(|name| matches!(name, "id" | "type" | "status"));
                 if is_only_a_reference {
                     found.state.insert(StateMember::ItemReference);
                 }
@@ -106,22 +97,21 @@ fn search(json: &RawValue, member: &str, found: &mut Found<'_>) -> Result<(), In
             _ => {}
         }
     }
-    Ok(())
 }
 
 /// Notes what a member of such a value says.
-fn note(name: &str, value: &serde_json::Value, found: &mut Found<'_>) {
+fn note(name: &str, value: &Value<'_>, found: &mut Found<'_>) {
     let is = |other: &str| is_like(name, other);
-    if value.is_null() {
+    if *value == Value::Null {
         return;
     }
     // The container of a tool is one that is kept, by its id, or the description of a new one.
-    let is_kept = (is("container") && value.is_string())
+    let is_kept = (is("container") && value.text().is_some())
         || ["file_id", "file_ids", "container_id", "vector_store_ids"].into_iter().any(is);
     if is_kept {
         found.state.insert(StateMember::Files);
     }
-    let kind = value.as_str().filter(|_| is("type")).unwrap_or_default();
+    let kind = value.text().filter(|_| is("type")).unwrap_or_default();
     if is("image_url") || matches!(kind, "image" | "image_url" | "input_image" | "computer_screenshot") {
         found.media.insert(Media::Image);
     }

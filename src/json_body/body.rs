@@ -1,34 +1,16 @@
-//! The members of a body, each with the place of its value.
+//! A body, and the body with other values for some of its members.
 
-use std::borrow::Cow;
-use std::fmt;
 use std::ops::Range;
 
-use serde::de::{Deserializer as _, MapAccess, Visitor};
-use serde_json::value::RawValue;
-
 use super::error::JsonBodyError;
-use super::strict::{Name, Names, check, not_json};
+use super::places::places;
+use super::value::{Object, Value, parse};
 
-/// The name and the value of a member.
-pub type Member<'json> = (Cow<'json, str>, &'json RawValue);
-
-/// The members of an object, in its order. It checks nothing that is nested, nor that each is there once: that is for
-/// objects of a [`JsonBody`].
-///
-/// # Errors
-/// A `serde_json::Error` if the text is no JSON object.
-pub fn members(object: &str) -> Result<Vec<Member<'_>>, serde_json::Error> {
-    let mut deserializer = serde_json::Deserializer::from_slice(object.as_bytes());
-    let members = deserializer.deserialize_map(MembersVisitor)?;
-    deserializer.end().map(|()| members)
-}
-
-/// A JSON object that was checked to its end.
+/// A JSON object that was read to its end.
 #[derive(Clone, Debug)]
 pub struct JsonBody<'body> {
     text: &'body str,
-    members: Vec<Member<'body>>,
+    object: Object<'body>,
 }
 
 impl<'body> JsonBody<'body> {
@@ -42,42 +24,48 @@ impl<'body> JsonBody<'body> {
             // Whether it is another JSON value or none at all makes no difference to the client.
             return Err(JsonBodyError::NotAnObject);
         }
-        let members = members(text).map_err(|error| not_json(&error))?;
-        let mut names = Names::default();
-        for (name, value) in &members {
-            names.add(Cow::Borrowed(name))?;
-            check(value.get(), 1)?;
+        match parse(text)? {
+            Value::Object(object) => Ok(Self { text, object }),
+            _ => Err(JsonBodyError::NotAnObject),
         }
-        Ok(Self { text, members })
     }
 
-    /// The JSON text of a member's value; `None` if there is no such member.
+    /// The object.
     #[must_use]
-    pub fn value(&self, name: &str) -> Option<&'body str> {
-        self.members.iter().find(|(found, _)| found == name).map(|(_, value)| value.get())
+    pub const fn object(&self) -> &Object<'body> {
+        &self.object
     }
 
-    /// The names of the members, in the order of the body.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.members.iter().map(|(name, _)| name.as_ref())
+    /// The value of a member, which may be `null`; `None` if there is no such member.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&Value<'body>> {
+        self.object.value(name)
+    }
+
+    /// The length of the body in bytes.
+    #[must_use]
+    pub const fn length(&self) -> usize {
+        self.text.len()
     }
 
     /// The body with other values for these members, each as a name and JSON text. A member that is not there is put at the
     /// beginning; all other bytes are as before.
     #[must_use]
     pub fn with(&self, changes: &[(&str, String)]) -> String {
+        let names: Vec<&str> = changes.iter().map(|(name, _)| *name).collect();
+        // The text was parsed before, so that it can be read.
+        let places = places(self.text, &names).unwrap_or_default();
         let mut edits: Vec<(Range<usize>, String)> = Vec::with_capacity(changes.len());
         let mut added = Vec::new();
-        for (name, value) in changes {
-            if let Some((_, replaced)) = self.members.iter().find(|(found, _)| found == name) {
-                edits.push((self.place(replaced), value.clone()));
-            } else {
-                added.push(format!("{}:{value}", serde_json::Value::from(*name)));
+        for (index, (name, value)) in changes.iter().enumerate() {
+            match places.iter().find(|(found, _)| *found == index) {
+                Some((_, place)) => edits.push((place.clone(), value.clone())),
+                None => added.push(format!("{}:{value}", serde_json::Value::from(*name))),
             }
         }
         if !added.is_empty() {
             let inside = self.text.find('{').map_or(0, |brace| brace.saturating_add(1));
-            let separator = if self.members.is_empty() { "" } else { "," };
+            let separator = if self.object.names().next().is_none() { "" } else { "," };
             edits.push((inside..inside, added.join(",") + separator));
         }
         edits.sort_by_key(|(place, _)| place.start);
@@ -91,35 +79,13 @@ impl<'body> JsonBody<'body> {
         text.push_str(self.text.get(copied..).unwrap_or_default());
         text
     }
-
-    /// Where a value is in the body, of which it is a part.
-    fn place(&self, value: &RawValue) -> Range<usize> {
-        let start = value.get().as_ptr().addr().saturating_sub(self.text.as_ptr().addr());
-        start..start.saturating_add(value.get().len())
-    }
-}
-
-struct MembersVisitor;
-
-impl<'de> Visitor<'de> for MembersVisitor {
-    type Value = Vec<Member<'de>>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::new();
-        while let Some(Name(name)) = entries.next_key()? {
-            members.push((name, entries.next_value()?));
-        }
-        Ok(members)
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{JsonBody, JsonBodyError, MAX_DEPTH};
+    use std::borrow::Cow;
+
+    use super::super::{JsonBody, JsonBodyError, MAX_DEPTH, Value};
 
     fn parsed(json: &str) -> Result<JsonBody<'_>, JsonBodyError> {
         JsonBody::parse(json.as_bytes())
@@ -189,8 +155,8 @@ mod tests {
     fn a_change_leaves_every_other_byte_as_it_was() {
         let text = " {\"messages\" : [1.0e2, \"\\u00e9\"],\r\n\t\"m\\u006fdel\":  \"small\" , \"n\":1 } ";
         let body = parsed(text).expect("valid");
-        assert_eq!(body.value("model"), Some("\"small\""));
-        assert_eq!(body.names().collect::<Vec<_>>(), ["messages", "model", "n"]);
+        assert_eq!(body.value("model"), Some(&Value::Text(Cow::Borrowed("small"))));
+        assert_eq!(body.object().names().collect::<Vec<_>>(), ["messages", "model", "n"]);
         let changed = body.with(&[("model", "\"a-much-longer-name\"".to_owned())]);
         assert_eq!(changed, text.replace("\"small\"", "\"a-much-longer-name\""));
         let both = body.with(&[("stream_options", "{}".to_owned()), ("model", "\"x\"".to_owned())]);
