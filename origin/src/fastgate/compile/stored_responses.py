@@ -10,13 +10,17 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from fastgate.compile.callers.requirements import tests_in
+from fastgate.compile.endpoints.app_checks import names_run
 from fastgate.compile.endpoints.endpoint import Endpoint
 from fastgate.compile.endpoints.route_ids import (
     access_of,
+    checked_by_app,
     has_cacheable_responses,
     members_of,
     readers_of_tokens,
+    schemes_run,
 )
+from fastgate.compile.endpoints.undecided import quoted, undecided_names
 from fastgate.declare.lookup import declared_on_layers
 from fastgate.declare.values.edge_cache import (
     CACHE,
@@ -55,7 +59,11 @@ def stored_response_faults(endpoint: Endpoint) -> Iterator[StoredResponseFault]:
                 else f"take `caller: Caller` in place of {_schemes_of(endpoint)}, or remove cache",
             )
     inherits = "" if CACHE in endpoint.declared else "; or at_edge(cache=None) to inherit none"
-    found = (*_audience_faults(endpoint, cache), *_requirement_faults(endpoint, audience_of(cache)))
+    found = (
+        *_audience_faults(endpoint, cache),
+        *_requirement_faults(endpoint, audience_of(cache)),
+        *_app_check_faults(endpoint),
+    )
     yield from (each._replace(remedy=each.remedy + inherits) for each in found)
 
 
@@ -132,6 +140,26 @@ def _requirement_faults(
                 f"has {written}, which the app cannot check for a response that the edge stores",
                 f"let only the edge check it: {instead}",
             )
+
+
+def _app_check_faults(endpoint: Endpoint) -> Iterator[StoredResponseFault]:
+    """Yield a fault if the app checks callers itself: for a stored response, it never does.
+
+    These are the checks that a mark names, security schemes, and dependencies that may be checks,
+    as `Security(…)` says. A forwarded token is another fault.
+    """
+    schemes = schemes_run(endpoint)
+    names = {each.name for each in schemes} | {*undecided_names(endpoint)}
+    names |= names_run(endpoint) & checked_by_app(endpoint)
+    if members_of(endpoint).get("forward_token"):
+        names -= {each.name for each in schemes if each.reads_token}
+    if names:
+        yield StoredResponseFault(
+            f"declares cache, but the app itself checks {', '.join(map(quoted, sorted(names)))}, "
+            "and it gets no request for which the edge has a stored response",
+            "remove cache; or let the edge decide who may call it, so that nothing is left to the "
+            "app: take `caller: Caller` in place of that check",
+        )
 
 
 def _facts(condition: object) -> Iterator[str]:

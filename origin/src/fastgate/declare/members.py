@@ -77,10 +77,6 @@ APP_CHECKS = "app_checks"
 """Names security schemes and dependencies that the app itself checks. The edge has no such member.
 """
 
-WITHOUT_NAMES = f"{APP_CHECKS}=[]"
-"""Says that a mount declares who may call it, and names no checks: none has to run. It is no
-member."""
-
 SINGLE_ROUTE_MEMBERS = frozenset(
     ("bearer_subprotocol", FORMERLY, "id", INFERENCE, OPAQUE, "path", "sign_body", "websocket")
 )

@@ -42,6 +42,9 @@ _CALLS = tuple(own(kind)["__call__"] for kind in _OF_FASTAPI)
 AUTHORIZATION = "authorization"
 """The request field with the token, in lower case."""
 
+QUERY = "?"
+"""Stands for the query in place of a request field."""
+
 NO_PASSWORDS = (
     "the edge passes on no password",
     "take `caller: Caller` in its place, so that callers send a token, or "
@@ -63,7 +66,7 @@ class Scheme(NamedTuple):
     undecided: str = ""
     """Why it does not say who may call an endpoint; empty if it refuses callers without a token."""
     field: str = ""
-    """The request field that it reads, in lower case; empty if that is not known."""
+    """The request field that it reads, in lower case, or `QUERY`; empty if that is not known."""
     refuses: bool = False
     """Whether it refuses requests without what it reads."""
     reads_password: bool = False
@@ -153,7 +156,7 @@ def _read_key(scheme: Scheme, model: object, *, is_known: bool) -> Scheme:
     return scheme._replace(
         reads_token=header == AUTHORIZATION,
         undecided=why,
-        field=(header or place) if is_known else "",
+        field=(header or (QUERY if place == "query" else place)) if is_known else "",
     )
 
 

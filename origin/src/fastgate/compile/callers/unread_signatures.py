@@ -120,10 +120,19 @@ def _within(call: object, given: Callers) -> Iterator[tuple[object, bool]]:
                 continue
             seen[id(layer)] = layer
             yield layer, is_referenced
+            if (created := _object_of(layer)) is not None and id(created) not in seen:
+                seen[id(created)] = created
+                yield created, is_referenced
             if attribute(layer, "__wrapped__") is not None and not is_a(layer, FunctionType):
                 left.append((call_of(layer), is_referenced))
             if is_referenced or not _passes_callers_on(layer, given):
                 left += [(each, True) for each in called_by(layer)]
+
+
+def _object_of(layer: object) -> object:
+    """Return the object of a method; None for what has none, and for a class, an app or a route."""
+    found = attribute(layer, "__self__") if is_a(layer, MethodType) else None
+    return None if is_a(found, type, BaseRoute) or is_router(found) else found
 
 
 def _passes_callers_on(layer: object, given: Callers) -> bool:
@@ -183,18 +192,24 @@ def _has_copied_annotations(function: object) -> bool:
 
 
 def _not_run_in(layer: object, run: Mapping[int, object], given: Callers) -> Iterator[Depends]:
-    """Yield the dependencies that a function or class requires and that are not run."""
+    """Yield the dependencies that a function, class or object requires and that are not run.
+
+    An object requires what its class does to be created: FastAPI has not created it.
+    """
     parts = [layer]
-    if is_a(layer, type):
-        kinds = mro_of(layer)
-        names = ["__init__", "__call__"]
-        names += _HANDLERS if HTTPEndpoint in kinds else ()
-        names += _SOCKET_HANDLERS if WebSocketEndpoint in kinds else ()
+    if not is_a(layer, FunctionType, MethodType, partial):
+        kinds = mro_of(layer if is_a(layer, type) else type(layer))
+        names = ["__new__", "__init__"]
+        if is_a(layer, type):
+            names += ["__call__"]
+            names += _HANDLERS if HTTPEndpoint in kinds else ()
+            names += _SOCKET_HANDLERS if WebSocketEndpoint in kinds else ()
         for name in names:
-            parts.append(next((own(each)[name] for each in kinds if name in own(each)), None))
+            found = next((own(each)[name] for each in kinds if name in own(each)), None)
+            parts += layers(found, mounted=False)
         for kind in kinds:
             yield from _unmet(_written_in(kind), run, given)
-        yield from _unmet(_members_of(layer), run, given)
+        yield from _unmet(_members_of(kinds[0]), run, given)
     for part in parts:
         if is_a(part, FunctionType):
             yield from _unmet(_written_in(part), run, given)

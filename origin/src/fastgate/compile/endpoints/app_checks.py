@@ -12,6 +12,7 @@ from fastgate.compile.cache import cached
 from fastgate.compile.callers.dependency_tree import Dependant, dependant_of_listed, flatten
 from fastgate.compile.endpoints.check_names import (
     by_name,
+    closes_itself,
     identity,
     mark_of,
     names_not_run,
@@ -21,11 +22,10 @@ from fastgate.compile.endpoints.check_names import (
 )
 from fastgate.compile.endpoints.endpoint import Endpoint
 from fastgate.compile.endpoints.listing import endpoints_mounted_at
-from fastgate.compile.endpoints.route_ids import access_of, checked_by_app, is_page_of_fastapi
+from fastgate.compile.endpoints.route_ids import checked_by_app, is_page_of_fastapi
 from fastgate.compile.endpoints.undecided import surroundings, written_on
 from fastgate.compile.endpoints.undeclared import DECLARE_DOCS_CALLERS, remedy_for_pages
-from fastgate.declare.members import APP_CHECKS, WITHOUT_NAMES
-from fastgate.declare.merge import OPEN
+from fastgate.declare.members import APP_CHECKS
 from fastgate.declare.provenance import noted_dependencies
 from fastgate.declare.static_access import is_a, texts_in
 from fastgate.declare.stored_marks import declared, declared_below
@@ -35,7 +35,7 @@ from fastgate.routes.framework import router_of
 
 
 def app_check_faults(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
-    """Yield a fault if a mark opens the endpoint for checks that FastAPI does not run for it.
+    """Yield a fault if a mark of the endpoint names checks that FastAPI does not run for it.
 
     These are the names in a mark of the endpoint itself, and what the routers and apps around it
     list that is named or depends on what is named. A mark of more than the endpoint may name more,
@@ -156,11 +156,13 @@ def partly_run_checks(served: Sequence[Endpoint]) -> Iterator[tuple[Endpoint, st
 
 
 def _named(endpoint: Endpoint) -> frozenset[str]:
-    """Return the names for which a mark opens the endpoint; none if it declares an open access.
+    """Return the names in a mark that counts for the endpoint; none if it answers for itself.
+
+    It does so if it declares its access, or if its own dependencies close what the mark opens.
 
     An access that a mount or its app declares counts in the same way for a mark around the mount.
     """
-    if access_of(endpoint) not in OPEN:
+    if closes_itself(endpoint):
         return frozenset()
     is_declared = "access" in endpoint.declared or _is_of_outer_app(mark_of(endpoint), endpoint)
     if is_declared and APP_CHECKS not in endpoint.declared:
@@ -178,19 +180,12 @@ def _is_of_outer_app(mark: object, endpoint: Endpoint) -> bool:
 
 
 def _listed_around(endpoint: Endpoint) -> Iterator[Dependant]:
-    """Yield what routers and apps around an endpoint list, each as a tree of dependencies.
-
-    What is listed around a mount that declares its access without names is left out.
-    """
-    required = {identity(it) for it, exempt in endpoint.listed if WITHOUT_NAMES not in exempt}
-    settled = {identity(call) for call, _ in endpoint.listed} - required
-    nearest = [each for it in endpoint.holders[-2:] for each in (it, router_of(it))]
-    noted = noted_dependencies(endpoint.route)
-    for around in (*surroundings(endpoint), None):
-        is_nearest = any(around is each for each in nearest)
-        for each in noted if around is None else written_on(around):
-            if is_nearest or identity(each.dependency) not in settled:
-                yield from cached(_trees_of, each)
+    """Yield what routers and apps around an endpoint list, each as a tree of dependencies."""
+    for around in surroundings(endpoint):
+        for each in written_on(around):
+            yield from cached(_trees_of, each)
+    for each in noted_dependencies(endpoint.route):
+        yield from cached(_trees_of, each)
 
 
 def _trees_of(listed: Depends) -> list[Dependant]:

@@ -23,7 +23,7 @@ from fastgate.compile.callers.object_graph import mro_of
 from fastgate.compile.callers.unread_signatures import unread_dependencies
 from fastgate.compile.endpoints.endpoint import Endpoint, Kind
 from fastgate.compile.endpoints.locations import assigned, location_of, name_of
-from fastgate.compile.endpoints.route_ids import access_of, checked_by_app
+from fastgate.compile.endpoints.route_ids import access_of, checked_by_app, declared_access
 from fastgate.compile.endpoints.undecided import own_name, quoted
 from fastgate.declare.members import APP_CHECKS
 from fastgate.declare.merge import OPEN, merge_inherited
@@ -36,13 +36,11 @@ _MAX_SHOWN = 5
 
 
 def unclear_names(served: Iterable[Endpoint]) -> Iterator[tuple[Endpoint, str, str]]:
-    """Yield each name by which one mark opens endpoints for several different dependencies."""
+    """Yield each name by which one mark means several different dependencies of endpoints."""
     first: dict[tuple[int, str], tuple[object, Endpoint]] = {}
     reported: set[tuple[int, str]] = set()
     for endpoint in served:
-        if access_of(endpoint) not in OPEN:
-            continue
-        named = checked_by_app(endpoint)
+        named = frozenset[str]() if closes_itself(endpoint) else checked_by_app(endpoint)
         for name, calls in by_name(flatten(endpoint.tree)).items() if named else ():
             key = (id(mark_of(endpoint)), name)
             for call in calls if name in named and key not in reported else ():
@@ -122,9 +120,18 @@ def _names_of(listed: Iterable[Depends]) -> set[str]:
 
 
 def opened(endpoint: Endpoint, names: Iterable[str]) -> str:
-    """Return how a mark opens an endpoint for names, as the beginning of a fault."""
+    """Return the access of an endpoint and the names in its mark, as the beginning of a fault."""
     listed = ", ".join(map(quoted, sorted(names)))
-    return f'has access="{access_of(endpoint)}" by a mark with app_checks=[{listed}]'
+    access = access_of(endpoint)
+    by = " by" if access in OPEN else ", and"
+    return f'has access="{access}"{by} a mark with app_checks=[{listed}]'
+
+
+def closes_itself(endpoint: Endpoint) -> bool:
+    """Whether a mark around an endpoint is open, and dependencies of it require a known caller."""
+    if APP_CHECKS in endpoint.declared:
+        return False
+    return access_of(endpoint) not in OPEN and declared_access(endpoint) in OPEN
 
 
 def mark_of(endpoint: Endpoint) -> object:

@@ -22,7 +22,7 @@ from fastgate.compile.callers.dependency_tree import (
 from fastgate.compile.callers.overrides import effective_dependencies
 from fastgate.compile.callers.regions import REGIONS
 from fastgate.compile.callers.requirements import Callers
-from fastgate.declare.members import ACCESS, APP_CHECKS, WITHOUT_NAMES
+from fastgate.declare.members import ACCESS
 from fastgate.declare.merge import CALLER_REQUIREMENTS, OPEN, implied_access, merge_inherited
 from fastgate.declare.provenance import COPIED_FROM, dependencies_of, noted_dependencies
 from fastgate.declare.router_marks import RouterMark, members_not_inherited
@@ -33,7 +33,7 @@ from fastgate.routes.framework import View, inclusions, router_dependencies, rou
 Members = Mapping[str, object]
 
 ListedDependency: TypeAlias = tuple[object, frozenset[str]]
-"""A dependency, and the members that a nearer mount declares itself, or `WITHOUT_NAMES`."""
+"""A dependency, and the members that a nearer mount declares itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +120,7 @@ def unmet_requirements(required: Callers, members: Members) -> Callers:
 def _settled_by(members: Members) -> frozenset[str]:
     """Return the members that need no further declaration: an open access requires nothing."""
     of_callers = CALLER_REQUIREMENTS if members.get("access") in OPEN else ()
-    unnamed = not members.get(APP_CHECKS) and members.keys() & {"access", APP_CHECKS}
-    return frozenset((*members, *of_callers, *((WITHOUT_NAMES,) if unnamed else ())))
+    return frozenset((*members, *of_callers))
 
 
 class Inheritance:

@@ -1,4 +1,4 @@
-"""Find endpoints that refuse every request from the edge, because it removes their credential.
+"""Find endpoints whose credentials never arrive from the edge, because it removes or replaces them.
 
 Input: an `Endpoint`. Output: faults, each with what to do about it. Only what FastAPI's own schemes
 and parameters read is known; a scheme with a `__call__` of its own may read anything.
@@ -31,6 +31,9 @@ _RENAME = (
 )
 
 
+_LEAVE_OUT = 'leave "{}" out of request_headers for this endpoint'
+
+
 def removed_credential_faults(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
     """Yield each scheme whose credential never arrives, if no request is then accepted."""
     if is_undeclared(endpoint):
@@ -44,22 +47,44 @@ def removed_credential_faults(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
         is_meant = scheme.name in named or _is_name(scheme)
         if scheme.refuses or (is_all and is_meant):
             yield f"depends on {scheme.shown}, {what}", remedy
+    written, _ = _edits_of(endpoint)
+    for scheme in run:
+        if scheme.name in named and scheme.field in written:
+            yield (
+                f'depends on {scheme.shown}, which reads the request field "{scheme.field}", but '
+                "request_headers sets that, so the app gets one value for all callers and no "
+                "credential of theirs",
+                _LEAVE_OUT.format(scheme.field),
+            )
     yield from _required_headers(endpoint)
+
+
+def _edits_of(endpoint: Endpoint) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the request fields that the policy sets, and those that it removes."""
+    edits = members_of(endpoint).get("request_headers")
+    found = [edits.get(each) if isinstance(edits, Mapping) else None for each in ("set", "remove")]
+    written, removed = (
+        frozenset(str(each).lower() for each in names or ())
+        if isinstance(names, (Mapping, list, tuple))
+        else frozenset()
+        for names in found
+    )
+    return written, removed - written  # what is set arrives
 
 
 def _required_headers(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
     """Yield each parameter without which FastAPI refuses a request, if it never arrives."""
     required = [each.names for each in headers_read(endpoint.tree) if each.required]
-    edits = members_of(endpoint).get("request_headers") if required else None
-    written = edits.get("set") if isinstance(edits, Mapping) else None
-    known = {str(each).lower() for each in written} if isinstance(written, Mapping) else set()
+    written, removed = _edits_of(endpoint) if required else (frozenset(), frozenset())
     for names in dict.fromkeys(required):
-        if not known.isdisjoint(names):
+        if not written.isdisjoint(names):
             continue
         name = names[0]
         takes = f'takes the request field "{name}" as a required parameter'
         if all(map(never_arrives, names)):
             yield f"{takes}, but the edge removes that name", _RENAME
+        elif removed.issuperset(names):
+            yield f"{takes}, but request_headers removes that", _LEAVE_OUT.format(name)
         elif names == (AUTHORIZATION,) and (found := _why_no_token(endpoint)):
             why, remedy = found
             yield f"{takes}, but {why}", remedy
@@ -77,6 +102,11 @@ def _why_removed(scheme: Scheme, endpoint: Endpoint) -> tuple[str, str] | None:
         return (
             f'which reads the request field "{scheme.field}", but the edge removes that name',
             _RENAME,
+        )
+    if scheme.field in _edits_of(endpoint)[1]:
+        return (
+            f'which reads the request field "{scheme.field}", but request_headers removes that',
+            _LEAVE_OUT.format(scheme.field),
         )
     return None
 
@@ -96,4 +126,4 @@ def _why_no_token(endpoint: Endpoint) -> tuple[str, str] | None:
 
 def _is_name(scheme: Scheme) -> bool:
     """Whether the name of the field is the reason: no declaration can have meant that."""
-    return scheme.field != AUTHORIZATION and not scheme.reads_password
+    return is_removed(scheme.field) and not scheme.reads_password
