@@ -359,6 +359,13 @@ def test_no_provider_is_chosen_without_options() -> None:
         chosen_issuer(**options | {"preset": "x"}, presets=[])
 
 
+def test_an_audience_that_is_not_utf_8_is_named(shop_folder: Path) -> None:
+    ran = init(shop_folder, None, "--issuer", "http://127.0.0.1:9", "--audience", "a\udcff")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert r"--audience a\udcff: is not UTF-8" in ran.stderr
+    assert files_in(shop_folder) == []
+
+
 def test_all_files_are_written_or_none(tmp_path: Path) -> None:
     (tmp_path / "blocked").write_text("a file where a folder should be")
     files = {tmp_path / "new/a": "a", tmp_path / "new/deep/b": "b", tmp_path / "blocked/c": "c"}

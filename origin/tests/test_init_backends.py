@@ -8,23 +8,14 @@ from typing import Any
 
 import pytest
 
-from fastgate.init.backends import backends_of, check_loops, check_provider, hints_of_backends
-from fastgate.init.existing import Kept
-from fastgate.init.provider import Provider
-from fastgate.wrong_call import Failed, WrongCall
+from fastgate.init.backends import check_loops, hints_of_backends
+from fastgate.wrong_call import WrongCall
 from tests.init_projects import APP, FILES, Discovery, discovery, files_in, init
 from tests.projects import fastgate_in
 
-OWN = {"issuer": "https://id.example.com", "backend": "keys", "audiences": ["a"]}
 GUARD = """from fastgate import Settings, guard
 guard(app, Settings(edge="https://{edge}", audience="my-shop", backend_host="{backend}"))
 """
-
-
-def base(**members: object) -> Kept:
-    """Return a base policy that is kept."""
-    document = {"origins": {"x": {"backend": "shop"}}, "issuers": {"own": OWN}, **members}
-    return Kept(Path("policy.base.json"), "", document)
 
 
 def setup(**backends: Mapping[str, object]) -> dict[str, Any]:
@@ -50,27 +41,6 @@ def test_another_provider_than_that_of_a_kept_manifest_is_refused(
         (shop_folder / "edge/fastly.toml").unlink()
         assert init(shop_folder, other).returncode == 0
     assert files_in(shop_folder) == FILES
-
-
-@pytest.mark.parametrize(
-    ("backend", "fits"),
-    [
-        ({}, True),
-        ({"address": "ID.example.com."}, True),
-        ({"address": "id.example.com", "port": 443}, True),
-        ({"address": "proxy.example.com", "override_host": "id.example.com"}, True),
-        ({"address": "id.example.com", "port": 8443}, False),
-        ({"address": "old.example.com"}, False),
-    ],
-)
-def test_the_provider_of_a_new_base_is_compared(backend: dict[str, object], fits: bool) -> None:
-    kept = Kept(Path("fastly.toml"), "", setup(idp=backend, app={"address": "a.example.com"}))
-    found = Provider("https://id.example.com", None, "https://id.example.com/jwks")
-    if fits:
-        check_provider(kept, found, "--issuer x")
-    else:
-        with pytest.raises(WrongCall, match=r"id.example.com:443, and fastly.toml exists and has"):
-            check_provider(kept, found, "--issuer x")
 
 
 def with_a_kept_base(
@@ -128,7 +98,7 @@ def test_a_loop_is_found_in_whatever_both_files_say() -> None:
 
 def test_the_guard_may_expect_either_host_of_the_backend() -> None:
     app = {"address": "app.example.com", "override_host": "Shop.example.com"}
-    policy = base().document
+    policy = {"origins": {"x": {"backend": "shop"}}}
     for host in ("app.example.com", "shop.example.com", None):
         assert [*hints_of_backends(host, policy, setup(shop=app))] == []
     assert [*hints_of_backends("x.example.com", policy, setup(shop={}))] == []
@@ -178,51 +148,44 @@ def test_the_origin_is_not_asked_for_beside_a_kept_manifest(
     assert files_in(shop_folder) == FILES
 
 
-@pytest.mark.parametrize(
-    ("issuer", "origin"),
-    [
-        (OWN, "https://id.example.com"),
-        ({**OWN, "issuer": "https://id.example.com:8443/a"}, "https://id.example.com:8443"),
-        (
-            {**OWN, "issuer": "a text", "jwks_uri": "https://k.example.com/a"},
-            "https://k.example.com",
-        ),
-        ({**OWN, "preset": "okta", "jwks_uri": "https://k.example.com/"}, "https://k.example.com"),
-        ({**OWN, "issuer": "https://${TENANT}/"}, None),
-        ({**OWN, "issuer": "https://{tenant}.example.com/"}, None),
-        ({**OWN, "issuer": "a text"}, None),
-        ({**OWN, "backend": "${BACKEND}"}, None),
-        ({**OWN, "introspection": {"backend": "ask"}}, None),
-    ],
-)
-def test_where_the_keys_of_a_kept_base_are(issuer: dict[str, object], origin: str | None) -> None:
-    if origin is None:
-        with pytest.raises(WrongCall, match=r"write fastly.toml beside it, with .* for .*shop"):
-            backends_of(base(issuers={"own": issuer}))
-    else:
-        app, providers = backends_of(base(issuers={"own": issuer}))
-        assert (app, {name: each.origin for name, each in providers.items()}) == (
-            "shop",
-            {"keys": origin},
-        )
+def test_a_provider_on_the_backend_of_the_app(shop_folder: Path, openid: Discovery) -> None:
+    def share(document: dict[str, Any]) -> None:
+        document["issuers"]["provider"]["backend"] = "app"
+
+    with_a_kept_base(shop_folder, openid, share)
+    before = files_in(shop_folder)
+    ran = fastgate_in(shop_folder, "init", "--origin-host", "app.example.com")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "the app and an issuer have the same backend" in ran.stderr
+    assert files_in(shop_folder) == before
+    file = shop_folder / "edge/policy.base.json"
+    file.write_text(file.read_text().replace(openid.url, "https://app.example.com/auth"))
+    ran = fastgate_in(shop_folder, "init", "--origin-host", "app.example.com")
+    assert ran.returncode == 0, ran.stderr
+    manifest = tomllib.loads((shop_folder / "edge/fastly.toml").read_text())
+    assert [*manifest["setup"]["backends"]] == [*manifest["local_server"]["backends"]] == ["app"]
 
 
-def test_the_keys_of_a_preset_are_where_its_document_says(openid: Discovery) -> None:
-    openid.document["jwks_uri"] = "https://keys.example.com/jwks"
-    issuer = {**OWN, "preset": "google", "issuer": openid.url}
-    _, providers = backends_of(base(issuers={"own": issuer}))
-    assert providers["keys"].address == "keys.example.com"
-    openid.status = 404
-    with pytest.raises(Failed, match="has the status 404"):
-        backends_of(base(issuers={"own": issuer}))
+def test_a_name_with_a_line_end_is_a_fault_of_the_policy(
+    shop_folder: Path, openid: Discovery
+) -> None:
+    def rename(document: dict[str, Any]) -> None:
+        document["origins"]["app"]["backend"] = "a\nb = 1"
+
+    with_a_kept_base(shop_folder, openid, rename)
+    before = files_in(shop_folder)
+    ran = fastgate_in(shop_folder, "init", "--origin-host", "app.example.com")
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert "$.origins.app.backend\n    is not the name of a backend" in ran.stderr
+    assert files_in(shop_folder) == before
 
 
-def test_a_base_with_several_backends_needs_a_manifest_by_hand() -> None:
-    several: dict[str, object] = {"x": {"backends": {"eu": {}, "us": {}}}}
-    with pytest.raises(WrongCall, match=r"the app has 2 backends, so .* for eu, keys, us$"):
-        backends_of(base(origins=several))
-    with pytest.raises(WrongCall, match="the app has no known backends"):
-        backends_of(base(origins={}))
-    two = {"a": OWN, "b": {**OWN, "issuer": "https://other.example.com"}}
-    with pytest.raises(WrongCall, match="the backend keys has several hosts"):
-        backends_of(base(issuers=two))
+def test_a_kept_manifest_with_members_of_another_kind_is_refused(
+    shop_folder: Path, openid: Discovery
+) -> None:
+    (shop_folder / "edge").mkdir()
+    (shop_folder / "edge/fastly.toml").write_text('[setup.backends.idp]\nport = "7961"\n')
+    ran = init(shop_folder, openid)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "edge/fastly.toml: [setup.backends.idp] has a text as port: write a number" in ran.stderr
+    assert files_in(shop_folder) == ["edge/fastly.toml"]

@@ -281,3 +281,10 @@ def test_the_manifest_is_toml_whatever_the_names_are() -> None:
     assert document["name"] == name
     for table in (document["setup"], document["local_server"]):
         assert [*table["backends"]] == ["two words", name]
+
+
+@pytest.mark.parametrize("name", ["a\nb = 1", "a\rb", "a\x85b", "a\u2028b", "\x7f", "\x00"])
+def test_no_name_ends_a_comment_of_the_manifest(name: str) -> None:
+    document = tomllib.loads(text := manifest("a", "app.example.com", {}, name))
+    assert [*document["setup"]["backends"]] == [name]
+    assert "backend update --name NAME\n" in text

@@ -4,8 +4,12 @@ Input: tables of text, numbers, truth values, dates and times, lists and tables.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import date, time
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+"""A key that needs no quotes."""
 
 
 def toml_document(table: Mapping[str, object]) -> str:
@@ -17,6 +21,11 @@ def toml_string(text: str) -> str:
     """Return a text as a string of TOML."""
     # A basic string has the escapes of JSON; DEL must be escaped as well.
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def table_name(name: str) -> str:
+    """Return the name of a table, or of another key: in quotes unless it is bare."""
+    return name if _BARE.fullmatch(name) else toml_string(name)
 
 
 def _value(value: object) -> str:

@@ -27,9 +27,11 @@ from fastgate.guard_settings import (
 )
 from fastgate.init import documents
 from fastgate.init.backends import check_loops, hints_of_backends
-from fastgate.init.existing import Said, check_base_of, check_folder, check_options, kept_file
+from fastgate.init.existing import Said, check_base_of, check_options, kept_file
 from fastgate.init.hints import hints_of_files, hints_of_install, hints_of_stage
 from fastgate.init.issuer import chosen_issuer
+from fastgate.init.manifest_types import check_kinds
+from fastgate.init.places import check_place
 from fastgate.init.repository import (
     app_in,
     install_command,
@@ -51,8 +53,12 @@ _EDGE = "edge"
 
 def copy_guest(options: argparse.Namespace) -> int:
     """Copy the guest of the wheel to a path: the build script of `fastly.toml`."""
-    options.path.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(guest_path(), options.path)
+    guest = guest_path()
+    try:
+        options.path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(guest, options.path)
+    except (OSError, shutil.SpecialFileError) as error:
+        raise Failed(f"{options.path} cannot be written: {error}: name another path") from error
     return 0
 
 
@@ -72,8 +78,10 @@ def run_init(options: argparse.Namespace) -> int:
     )
     edge, root = folder / _EDGE, repository_of(folder)
     base, toml = edge / "policy.base.json", edge / "fastly.toml"
-    check_folder(edge)
+    check_place(edge / ".gitignore", folder)
     kept = {path: kept_file(path) for path in _own_files(edge) if os.path.lexists(path)}
+    if toml in kept:
+        check_kinds(kept[toml])
     check_base_of(edge / "policy.json", base, kept)
     said = Said(chosen, options.audience, options.host, options.origin_host)
     check_options(kept.get(base), kept.get(toml), said)

@@ -15,12 +15,13 @@ from fastgate.commands.policy import written
 from fastgate.commands.tool import tool_output
 from fastgate.compile.policy import RouteDocument
 from fastgate.init import documents
-from fastgate.init.backends import backends_of, check_provider
+from fastgate.init.backends import backends_of, check_provider, without_app
 from fastgate.init.existing import Kept, Said
 from fastgate.init.hosts import check_hosts
 from fastgate.init.provider import discovered
 from fastgate.settings import Settings
 from fastgate.stage import Stage
+from fastgate.surrogates import escaped, with_half_a_pair
 from fastgate.this_machine import is_loopback_name
 from fastgate.wrong_call import Failed, WrongCall
 
@@ -81,6 +82,8 @@ def new_files(asked: Asked, base: Kept | None, manifest: Kept | None) -> tuple[s
     if chosen is None or not all(needed.values()):
         raise _unknown(needed)
     check_hosts(host, origin_host)
+    if half := with_half_a_pair(said.audience):
+        raise WrongCall(f"--audience {escaped(half)}: is not UTF-8: write whole characters")
     project = documents.Project(
         audience=asked.name if asked.settings is None else asked.settings.audience,
         host=str(host),
@@ -108,7 +111,8 @@ def _manifest_for(base: Kept, asked: Asked) -> str:
     if not asked.origin_host:
         raise _unknown({_ORIGIN_HOST: None})
     check_hosts(None, asked.origin_host)
-    return documents.manifest(asked.name, asked.origin_host, providers, app)
+    others = without_app(base, asked.origin_host, app, providers)
+    return documents.manifest(asked.name, asked.origin_host, others, app)
 
 
 def _unknown(needed: Mapping[str, object]) -> WrongCall:

@@ -5,19 +5,17 @@ file. Nothing is read or written here.
 """
 
 import json
-import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fastgate.init.provider import Provider
-from fastgate.toml_text import toml_string
+from fastgate.toml_text import table_name, toml_string
 
 APP = "app"
 """The name of the app under `origins`, and of its backend."""
 PROVIDER_BACKEND = "idp"
 SCHEMA = "policy.schema.json"
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +60,11 @@ def manifest(name: str, origin_host: str, providers: Mapping[str, Provider], app
 
     """
     text = toml_string
+    # `fastgate check` refuses a name that would end the line of this comment.
+    shown = shlex.quote(app) if app.isprintable() else "NAME"
     setup = "".join(
         f"""
-[setup.backends.{_key(backend)}]
+[setup.backends.{table_name(backend)}]
 description = "The provider, whose keys are fetched from here"
 address = {text(provider.address)}
 port = {provider.port}
@@ -73,7 +73,7 @@ port = {provider.port}
     )
     local = "".join(
         f"""
-[local_server.backends.{_key(backend)}]
+[local_server.backends.{table_name(backend)}]
 url = {text(provider.origin)}
 """
         for backend, provider in providers.items()
@@ -90,9 +90,9 @@ language = "other"
 build = "fastgate guest bin/main.wasm"
 
 # `publish` takes the address as override host, SNI host and host of the certificate, too. If one of
-# them differs, write afterwards: `fastly service backend update --name {shlex.quote(app)}
+# them differs, write afterwards: `fastly service backend update --name {shown}
 # --override-host … --ssl-sni-hostname … --ssl-cert-hostname …`.
-[setup.backends.{_key(app)}]
+[setup.backends.{table_name(app)}]
 description = "The app that the gate guards"
 address = {text(origin_host)}
 port = 443
@@ -109,7 +109,7 @@ provider = "any"
 
 # For `fastly compute serve`. Make the keys once, in this folder:
 # `mkdir local && fastgate keys new > local/signing-keys.json`.
-[local_server.backends.{_key(app)}]
+[local_server.backends.{table_name(app)}]
 url = "http://127.0.0.1:8000"
 {local}
 [[local_server.kv_stores.fastgate]]
@@ -120,11 +120,6 @@ file = "policy.json"
 key = "signing-keys"
 file = "local/signing-keys.json"
 """
-
-
-def _key(name: str) -> str:
-    """Return the name of a table of TOML."""
-    return name if _BARE.fullmatch(name) else toml_string(name)
 
 
 GITIGNORE = """\

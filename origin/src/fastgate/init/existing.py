@@ -4,7 +4,6 @@ Input: a path. Output: what the file says; or `WrongCall`, if nothing could work
 command line says something else.
 """
 
-import os
 import tomllib
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Mapping
@@ -13,12 +12,11 @@ from pathlib import Path
 
 from fastgate.init.issuer import Chosen
 from fastgate.init.members import at, backends_in, plain, texts_at
+from fastgate.init.places import AGAIN, check_file
 from fastgate.json_documents import object_in
 from fastgate.stage import has_names
 from fastgate.wrong_call import WrongCall
 
-AGAIN = "run `fastgate init` again, which writes a new one"
-"""The end of a remedy: the file was removed."""
 _ISSUER = "issuers.*.issuer"
 _REMOVE = f"correct the file, or remove it and {AGAIN}"
 
@@ -49,13 +47,7 @@ def kept_file(path: Path) -> Kept:
         WrongCall: it is empty, cannot be read, or is not of the kind that its name says.
 
     """
-    if path.is_symlink() and not path.exists():
-        raise WrongCall(
-            f"{path}: is a link to {path.readlink()}, which does not exist: write that file, or "
-            f"remove the link and {AGAIN}"
-        )
-    if not (path.is_file() or path.is_dir()):  # reading could wait for ever
-        raise WrongCall(f"{path}: is no regular file: {_REMOVE}")
+    check_file(path)
     try:
         raw = path.read_bytes()
         text = raw.decode("utf-8")
@@ -70,21 +62,6 @@ def kept_file(path: Path) -> Kept:
     if not document:
         raise WrongCall(f"{path}: has no {'table' if is_toml else 'members'}: {_REMOVE}")
     return Kept(path, text, document)
-
-
-def check_folder(folder: Path) -> None:
-    """Refuse a file in the place of the folder that `fastgate init` writes.
-
-    Raises:
-        WrongCall: the path exists, and is no folder.
-
-    """
-    if os.path.lexists(folder) and not folder.is_dir():
-        what = "a link to nothing" if folder.is_symlink() and not folder.exists() else "a file"
-        raise WrongCall(
-            f"{folder}: is {what}, and `fastgate init` writes a folder with this name: rename it, "
-            "and try again"
-        )
 
 
 def _members_in(raw: bytes, path: Path) -> dict[str, object]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
+from fastgate.init.places import check_place
 from fastgate.init.repository import slug
 from fastgate.stage import VARIABLES
 from fastgate.wrong_call import WrongCall
@@ -74,13 +75,19 @@ class Deployed:
         Args:
             root: the root of the repository.
 
+        Raises:
+            WrongCall: something else than a file is there.
+
         """
         path = root / self.path
+        check_place(path, root)
         if path.is_file():
             folders = _folders_in(path.read_text("utf-8", errors="replace"))
             if self.folder.parts and folders and self.folder not in folders:
                 digest = sha256(str(self.folder).encode(errors="surrogateescape")).hexdigest()
-                return replace(self, mark=f"-{digest[:6]}")
+                marked = replace(self, mark=f"-{digest[:6]}")
+                check_place(root / marked.path, root)
+                return marked
         return self
 
     @property
