@@ -31,6 +31,57 @@ def signed(*parts: object) -> list[str]:
     return ["s" + text, "x" + text]
 
 
+def responses() -> list[str]:
+    """Return responses of models, each after the choice of API and form and the length of pieces.
+
+    The choice is the number of the API, plus 8 for JSON, plus 16 if usage is hidden.
+    """
+    count = {"prompt_tokens": 19, "completion_tokens": 10}
+    chunk = {"choices": [{"delta": {"content": 'a "usage":{'}}], "usage": None}
+    chat = [json.dumps(chunk), json.dumps({"choices": [], "usage": count}), "[DONE]"]
+    result = {"usage": {"input_tokens": 37, "output_tokens": 11}}
+    first = {"usage": {"input_tokens": 25, "cache_read_input_tokens": 9, "output_tokens": 1}}
+    events = [
+        ("response.output_text.delta", {"delta": "Hi"}),
+        ("response.completed", {"response": result}),
+    ]
+    messages = [
+        ("message_start", {"message": first}),
+        ("content_block_delta", {"delta": {"text": "Hi"}}),
+        ("message_delta", {"usage": {"output_tokens": 15}}),
+        ("message_stop", {}),
+    ]
+
+    def named(chosen: list[tuple[str, dict[str, object]]]) -> str:
+        return "".join(
+            f"event: {name}\ndata: {json.dumps({'type': name, **data})}\n\n"
+            for name, data in chosen
+        )
+
+    def text(choice: int, response: str) -> str:
+        return chr(choice) + "\x07" + response
+
+    stream = "".join(f"data: {data}\n\n" for data in chat)
+    return [
+        text(16, stream),
+        text(16, "\ufeff: x\nid: 1\n" + stream.replace("\n", "\r\n")),
+        text(16, stream.replace("\n", "\r").rstrip("\r")),
+        text(0, stream),
+        text(16, 'data: {"choices": [ ],\ndata\ndata:"usage":-1}\n\n'),
+        text(1, named(events)),
+        text(1, named(events).replace("event", "id")),
+        text(3, named(messages)),
+        text(3, named(messages).replace("\n", "\r\n").replace("event", "retry")),
+        text(8, json.dumps({"a": [{"usage": 1}], "usage": count, "b": "}\\"})),
+        text(8, '{"us\\u0061ge" : {"prompt_tokens":1,"completion_tokens":2}, "choices": [] } '),
+        text(8, '{"usage":{},"usage":{}}'),
+        text(9, json.dumps(result)),
+        text(10, json.dumps({"data": [{"embedding": [0.5, -1e-3]}], "usage": count})),
+        text(11, json.dumps(first)),
+        text(12, '[{"usage":{}}]'),
+    ]
+
+
 def seeds() -> dict[str, list[str]]:
     """Return the seeds of every target."""
     keys = [public("alpha-rsa"), public("alpha-ec")]
@@ -66,6 +117,7 @@ def seeds() -> dict[str, list[str]]:
             "{}",
             "[]",
         ],
+        "usage": responses(),
         "path": [
             "/",
             "/orders/7",

@@ -9,6 +9,7 @@ mod platform;
 
 use std::time::{Duration, Instant};
 
+use fastgate::budget::{Settlement, Spent};
 use fastgate::gateway::{Decision, refuse};
 use fastgate::mint::Grant;
 use fastgate::problem::Problem;
@@ -22,7 +23,7 @@ use http::client::{Locator, anonymizers};
 use http::forward::Exchange;
 use http::receive::RequestIds;
 use http::respond::Response;
-use http::{cached, forward, receive, respond};
+use http::{cached, charged, forward, receive, respond};
 use log::Log;
 use platform::files::StoredFiles;
 use platform::responses::StoredResponses;
@@ -82,6 +83,7 @@ impl Server {
         let mut responses = StoredResponses::default();
         let mut files = StoredFiles::default();
         let mut renews = None;
+        let mut charge = None;
         let client = self.locator.client(request);
         trail.country.clone_from(&client.country);
         trail.pop.clone_from(&client.pop);
@@ -102,8 +104,9 @@ impl Server {
         });
         let response = match decided {
             Ok(Decision::Forward(grant)) => {
-                let response = self.forwarded(&grant, body, &mut responses, &mut trail);
+                let (response, spent) = self.forwarded(&grant, body, &mut responses, &mut trail);
                 trail.step(Step::Forward, elapsed());
+                charge = grant.charge().map(|charge| (charge.clone(), spent));
                 response
             }
             Ok(Decision::Send(served, renewal)) => {
@@ -119,9 +122,12 @@ impl Server {
             Err(closed) => Some(respond::problem(&refuse(&Refusal::from(closed), &mut trail))),
         };
         trail.status = response.as_ref().map_or(SWITCHING_PROTOCOLS, |response| response.status);
-        self.log.write(&trail);
-        if let Some(response) = response {
-            response.send(&trail.request_id);
+        self.log.write_line(&trail.to_line());
+        let observed = response.and_then(|response| response.send(&trail.request_id));
+        if let Some((charge, spent)) = charge {
+            let spent = observed.unwrap_or(spent);
+            let unsettled = self.sandbox.settle(&charge, spent, &FASTLY);
+            self.log.write_line(&Settlement::of(&trail, &charge, spent, unsettled).to_line());
         }
         if let Some(grant) = renews {
             cached::renew(&grant, &mut responses, &mut self.exchange(&mut trail));
@@ -135,25 +141,29 @@ impl Server {
         Exchange { sandbox: &mut self.sandbox, buffer: &mut self.buffer, trail }
     }
 
-    /// The response for the client; `None` if the origin has taken the connection over.
+    /// The response for the client, and what it says about the cost of the request; `None` if the origin has taken the
+    /// connection over.
     fn forwarded(
         &mut self,
         grant: &Grant,
         body: ReceivedBody,
         responses: &mut StoredResponses,
         trail: &mut Trail,
-    ) -> Option<Response> {
+    ) -> (Option<Response>, Spent) {
         let response = if grant.opens_websocket() {
-            forward::hand_off(grant).map(|()| None)
+            forward::hand_off(grant).map(|()| (None, Spent::Unknown))
         } else if let Some(storage) = grant.storage() {
-            cached::fetched(grant, storage, body, responses, &mut self.exchange(trail)).map(Some)
+            let response = cached::fetched(grant, storage, body, responses, &mut self.exchange(trail));
+            response.map(|response| (Some(response), Spent::Unknown))
         } else {
             let received = forward::forward(grant, body, &mut self.exchange(trail));
-            received.and_then(|origin| respond::from_origin(origin, grant.response(), &mut self.buffer)).map(Some)
+            let response = received.and_then(|origin| charged::response(origin, grant, &mut self.buffer));
+            response.map(|(response, spent)| (Some(response), spent))
         };
         response.unwrap_or_else(|error| {
             let problem = refuse(&error, trail).for_clients_of(grant.api());
-            Some(respond::problem(&problem.with_fields(grant.response().clone())))
+            let response = respond::problem(&problem.with_fields(grant.response().clone()));
+            (Some(response), charged::without_response(&error))
         })
     }
 }

@@ -129,7 +129,10 @@ impl Gateway {
             return Ok(Decision::Send(Box::new(served), None));
         }
         let candidates = pipeline.select(origin, &assignment);
-        let grant = pipeline.mint((&self.policy, &self.minter), &cleared, (origin, candidates), &target, &body);
+        let grant = pipeline.budget(&cleared, &target, &body).and_then(|reserved| {
+            let sources = (&self.policy, &self.minter);
+            pipeline.mint(sources, &cleared, (origin, candidates), &target, (&body, reserved))
+        });
         if let Ok(grant) = &grant {
             pipeline.tries(grant);
         }

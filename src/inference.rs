@@ -2,8 +2,10 @@
 //! read. Output: [`CheckedBody`], the body as it is sent, with its digest. On a route without `inference` it passes the
 //! body on.
 //!
-//! The body is parsed once and strictly ([`JsonBody`]). The edge changes at most the name of the model.
+//! The body is parsed once and strictly ([`JsonBody`]). The edge changes at most the name of the model and
+//! `stream_options.include_usage`.
 
+mod changes;
 mod error;
 mod facts;
 mod input;
@@ -11,6 +13,7 @@ mod members;
 mod nested;
 mod values;
 
+use changes::{Changed, changed};
 pub use error::InferenceError;
 use facts::Facts;
 
@@ -30,6 +33,12 @@ pub struct Admission {
     pub model: String,
     /// The name of the model that the origin receives.
     pub model_at_origin: String,
+    /// Whether the edge asked for the usage at the end of a stream: the client did not, and must not see it.
+    pub adds_usage: bool,
+    /// The length of the body as it was received, in bytes.
+    pub input_bytes: u64,
+    /// The most tokens that all responses to the request together can have; `None` if it does not say so.
+    pub max_output_tokens: Option<u64>,
 }
 
 /// The body as it is sent. Only [`judge`] makes one.
@@ -76,12 +85,14 @@ pub fn judge(
         let facts = Facts::read(&parsed, inference)?;
         let model = model_for(inference, &facts, cleared, captures)?;
         facts.check(inference, model)?;
-        let at_origin = model.name_at_origin.clone();
-        let member = inference.api.model_member();
-        let changed =
-            at_origin.as_deref().map(|name| parsed.with(&[(member, serde_json::Value::from(name).to_string())]));
-        let model_at_origin = at_origin.unwrap_or_else(|| facts.model.clone());
-        let admission = Admission { model: facts.model, model_at_origin };
+        let Changed { body: changed, adds_usage } = changed(&parsed, &facts, inference, model)?;
+        let admission = Admission {
+            model_at_origin: model.name_at_origin.clone().unwrap_or_else(|| facts.model.clone()),
+            adds_usage,
+            input_bytes: u64::try_from(text.len()).unwrap_or(u64::MAX),
+            max_output_tokens: facts.most_output(),
+            model: facts.model,
+        };
         let digest = ContentDigest::of(changed.as_deref().map_or(text, str::as_bytes));
         (CheckedBody { digest: Some(digest), admission: Some(Box::new(admission)) }, changed)
     };

@@ -2,7 +2,7 @@
 //!
 //! A request passes through a pipeline of steps, in this order. Each step either refuses, with a named reason, or
 //! returns a value that a later step requires, so that no later step runs without it.
-//! [`Gateway::decide`](gateway::Gateway::decide), in `gateway.rs`, runs steps 2 to 17; the log names the steps as
+//! [`Gateway::decide`](gateway::Gateway::decide), in `gateway.rs`, runs steps 2 to 18; the log names the steps as
 //! [`Step`](trail::Step) does.
 //!
 //! 1. *configure* reads the policy, the signing keys and the kill switch: [`Sandbox`](sandbox::Sandbox)
@@ -26,8 +26,9 @@
 //! 15. *select* assigns region and version, and after *cache* chooses the backend: [`Candidates`](backend::Candidates)
 //! 16. *cache* looks a stored response up, if those of the route are stored: [`Choice`](caching::Choice). One that may be
 //!     sent ends the pipeline.
-//! 17. *mint* signs the identity header: [`Grant`](mint::Grant), the request that is forwarded
-//! 18. *forward* sends it to the origin, in the binary's `compute` module
+//! 17. *budget* reserves what a request to a model can cost, if its route has budgets: [`Reserved`](budget::Reserved)
+//! 18. *mint* signs the identity header: [`Grant`](mint::Grant), the request that is forwarded
+//! 19. *forward* sends it to the origin, in the binary's `compute` module
 //!
 //! The modules are in three groups.
 //!
@@ -40,7 +41,7 @@
 //!   type of a refusal, `problem/kind.rs` has the status of each type; [`response`], edits of responses; [`trail`], the facts of
 //!   a request, which become its log line.
 //! - *Foundations*: [`client`], the facts about a client; [`conditional`], conditional requests and ranges; [`headers`]; `json_form`; [`store_keys`], every name in the stores; [`secret`];
-//!   [`strict_json`]; `digest`; [`time`].
+//!   [`strict_json`]; `digest`; [`time`]; [`usage`], what a response of a model cost.
 //!
 //! The library does no I/O and reads no clock: the caller passes in both. Only the binary's `compute` module calls Fastly's SDK,
 //! and only its `cli` module prints to a terminal. The FastAPI package begins at `origin/src/fastgate/__init__.py`.
@@ -48,6 +49,7 @@
 pub mod authorize;
 pub mod availability;
 pub mod backend;
+pub mod budget;
 pub mod caching;
 pub mod client;
 pub mod conditional;
@@ -79,3 +81,4 @@ pub mod strict_json;
 pub mod throttle;
 pub mod time;
 pub mod trail;
+pub mod usage;

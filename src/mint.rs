@@ -117,6 +117,8 @@ impl Minter {
             invalidates: None,
             storage: None,
             inference: route.inference.clone(),
+            charge: input.reserved.charge().cloned().map(Box::new),
+            hides_usage: input.body.admission().is_some_and(|admission| admission.adds_usage),
         })
     }
 
@@ -138,6 +140,8 @@ fn forwarded_fields(input: &MintInput<'_>, token: String) -> Headers {
     let &MintInput { cleared, target, body, client, request_id, .. } = input;
     let received = target.received();
     let shared = shared_by(cleared.route(), target);
+    // What the response cost is read from it as it passes.
+    let reads_usage = cleared.route().inference.as_ref().is_some_and(|inference| inference.spending.reads_usage());
     let mut headers: Headers = match (body.digest(), shared) {
         (_, Some(rule)) => {
             let is_set = |name: &str| cleared.route().request_fields.set.all(name).next().is_some();
@@ -145,8 +149,14 @@ fn forwarded_fields(input: &MintInput<'_>, token: String) -> Headers {
             target.headers().iter().filter(|(name, _)| rule.forwards(name, has_body) || is_set(name)).collect()
         }
         (None, None) => target.headers().clone(),
-        (Some(_), None) => target.headers().iter().filter(|(name, _)| *name != CONTENT_DIGEST).collect(),
+        (Some(_), None) => {
+            let is_replaced = |name: &str| name == CONTENT_DIGEST || (reads_usage && name == "accept-encoding");
+            target.headers().iter().filter(|(name, _)| !is_replaced(name)).collect()
+        }
     };
+    if reads_usage {
+        headers.append("accept-encoding", "identity");
+    }
     headers.append("host", received.host());
     headers.append("x-forwarded-host", received.host());
     headers.append("x-forwarded-proto", received.scheme());

@@ -7,6 +7,7 @@
 
 mod algorithm;
 mod authentication;
+pub mod budgets;
 mod cache;
 pub mod claim_path;
 pub mod conditions;
@@ -35,6 +36,8 @@ use std::sync::Arc;
 
 pub use algorithm::AlgorithmName;
 pub use authentication::Authentication;
+use budgets::Budget;
+pub use budgets::fault::BudgetFault;
 pub use cache::fault::CacheFault;
 pub use cache::{CacheRule, SharedFact};
 pub use claim_path::ClaimPath;
@@ -46,7 +49,7 @@ pub use fault::{Fault, PolicyFault, PolicyFaults};
 pub use forward::Forward;
 pub use ids::{Audience, IssuerId, RouteId};
 pub use inference::fault::InferenceFault;
-pub use inference::{Api, Inference, Media, Model, StateMember};
+pub use inference::{Api, Inference, Media, Model, Price, Settle, Spending, StateMember};
 use issuer::index::Issuers;
 pub use issuer::{
     Introspection, Issuer, KeyLife, NamesClaim, NamesForm, PresetFault, PresetName, Templates, TokenKind, TokenRules,
@@ -74,6 +77,7 @@ pub struct Policy {
     issuers: Issuers,
     /// By name.
     origins: BTreeMap<String, Arc<Origin>>,
+    budgets: BTreeMap<String, Arc<Budget>>,
     routes: Vec<Route>,
     tree: RouteTree,
     stores_responses: bool,
@@ -85,6 +89,7 @@ impl TryFrom<PolicyDocument> for Policy {
     fn try_from(document: PolicyDocument) -> Result<Self, PolicyFaults> {
         let mut faults = Faults::default();
         let limits = limits::read(document.limits, &mut faults);
+        let budgets = budgets::read(document.budgets, &mut faults);
         let edge = edge::read(document.edge, &limits, &mut faults);
         let needs_origin = document.routes.iter().any(|route| route.respond.is_none());
         faults.add_if(needs_origin && document.origins.is_empty(), "$.origins", Fault::Empty);
@@ -100,6 +105,7 @@ impl TryFrom<PolicyDocument> for Policy {
             issuers: &by_id,
             places: &places,
             limits: &limits,
+            budgets: &budgets,
             groups: &groups,
             rules: &mut rules,
         };
@@ -108,7 +114,7 @@ impl TryFrom<PolicyDocument> for Policy {
             faults.add("$.issuers", Fault::NoIssuer);
         }
         let stores_responses = routes.iter().any(|route| route.cache.is_some());
-        faults.none_or(Self { edge, issuers, origins, routes, tree, stores_responses })
+        faults.none_or(Self { edge, issuers, origins, budgets, routes, tree, stores_responses })
     }
 }
 
@@ -154,6 +160,11 @@ impl Policy {
     #[must_use]
     pub fn introspection(&self) -> Option<(&Arc<Issuer>, &Introspection)> {
         self.issuers.all().iter().find_map(|issuer| issuer.introspection.as_ref().map(|endpoint| (issuer, endpoint)))
+    }
+
+    /// The budgets, whether a route uses them or not.
+    pub fn budgets(&self) -> impl Iterator<Item = &Budget> {
+        self.budgets.values().map(Arc::as_ref)
     }
 
     /// The routes in the order of the document.

@@ -94,6 +94,16 @@ impl Ports {
         (PopHealth::delivered(&mut self.health, platform), Counters { platform })
     }
 
+    /// The counter, for a request whose response was sent.
+    #[must_use]
+    pub fn counter<'request>(
+        &'request self,
+        platform: &'request Platform<'request>,
+        now: UnixTime,
+    ) -> impl Counter + 'request {
+        Counters { platform: RolePlatform::in_request(*platform, self.role, now) }
+    }
+
     /// Does the work that no request has to wait for: renews stale key sets, and sends the requests that a shadow
     /// policy postponed. Call it after a response was sent.
     pub fn renew(&mut self, platform: &Platform<'_>) {

@@ -4,6 +4,7 @@
 use crate::authorize::AuthorizeError;
 use crate::availability::AvailabilityError;
 use crate::backend::SelectError;
+use crate::budget::BudgetError;
 use crate::content::ContentError;
 use crate::cors::CorsError;
 use crate::identity::IdentityError;
@@ -63,6 +64,9 @@ pub enum Refusal {
     /// No backend may serve the request.
     #[error(transparent)]
     Select(#[from] SelectError),
+    /// The request exceeds a budget.
+    #[error(transparent)]
+    Budget(#[from] BudgetError),
     /// The identity header could not be minted.
     #[error(transparent)]
     Mint(#[from] MintError),
@@ -177,6 +181,7 @@ impl Refusal {
             Self::Content(_) => Step::Content,
             Self::Inference(_) => Step::Inference,
             Self::Select(_) => Step::Select,
+            Self::Budget(_) => Step::Budget,
             Self::Mint(_) => Step::Mint,
             Self::Closed(_) => Step::Configure,
             Self::Origin(_) => Step::Forward,
@@ -201,6 +206,7 @@ impl Refusal {
             Self::Content(error) => error.code(),
             Self::Inference(error) => error.code(),
             Self::Select(error) => error.code(),
+            Self::Budget(error) => error.code(),
             Self::Mint(error) => error.code(),
             Self::Closed(error) => error.code(),
             Self::Origin(error) => error.code(),

@@ -7,6 +7,7 @@ mod key_texts;
 use std::time::Duration;
 
 use crate::availability::KillSwitch;
+use crate::budget::{Charge, Spent};
 use crate::caching::{Generations, NoResponses, ResponseCache};
 use crate::client::{Anonymizer, Client, Fact};
 use crate::content::Body;
@@ -134,6 +135,15 @@ impl Sandbox {
         let now = platform.clock.now();
         let (mut health, mut counter) = ports.delivery(platform, now);
         gateway.delivered(delivery, now, &mut health, &mut counter)
+    }
+
+    /// Counts against the budgets of a request what it cost. Call it once for each request whose
+    /// [grant](Grant::charge) has a charge, after the response was sent. Returns the budgets whose reservations stand because
+    /// their counts cannot be changed, and why, for [`Trail::unsettled`].
+    pub fn settle(&mut self, charge: &Charge, spent: Spent, platform: &Platform<'_>) -> Vec<String> {
+        let Some(Ok(LoadedPolicy { ports, .. })) = self.live.last() else { return Vec::new() };
+        let mut counter = ports.counter(platform, platform.clock.now());
+        charge.settle(spent, &mut counter)
     }
 
     /// Does the work that no request has to wait for: renews key sets, and reads again what is due within

@@ -3,11 +3,13 @@
 //! counted by and what it costs; [`Window`] decides whether an exact count admits it; `ports/counter.rs` stores the counts
 //! of a POP and makes that decision atomic. Edge Rate Limiting decides by itself.
 
+mod budget_window;
 mod counter;
 mod key;
 mod quota;
 mod window;
 
+pub use budget_window::{BudgetWindow, Held, Requested, Reservation};
 pub use counter::{Counter, CounterUnreachable, Taken};
 pub use key::KeyParts;
 pub use quota::{Quota, Remaining, ratelimit_fields};

@@ -60,9 +60,12 @@ pub struct Trail {
     /// Why the token was ignored, on a route where a token is optional.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credentials_ignored: Option<&'static str>,
-    /// The limits that let the request pass because their counters could not be read, and why.
+    /// The limits and budgets that let the request pass because their counters could not be read, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub uncounted: Vec<String>,
+    /// The budgets whose reservations stand until their windows end, because their counts could not be changed, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unsettled: Vec<String>,
     /// The verdicts of rules in shadow: `would-refuse <code>`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub shadow: Vec<String>,
@@ -88,7 +91,7 @@ pub struct Trail {
     pub status: u16,
     /// How long steps took, in microseconds, in the order in which they ended. The steps that can take time have an entry:
     /// `configure` if it read a store, `place` if it asked an ACL, `identify` on routes that are not public, `throttle` if it counted (before
-    /// `identify` it is the flood limit), `respond` if it read a file, `content` if it read the body, `mint`, `forward`, and the step that refused.
+    /// `identify` it is the flood limit), `respond` if it read a file, `content` if it read the body, `budget` if it reserved, `mint`, `forward`, and the step that refused.
     /// The time of the steps before is part of an entry.
     pub steps: Vec<(Step, u64)>,
     /// The facts with which `fastgate diff --log` judges the request again; absent if the request has no canonical
@@ -137,6 +140,7 @@ impl Trail {
             cause: None,
             credentials_ignored: None,
             uncounted: Vec::new(),
+            unsettled: Vec::new(),
             shadow: Vec::new(),
             subject: None,
             issuer: None,

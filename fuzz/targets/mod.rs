@@ -9,12 +9,13 @@ mod documents;
 mod fakes;
 mod requests;
 mod signed;
+mod usage;
 
 /// The name of a target, which is also the name of its corpus, and the target.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     ("path", requests::path),
     ("request_head", requests::request_head),
     ("recorded", requests::recorded),
@@ -25,6 +26,7 @@ pub const TARGETS: [Target; 10] = [
     ("policy", documents::policy),
     ("key_record", documents::key_record),
     ("json_body", bodies::json_body),
+    ("usage", usage::usage),
 ];
 
 /// The target of this name.

@@ -2,12 +2,14 @@
 
 mod absent_claims;
 mod audiences;
+mod budgets;
 mod candidates;
 mod countries;
 mod exposed;
 mod header_size;
 mod hint;
 mod jurisdictions;
+mod odd_issuers;
 mod overlap;
 mod region_rules;
 mod regions;
@@ -19,16 +21,18 @@ mod useless;
 
 use absent_claims::absences;
 use audiences::audiences;
+use budgets::odd_budgets;
 use exposed::exposed;
 use fastgate::gateway::{KEYS_PATH, metadata_paths};
 use fastgate::policy::fields::Accepts;
 use fastgate::policy::limits::KeyPart;
 use fastgate::policy::pattern::Segment;
-use fastgate::policy::{Access, Issuer, MethodName, Policy, PresetName, Requirement, Route};
+use fastgate::policy::{Access, MethodName, Policy, Requirement, Route};
 use fastgate::request::CanonicalPath;
 use header_size::header_size;
-use hint::{Lint, admitted_callers, open};
+use hint::{IN_SHADOW, Lint, SHADOW_REMEDY, admitted_callers, open};
 pub(super) use jurisdictions::jurisdictions;
+use odd_issuers::odd_issuer;
 use region_rules::{region_rules, without_region};
 use regions::unreachable;
 pub(super) use resembling::resembling;
@@ -38,36 +42,8 @@ use useless::{useless, useless_in_shared};
 
 /// The hints for a valid policy.
 pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
-    let mut lints = Vec::new();
+    let mut lints: Vec<Lint> = policy.issuers().flat_map(odd_issuer).collect();
     let mut add = |at: String, what: String, remedy| lints.push(Lint { at, what, remedy });
-    for issuer in policy.issuers() {
-        let at = format!("$.issuers.{}", issuer.id);
-        let introspection = issuer.introspection.as_ref().map(|introspection| introspection.url.as_str());
-        for (member, url) in [
-            ("issuer", Some(issuer.issuer.as_str())),
-            ("jwks_uri", issuer.jwks_uri.as_deref()),
-            ("introspection.url", introspection),
-        ] {
-            if url.is_some_and(|url| url.starts_with("http:")) {
-                let what = "is http, which only this machine can reach".to_owned();
-                add(format!("{at}.{member}"), what, "use https elsewhere");
-            }
-        }
-        let slash = |alias: &String| alias.strip_suffix('/') == Some(issuer.issuer.as_str());
-        if is_auth0(issuer) && !issuer.issuer.ends_with('/') && !issuer.aliases.iter().any(slash) {
-            let what =
-                "has no slash at its end, but `iss` of Auth0's tokens has one: every token is refused".to_owned();
-            add(
-                format!("{at}.issuer"),
-                what,
-                "write \"https://<tenant>.auth0.com/\", or your own domain, with the slash",
-            );
-        }
-        if issuer.leeway.as_u64() > 60 {
-            let what = format!("lets tokens live {} seconds longer than their issuer says", issuer.leeway);
-            add(format!("{at}.leeway"), what, "keep the provider's clock right and write 60 or less");
-        }
-    }
     if let Some(limit) = policy.edge().flood_limit.as_ref().filter(|limit| limit.shadow) {
         add(format!("$.limits.{}", limit.name), IN_SHADOW.to_owned(), SHADOW_REMEDY);
     }
@@ -133,18 +109,13 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
         lints.extend(over_time(route, &at));
     }
     lints.extend(useless_in_shared(policy));
+    lints.extend(odd_budgets(policy));
     lints.extend(region_rules(policy));
     lints.extend(audiences(policy));
     lints.extend(header_size(policy));
     let mut known = std::collections::BTreeSet::new();
     lints.retain(|lint| known.insert((lint.at.clone(), lint.what.clone())));
     lints
-}
-
-/// Recognized by its preset, or by its host if the policy names no preset.
-fn is_auth0(issuer: &Issuer) -> bool {
-    let host = issuer.issuer.split('/').nth(2).unwrap_or_default();
-    issuer.preset == Some(PresetName::Auth0) || (issuer.preset.is_none() && host.ends_with(".auth0.com"))
 }
 
 /// Whether the route is for GET on exactly this path, which is encoded.
@@ -172,6 +143,3 @@ fn shadowed(route: &Route) -> (&'static str, &'static str) {
         }
     }
 }
-
-const IN_SHADOW: &str = "is in shadow: requests that it would refuse are logged and pass";
-const SHADOW_REMEDY: &str = "look for \"would-refuse\" in the log, then remove \"shadow\"";

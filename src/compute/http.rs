@@ -3,9 +3,11 @@
 
 pub(super) mod body;
 pub(super) mod cached;
+pub(super) mod charged;
 pub(super) mod client;
 mod copy;
 pub(super) mod forward;
+mod observed;
 mod purge;
 pub(super) mod receive;
 pub(super) mod respond;

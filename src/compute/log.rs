@@ -2,7 +2,6 @@
 
 use std::io::Write as _;
 
-use fastgate::trail::Trail;
 use fastly::log::Endpoint;
 
 /// The name of the log endpoint.
@@ -13,13 +12,13 @@ const ENDPOINT: &str = "fastgate";
 pub(super) struct Log(Option<Endpoint>);
 
 impl Log {
-    /// Writes the trail of one request as one line.
-    pub(super) fn write(&mut self, trail: &Trail) {
+    /// Writes one line.
+    pub(super) fn write_line(&mut self, line: &str) {
         if self.0.is_none() {
             self.0 = Endpoint::try_from_name(ENDPOINT).ok();
         }
         if let Some(endpoint) = &mut self.0 {
-            let _ = endpoint.write_all(trail.to_line().as_bytes());
+            let _ = endpoint.write_all(line.as_bytes());
         }
     }
 }

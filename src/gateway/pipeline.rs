@@ -2,7 +2,9 @@
 //! decides nothing itself.
 
 mod body;
+mod budget;
 mod cache;
+mod mint;
 mod respond;
 mod select;
 
@@ -10,33 +12,23 @@ use super::decision::{Decision, Publication, refuse};
 use super::environment::Environment;
 use super::record::{record_count, would_refuse};
 use super::well_known::metadata_url;
-use std::sync::Arc;
-
 use crate::authorize::{Permit, authorize, check_shadow};
 use crate::availability::{self, Available};
-use crate::backend::Candidates;
-use crate::caching::Invalidation;
 use crate::client::Fact;
 use crate::cors::{self, OriginChecked};
 use crate::headers::Headers;
 use crate::identity::bearer::{self, Scheme};
 use crate::identity::{Caller, Seen, identify};
-use crate::inference::CheckedBody;
 use crate::inspect::{Inspected, inspect};
-use crate::mint::{Grant, MintInput, Minter};
 use crate::place::{self, Admitted};
-use crate::policy::{Access, Api, Captures, Edge, Origin, Policy, Route};
+use crate::policy::{Access, Api, Captures, Edge, Policy, Route};
 use crate::refusal::Refusal;
 use crate::request::{RequestHead, Target, normalize};
 use crate::response::ResponseFields;
 use crate::rewrite::{OriginTarget, rewrite};
 use crate::route;
-use crate::throttle::{self, Cleared, KeyParts, ratelimit_fields};
+use crate::throttle::{self, Cleared, KeyParts, Quota, ratelimit_fields};
 use crate::trail::{Recorded, Step, Trail, excerpt};
-
-/// The time after which a request that is about to be signed for is late, in microseconds: the header is then signed with
-/// the current time and not with that of the arrival. A step that can take so long is measured.
-const LATE: u64 = 100_000;
 
 /// One request in the pipeline.
 pub(super) struct Pipeline<'run, 'outside> {
@@ -53,6 +45,8 @@ pub(super) struct Pipeline<'run, 'outside> {
     resource: &'run str,
     /// The API whose clients send the requests of the route, if it is for requests to models.
     api: Option<&'run Api>,
+    /// The quotas that the caller is told.
+    quotas: Vec<Quota>,
 }
 
 impl<'run, 'outside> Pipeline<'run, 'outside> {
@@ -70,6 +64,7 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
             scopes: &[],
             resource: &edge.resource,
             api: None,
+            quotas: Vec::new(),
         }
     }
 
@@ -202,13 +197,11 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
     ) -> Result<Cleared<'policy>, Refusal> {
         let Environment { client, counter, now, .. } = &mut *self.outside;
         let trail = &mut *self.trail;
-        let mut quotas = Vec::new();
+        let quotas = &mut self.quotas;
         let cleared = throttle::clear(inspected, target, client, *counter, *now, &mut |limit, outcome| {
             quotas.extend(record_count(trail, limit, outcome));
         })?;
-        for (name, value) in ratelimit_fields(&quotas) {
-            self.response.set(name, value);
-        }
+        self.tell_quotas();
         self.measured_if(!cleared.route().limits.is_empty(), Step::Throttle);
         Ok(cleared)
     }
@@ -224,25 +217,6 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
             self.done(Step::Rewrite, || format!("the origin knows it as {}", target.path().encoded()));
         }
         Ok(target)
-    }
-
-    pub(super) fn mint(
-        &mut self,
-        (policy, minter): (&Policy, &Minter),
-        cleared: &Cleared<'_>,
-        (origin, candidates): (&Arc<Origin>, Candidates),
-        target: &OriginTarget,
-        body: &CheckedBody,
-    ) -> Result<Grant, Refusal> {
-        let client = self.outside.client;
-        let now = if self.trail.measured() < LATE { self.outside.now } else { (self.outside.clock)() };
-        let request_id = &self.trail.request_id;
-        let grant = minter
-            .mint(&MintInput { edge: self.edge, cleared, origin, target, body, client, now, request_id }, candidates)?;
-        let grant = grant.with_invalidation(Invalidation::of(policy, origin, target));
-        self.trail.note(Step::Mint, || format!("for audience \"{}\": {}", origin.audience, grant.path_and_query()));
-        self.timed(Step::Mint);
-        Ok(grant)
     }
 
     /// The end of a pipeline in which no step refused.
@@ -272,6 +246,13 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
         self.timed(refusal.step());
         let problem = refuse(refusal, self.trail).asking_for(self.scheme, self.scopes, &metadata_url(self.resource));
         Decision::Refuse(Box::new(problem.for_clients_of(self.api).with_fields(self.response)))
+    }
+
+    /// Sets the fields that tell the caller its quotas.
+    fn tell_quotas(&mut self) {
+        for (name, value) in ratelimit_fields(&self.quotas) {
+            self.response.set(name, value);
+        }
     }
 
     fn done(&mut self, step: Step, found: impl FnOnce() -> String) {

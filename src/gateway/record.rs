@@ -1,5 +1,7 @@
 //! Writes outcomes of rules into the trail.
 
+use crate::budget::BudgetError;
+use crate::policy::budgets::Budget;
 use crate::policy::limits::Limit;
 use crate::refusal::Refusal;
 use crate::throttle::{Outcome, Quota, ThrottleError};
@@ -13,6 +15,23 @@ pub(super) fn record_count(trail: &mut Trail, limit: &Limit, outcome: Result<Out
             return Some(quota).filter(|_| !limit.shadow);
         }
         Ok(Outcome::Uncounted { cause }) => trail.uncounted.push(format!("{}: {cause}", limit.name)),
+        Err(error) => would_refuse(trail, error),
+    }
+    None
+}
+
+/// Records the outcome of a budget; returns the quota for the response, if any.
+pub(super) fn record_budget(
+    trail: &mut Trail,
+    budget: &Budget,
+    outcome: Result<Outcome, BudgetError>,
+) -> Option<Quota> {
+    match outcome {
+        Ok(Outcome::Counted(quota)) => {
+            trail.note(Step::Budget, || quota.to_string());
+            return Some(quota).filter(|_| !budget.shadow);
+        }
+        Ok(Outcome::Uncounted { cause }) => trail.uncounted.push(format!("{}: {cause}", budget.name)),
         Err(error) => would_refuse(trail, error),
     }
     None

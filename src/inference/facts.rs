@@ -67,6 +67,11 @@ impl Facts {
         Ok(facts)
     }
 
+    /// The most tokens that all responses together can have, if the request says so.
+    pub(super) fn most_output(&self) -> Option<u64> {
+        self.max_tokens.as_ref().map(|(_, most)| most.saturating_mul(self.choices))
+    }
+
     /// Checks the facts against what the callers of `model` may use.
     ///
     /// # Errors

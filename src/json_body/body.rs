@@ -48,6 +48,13 @@ impl<'body> JsonBody<'body> {
         self.text.len()
     }
 
+    /// The JSON text of a member's value; `None` if there is no such member.
+    #[must_use]
+    pub fn text_of(&self, name: &str) -> Option<&'body str> {
+        let (_, place) = places(self.text, &[name]).ok()?.into_iter().next()?;
+        self.text.get(place)
+    }
+
     /// The body with other values for these members, each as a name and JSON text. A member that is not there is put at the
     /// beginning; all other bytes are as before.
     #[must_use]

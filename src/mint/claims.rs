@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::error::MintError;
 use super::forwarded::Forwarded;
+use crate::budget::Reserved;
 use crate::caching::shared_by;
 use crate::client::{Client, Connection, Continent, Fact, Proxy};
 use crate::content::ContentDigest;
@@ -120,6 +121,8 @@ pub struct MintInput<'request> {
     pub target: &'request OriginTarget,
     /// The body, read as far as the route requires.
     pub body: &'request CheckedBody,
+    /// What is reserved of the budgets of the route.
+    pub reserved: &'request Reserved,
     /// The client.
     pub client: &'request Client,
     /// The time at which the header is signed.
@@ -134,7 +137,7 @@ impl<'request> EdgeClaims<'request> {
     /// # Errors
     /// [`MintError::ClaimNotForwardable`] if a forwarded claim could not arrive unchanged.
     pub(super) fn of(input: &MintInput<'request>, backend: Option<&'request Backend>) -> Result<Self, MintError> {
-        let &MintInput { edge, cleared, origin, target, body, client, now, request_id } = input;
+        let &MintInput { edge, cleared, origin, target, body, client, now, request_id, reserved: _ } = input;
         let route = cleared.route();
         let rule = shared_by(route, target);
         let of_audience = |fact: &SharedFact| rule.is_none_or(|rule| rule.audience.contains(fact));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::backend::{Candidates, may_resend};
+use crate::budget::Charge;
 use crate::caching::{Invalidation, Storage, Tags};
 use crate::headers::Headers;
 use crate::policy::{Api, Inference, Origin};
@@ -27,6 +28,8 @@ pub struct Grant {
     pub(super) invalidates: Option<Box<Invalidation>>,
     pub(super) storage: Option<Box<Storage>>,
     pub(super) inference: Option<Arc<Inference>>,
+    pub(super) charge: Option<Box<Charge>>,
+    pub(super) hides_usage: bool,
 }
 
 impl Grant {
@@ -77,6 +80,18 @@ impl Grant {
     #[must_use]
     pub fn api(&self) -> Option<&Api> {
         self.inference.as_ref().map(|inference| &inference.api)
+    }
+
+    /// What must be settled after its response: once, also if it is sent again. `None` if it is counted against no budget.
+    #[must_use]
+    pub fn charge(&self) -> Option<&Charge> {
+        self.charge.as_deref()
+    }
+
+    /// Whether the edge asked for the usage at the end of a stream, which the client did not: the client must not see it.
+    #[must_use]
+    pub const fn hides_usage(&self) -> bool {
+        self.hides_usage
     }
 
     /// For how long its response is awaited; `None` if the backend alone limits that.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::budgets::BudgetDocument;
 use super::conditions::ConditionDocument;
 use super::edge::EdgeDocument;
 use super::groups::GroupDocument;
@@ -44,6 +45,10 @@ pub struct PolicyDocument {
     /// in `RateLimit` fields.
     #[serde(default)]
     pub limits: BTreeMap<String, LimitDocument>,
+    /// Budgets of tokens and money, by a name that the `budgets` of `inference` refer to. The name is told to callers in
+    /// `RateLimit` fields.
+    #[serde(default)]
+    pub budgets: BTreeMap<String, BudgetDocument>,
     /// Groups of routes, by a name that the `group` of routes refers to. An operator can close a group by this name
     /// without a new policy.
     #[serde(default)]

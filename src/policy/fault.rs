@@ -7,6 +7,9 @@ use std::fmt;
 
 pub use kinds::Fault;
 
+use super::budgets::fault::BudgetFault;
+use super::inference::fault::InferenceFault;
+
 /// One fault and its place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{at}: {fault}")]
@@ -15,6 +18,12 @@ pub struct PolicyFault {
     pub at: String,
     /// The kind of the fault.
     pub fault: Fault,
+}
+
+impl From<BudgetFault> for Fault {
+    fn from(fault: BudgetFault) -> Self {
+        Self::Inference(InferenceFault::Budget(fault))
+    }
 }
 
 /// Every fault of one policy.

@@ -1,14 +1,17 @@
 //! `inference` of a route: the requests to language and embedding models that callers may send. Input: an
 //! [`InferenceDocument`]. Output: an [`Inference`], which step [`inference`](crate::inference) applies.
 
+pub(super) mod budgets;
 mod document;
 pub(super) mod fault;
+mod spending;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use document::{ApiName, InferenceDocument, Media, StateMember};
 use document::{MembersDocument, ModelDocument};
 use fault::InferenceFault;
+pub use spending::{Price, Settle, Spending};
 
 use super::conditions::{Condition, Rules};
 use super::fault::{Fault, Faults};
@@ -38,6 +41,8 @@ pub struct Inference {
     pub state: BTreeSet<StateMember>,
     /// Members that are accepted although the API does not have them.
     pub extra_members: BTreeSet<String>,
+    /// The budgets of the route.
+    pub spending: Spending,
 }
 
 /// The form of requests and responses.
@@ -78,7 +83,8 @@ pub struct Model {
 }
 
 impl Inference {
-    /// Reads the section at `at`, of a route with this path. Callers of a public route meet no conditions.
+    /// Reads the section at `at`, of a route with this path, except for its budgets. Callers of a public route meet no
+    /// conditions.
     pub(super) fn read(
         document: InferenceDocument,
         (template, is_public): (&PathTemplate, bool),
@@ -122,6 +128,7 @@ impl Inference {
             stream: document.stream,
             state: document.state.into_iter().collect(),
             extra_members: document.extra_members.into_iter().collect(),
+            spending: Spending::default(),
         }
     }
 }
@@ -135,7 +142,7 @@ impl Model {
         at: &str,
         faults: &mut Faults,
     ) -> Self {
-        let ModelDocument { name_at_origin, require: _, max_tokens, max_choices, tools, media } = document;
+        let ModelDocument { name_at_origin, require: _, max_tokens, max_choices, tools, media, price: _ } = document;
         check_counts(max_tokens, max_choices, api, at, faults);
         let is_malformed = name_at_origin.as_deref().is_some_and(|name| !is_model_name(name));
         faults.add_if(is_malformed, format_args!("{at}.name_at_origin"), InferenceFault::NotAModelName.into());

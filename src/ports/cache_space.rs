@@ -15,7 +15,7 @@ pub(super) enum Space {
     Introspection,
     /// That a proof of possession was used, by its key and `jti`.
     UsedProof,
-    /// An exact count, by limit and what it counts by.
+    /// An exact count, by limit or budget and what it counts by.
     Count,
     /// The right to change that count.
     CountLease,

@@ -50,7 +50,11 @@ impl Form {
                 problem
             }
             Self::OpenAi => {
-                let (error, code) = openai(status, slug);
+                let (error, code) = match kind {
+                    // What its clients know from an account that has spent its budget.
+                    Kind::BudgetExceeded => ("insufficient_quota", "insufficient_quota"),
+                    _ => openai(status, slug),
+                };
                 json!({ "error": { "message": message, "type": error, "param": member, "code": code } })
             }
             Self::Anthropic => {

@@ -53,6 +53,10 @@ pub enum Kind {
     /// A limit is used up; `Retry-After` and `RateLimit` say when its window ends. Or too many requests wait for an
     /// exact count at the same time: `Retry-After: 1`.
     TooManyRequests,
+    /// A budget of the route has less left than the request can cost; the detail says which budget and how much, `Retry-After`
+    /// and `RateLimit` when its window ends. With `x-should-retry: false` and no `Retry-After`, the request can cost more
+    /// than the whole budget.
+    BudgetExceeded,
     /// The origin gave no usable response.
     BadGateway,
     /// The policy, the signing keys, the kill switch, an issuer's keys or response, the deny-list, a counter or the
@@ -64,7 +68,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every problem type, by status code.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::BadRequest,
         Self::AuthenticationRequired,
         Self::InvalidToken,
@@ -84,6 +88,7 @@ impl Kind {
         Self::MisdirectedRequest,
         Self::UpgradeRequired,
         Self::TooManyRequests,
+        Self::BudgetExceeded,
         Self::HeaderFieldsTooLarge,
         Self::LegalReasons,
         Self::BadGateway,
@@ -140,6 +145,7 @@ impl Kind {
             Self::MisdirectedRequest => (421, "misdirected-request", "This host is not served here"),
             Self::UpgradeRequired => (426, "upgrade-required", "This is a WebSocket"),
             Self::TooManyRequests => (429, "too-many-requests", "This was used too often"),
+            Self::BudgetExceeded => (429, "budget-exceeded", "Less of the budget is left than this can cost"),
             Self::HeaderFieldsTooLarge => {
                 (431, "header-fields-too-large", "The header fields are too large or too many")
             }

@@ -7,6 +7,7 @@ use super::form::{Detail, Form};
 use super::kind::Kind;
 use crate::authorize::AuthorizeError;
 use crate::availability::AvailabilityError;
+use crate::budget::BudgetError;
 use crate::content::ContentError;
 use crate::identity::IdentityError;
 use crate::identity::bearer::CredentialsError;
@@ -142,7 +143,17 @@ impl From<&Refusal> for Problem {
                 let announced = ratelimit_fields(std::slice::from_ref(quota));
                 with(Kind::TooManyRequests, std::iter::once(retry_after).chain(announced).collect())
             }
-            Refusal::Throttle(ThrottleError::QueueFull { .. }) => {
+            Refusal::Budget(error @ (BudgetError::Exceeded { quota, .. } | BudgetError::TooLarge { quota, .. })) => {
+                // A request that is never admitted has no time to wait for.
+                let retry = match error {
+                    BudgetError::TooLarge { .. } => ("x-should-retry", "false".to_owned()),
+                    _ => ("retry-after", quota.retry_after().to_string()),
+                };
+                let announced = ratelimit_fields(std::slice::from_ref(quota));
+                let detail = error.detail().map(|message| Detail { message, member: None });
+                Self { detail, ..with(Kind::BudgetExceeded, std::iter::once(retry).chain(announced).collect()) }
+            }
+            Refusal::Throttle(ThrottleError::QueueFull { .. }) | Refusal::Budget(BudgetError::QueueFull { .. }) => {
                 with(Kind::TooManyRequests, vec![("retry-after", "1".to_owned())])
             }
             Refusal::Mint(MintError::IdentityTooLong { .. } | MintError::HeadTooLong { .. }) => {
@@ -157,6 +168,7 @@ impl From<&Refusal> for Problem {
             | Refusal::Availability(AvailabilityError::SwitchedOff)
             | Refusal::Respond(RespondError::Unreadable { .. })
             | Refusal::Throttle(ThrottleError::Unreachable { .. })
+            | Refusal::Budget(BudgetError::Unreachable { .. })
             | Refusal::Mint(MintError::SigningFailed | MintError::NoExchangeKey { .. })
             | Refusal::Closed(
                 ClosedError::Policy(_)

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::headers::Headers;
 use crate::identity::{Caller, Identity};
+use crate::policy::budgets::Budget;
 use crate::policy::limits::{KeyPart, Limit};
 use crate::policy::network::client_network;
 
@@ -29,16 +30,14 @@ impl KeyParts<'_> {
     /// The key: the name of the limit and a digest of its parts, each length-prefixed, so that different lists of parts
     /// never give the same key. Parts that come from a token are counted by issuer.
     pub(super) fn key(&self, limit: &Limit) -> String {
-        let mut digest = Sha256::new();
-        for part in &limit.by {
-            let (kind, value) = self.part(part);
-            for text in [kind, &value] {
-                digest.update(text.len().to_be_bytes());
-                digest.update(text);
-            }
-        }
-        let digits = URL_SAFE_NO_PAD.encode(digest.finalize());
-        format!("{}/{digits}", limit.name)
+        format!("{}/{}", limit.name, digits(limit.by.iter().map(|part| self.part(part))))
+    }
+
+    /// The key of a request for `model`, in the same form.
+    #[must_use]
+    pub fn key_of_budget(&self, budget: &Budget, model: &str) -> String {
+        let model = budget.by_model.then(|| ("model", model.to_owned()));
+        format!("{}/{}", budget.name, digits(budget.by.iter().map(|part| self.part(part)).chain(model)))
     }
 
     fn part(&self, part: &KeyPart) -> (&'static str, String) {
@@ -82,4 +81,16 @@ impl KeyParts<'_> {
             _ => Some(most),
         }
     }
+}
+
+/// The digest of the parts of a key.
+fn digits(parts: impl Iterator<Item = (&'static str, String)>) -> String {
+    let mut digest = Sha256::new();
+    for (kind, value) in parts {
+        for text in [kind, &value] {
+            digest.update(text.len().to_be_bytes());
+            digest.update(text);
+        }
+    }
+    URL_SAFE_NO_PAD.encode(digest.finalize())
 }

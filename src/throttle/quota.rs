@@ -1,15 +1,18 @@
-//! The rest of a limit for a caller, and its response fields (draft-ietf-httpapi-ratelimit-headers-09).
+//! The rest of a limit or a budget for a caller, and its response fields (draft-ietf-httpapi-ratelimit-headers-11).
 
 use std::fmt;
 
+use crate::policy::budgets::{Budget, Unit};
 use crate::policy::limits::Limit;
 use crate::time::Seconds;
 
-/// The rest of a limit for a caller.
+/// The rest of a limit or a budget for a caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quota {
-    /// The name of the limit.
+    /// The name of the limit or budget.
     pub limit: String,
+    /// What a budget counts; `None` for a limit.
+    pub unit: Option<Unit>,
     /// How much is admitted in one window.
     pub count: u64,
     /// The length of a window.
@@ -29,7 +32,14 @@ pub struct Remaining {
 
 impl Quota {
     pub(super) fn new(limit: &Limit, remaining: Option<Remaining>) -> Self {
-        Self { limit: limit.name.clone(), count: limit.count, window: limit.window, remaining }
+        Self { limit: limit.name.clone(), unit: None, count: limit.count, window: limit.window, remaining }
+    }
+
+    /// The quota of a budget.
+    #[must_use]
+    pub fn of_budget(budget: &Budget, remaining: Option<Remaining>) -> Self {
+        let &Budget { ref name, unit, amount, window, .. } = budget;
+        Self { limit: name.clone(), unit: Some(unit), count: amount, window, remaining }
     }
 
     /// The time after which the caller may try again, at least one second.
@@ -41,8 +51,11 @@ impl Quota {
 
 impl fmt::Display for Quota {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { limit, count, window, remaining } = self;
-        write!(formatter, "limit \"{limit}\" of {count} in {window} s")?;
+        let Self { limit, unit, count, window, remaining } = self;
+        match unit {
+            None => write!(formatter, "limit \"{limit}\" of {count} in {window} s")?,
+            Some(unit) => write!(formatter, "budget \"{limit}\" of {count} {unit} in {window} s")?,
+        }
         match remaining {
             Some(Remaining { units, resets_in }) => write!(formatter, ": {units} left for {resets_in} s"),
             None => Ok(()),
@@ -50,14 +63,15 @@ impl fmt::Display for Quota {
     }
 }
 
-/// The fields that tell the caller its quotas: `RateLimit-Policy` with every limit, `RateLimit` with those that are
-/// counted exactly. Names of limits are ids, so that nothing in them needs escaping.
+/// The fields that tell the caller its quotas: `RateLimit-Policy` with every limit and budget, `RateLimit` with those that are
+/// counted exactly. Names are ids, so that nothing in them needs escaping. `qu` is the unit of a budget (§3.1.2 of the draft).
 #[must_use]
 pub fn ratelimit_fields(quotas: &[Quota]) -> Vec<(&'static str, String)> {
     let list = |items: Vec<String>| (!items.is_empty()).then(|| items.join(", "));
     let policies = quotas.iter().map(|quota| {
-        let Quota { limit, count, window, .. } = quota;
-        format!("\"{limit}\";q={count};w={window}")
+        let Quota { limit, unit, count, window, .. } = quota;
+        let unit = unit.map_or_else(String::new, |unit| format!(";qu=\"{unit}\""));
+        format!("\"{limit}\";q={count}{unit};w={window}")
     });
     let states = quotas.iter().filter_map(|quota| {
         let Remaining { units, resets_in } = quota.remaining?;

@@ -40,6 +40,8 @@ pub enum Step {
     Select,
     /// Looks a stored response up, if those of the route are stored.
     Cache,
+    /// Reserves what a request to a model can cost, if its route has budgets.
+    Budget,
     /// Signs the identity header.
     Mint,
     /// Forwards the request to the origin.
@@ -48,7 +50,7 @@ pub enum Step {
 
 impl Step {
     /// Every step, in order.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Configure,
         Self::Normalize,
         Self::Cors,
@@ -65,6 +67,7 @@ impl Step {
         Self::Inference,
         Self::Select,
         Self::Cache,
+        Self::Budget,
         Self::Mint,
         Self::Forward,
     ];
@@ -93,6 +96,7 @@ impl Step {
             Self::Inference => "inference",
             Self::Select => "select",
             Self::Cache => "cache",
+            Self::Budget => "budget",
             Self::Mint => "mint",
             Self::Forward => "forward",
         }

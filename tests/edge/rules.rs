@@ -1,6 +1,7 @@
 //! The rules at the edge, with clients at any address, checked by the responses and by the requests at the application.
 
 mod agreement;
+mod budgets;
 mod diff;
 mod gate;
 mod inference;

@@ -20,7 +20,7 @@ use fastgate::policy::limits::Limit;
 use fastgate::policy::{Backend, Backends, Introspection, Issuer};
 use fastgate::respond::{Files, FilesError, OpenFile};
 use fastgate::secret::Secret;
-use fastgate::throttle::{Counter, CounterUnreachable, Taken, Window};
+use fastgate::throttle::{BudgetWindow, Counter, CounterUnreachable, Held, Requested, Reservation, Taken, Window};
 use fastgate::time::{Seconds, UnixTime};
 
 /// All ports of a gate except the signature cache: every signature is checked.
@@ -323,6 +323,7 @@ impl Acls for FakeAcls {
 #[derive(Default)]
 pub(crate) struct FakeCounter {
     pub(crate) windows: BTreeMap<String, Window>,
+    pub(crate) budgets: BTreeMap<String, BudgetWindow>,
     pub(crate) broken: bool,
 }
 
@@ -334,6 +335,24 @@ impl Counter for FakeCounter {
         let (window, taken) = Window::take(self.windows.get(key).copied(), limit, cost, now);
         self.windows.insert(key.to_owned(), Window::from_record(window.to_record().as_bytes()).unwrap());
         Ok(taken)
+    }
+
+    fn reserve(&mut self, wanted: &Requested<'_>, now: UnixTime) -> Result<Held, CounterUnreachable> {
+        if self.broken {
+            return Err(CounterUnreachable("broken".to_owned()));
+        }
+        let (window, held) = BudgetWindow::reserve(self.budgets.get(wanted.key).copied(), wanted, now);
+        let stored = BudgetWindow::from_record(window.to_record().as_bytes()).unwrap();
+        self.budgets.insert(wanted.key.to_owned(), stored);
+        Ok(held)
+    }
+
+    fn settle(&mut self, reservation: &Reservation, actual: u64) -> Result<bool, CounterUnreachable> {
+        if self.broken {
+            return Err(CounterUnreachable("broken".to_owned()));
+        }
+        let settled = self.budgets.get(reservation.key()).and_then(|window| window.settle(reservation, actual));
+        Ok(settled.map(|window| self.budgets.insert(reservation.key().to_owned(), window)).is_some())
     }
 }
 

@@ -16,6 +16,7 @@
 mod architecture;
 mod attacks;
 mod backends;
+mod budgets;
 mod caching;
 mod cli;
 mod content;
@@ -41,3 +42,4 @@ mod routing;
 mod rules;
 mod samples;
 mod tokens;
+mod usage;

@@ -317,13 +317,17 @@ fn a_challenge_names_the_metadata_and_the_scheme_of_the_route() {
 }
 
 /// Codes of conditions, places and limits, which the tests in `rules` and `tests/edge/rules` cause, and of requests to
-/// models, which those in `inference` cause.
-const IN_TESTS_RULES: [&str; 33] = [
+/// models, which those in `inference` and `budgets` cause.
+const IN_TESTS_RULES: [&str; 37] = [
     "body-not-json",
     "body-not-object",
     "body-not-utf8",
     "body-too-deep",
     "body-too-long",
+    "budget-exceeded",
+    "budget-queue-full",
+    "budget-too-small",
+    "budget-unreachable",
     "condition-unmet",
     "content-type",
     "cors-refused",

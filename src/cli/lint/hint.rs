@@ -2,6 +2,11 @@
 
 use fastgate::policy::{Access, Route};
 
+/// What a rule in shadow does.
+pub(super) const IN_SHADOW: &str = "is in shadow: requests that it would refuse are logged and pass";
+/// What to do about it.
+pub(super) const SHADOW_REMEDY: &str = "look for \"would-refuse\" in the log, then remove \"shadow\"";
+
 /// A probable mistake, and its remedy.
 pub(in crate::cli) struct Lint {
     pub(in crate::cli) at: String,

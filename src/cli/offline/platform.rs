@@ -16,7 +16,7 @@ use fastgate::place::{AclAction, AclUnavailable, Acls};
 use fastgate::policy::limits::Limit;
 use fastgate::policy::{Backend, Backends, Introspection, Issuer};
 use fastgate::secret::Secret;
-use fastgate::throttle::{Counter, CounterUnreachable, Taken, Window};
+use fastgate::throttle::{BudgetWindow, Counter, CounterUnreachable, Held, Requested, Reservation, Taken, Window};
 use fastgate::time::{Seconds, UnixTime};
 use serde::Deserialize;
 
@@ -149,12 +149,27 @@ impl Health for DescribedHealth<'_> {
 
 /// Exact counts, which begin empty.
 #[derive(Default)]
-pub(super) struct Counts(BTreeMap<String, Window>);
+pub(super) struct Counts {
+    limits: BTreeMap<String, Window>,
+    budgets: BTreeMap<String, BudgetWindow>,
+}
 
 impl Counter for Counts {
     fn take(&mut self, limit: &Limit, key: &str, cost: u64, now: UnixTime) -> Result<Taken, CounterUnreachable> {
-        let (window, taken) = Window::take(self.0.get(key).copied(), limit, cost, now);
-        self.0.insert(key.to_owned(), window);
+        let (window, taken) = Window::take(self.limits.get(key).copied(), limit, cost, now);
+        self.limits.insert(key.to_owned(), window);
         Ok(taken)
+    }
+
+    fn reserve(&mut self, wanted: &Requested<'_>, now: UnixTime) -> Result<Held, CounterUnreachable> {
+        let (window, held) = BudgetWindow::reserve(self.budgets.get(wanted.key).copied(), wanted, now);
+        self.budgets.insert(wanted.key.to_owned(), window);
+        Ok(held)
+    }
+
+    fn settle(&mut self, reservation: &Reservation, actual: u64) -> Result<bool, CounterUnreachable> {
+        let window = self.budgets.get_mut(reservation.key());
+        let settled = window.and_then(|window| Some((window.settle(reservation, actual)?, window)));
+        Ok(settled.map(|(settled, window)| *window = settled).is_some())
     }
 }

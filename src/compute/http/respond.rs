@@ -1,5 +1,6 @@
 //! Responses: the edge's own and the origin's.
 
+use fastgate::budget::Spent;
 use fastgate::caching::Served;
 use fastgate::gateway::Publication;
 use fastgate::headers::{Headers, response_fields};
@@ -7,10 +8,12 @@ use fastgate::problem::Problem;
 use fastgate::refusal::{OriginError, Refusal};
 use fastgate::respond::{Content as OwnContent, OwnResponse};
 use fastgate::response::ResponseFields;
+use fastgate::usage::{Form, Observer};
 use fastly::handle::{BodyHandle, ResponseHandle};
 use fastly::http::{FramingHeadersMode, StatusCode, Version};
 
 use super::copy::Copy;
+use super::observed::Observation;
 use crate::compute::abi::{self, AbiError};
 use crate::compute::platform::files::StoredFiles;
 
@@ -32,6 +35,8 @@ pub(super) enum Content {
     Whole(BodyHandle),
     /// It is stored while it is sent.
     Copied(Box<Copy>),
+    /// What it cost is read while it is sent.
+    Observed(Box<Observation>),
 }
 
 /// The origin's response, as it arrived.
@@ -45,8 +50,8 @@ pub(in crate::compute) struct OriginResponse {
 }
 
 impl Response {
-    /// Sends the response with the id of the request.
-    pub(in crate::compute) fn send(self, request_id: &str) {
+    /// Sends the response with the id of the request. Returns what was observed of it.
+    pub(in crate::compute) fn send(self, request_id: &str) -> Option<Spent> {
         // Without this field the response is as good.
         let _ = abi::append(&self.handle, "x-request-id", request_id.as_bytes());
         match self.content {
@@ -56,7 +61,20 @@ impl Response {
                 copy.run(None);
             }
             Content::Copied(copy) => copy.run(Some(self.handle.stream_to_client(BodyHandle::new()))),
+            Content::Observed(observation) => {
+                return Some(observation.run(self.handle.stream_to_client(BodyHandle::new())));
+            }
         }
+        None
+    }
+
+    /// The same response, from which is read what it cost.
+    pub(super) fn observed(self, form: Form, observer: Observer) -> Self {
+        let content = match self.content {
+            Content::Whole(from) => Content::Observed(Box::new(Observation::new(from, form, observer))),
+            other => other,
+        };
+        Self { content, ..self }
     }
 
     /// A response of which the length is known, or whose length the platform does not need.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::spending::{Price, Settle};
 use crate::json_form::{objects, strings};
 use crate::policy::conditions::ConditionDocument;
 
@@ -54,6 +55,19 @@ pub struct InferenceDocument {
     /// the server that runs the model. Default: none; a request with an unknown member gets 400.
     #[serde(default)]
     pub extra_members: Vec<String>,
+    /// The budgets that requests are counted against, by their names. Every model needs a token limit, except for
+    /// embeddings. Default: none.
+    #[serde(default)]
+    pub budgets: Vec<String>,
+    /// What budgets count in the end: the `usage` of the response (`"usage"`, the default), or the estimate, which needs no
+    /// reading of the response (`"estimate"`, required with `"api": "json"`). The estimate is `max_tokens` of the request
+    /// for each response, and the body.
+    #[serde(default)]
+    pub settle: Option<Settle>,
+    /// How many bytes of the body are estimated to be one token, 1 to 16. With 1, the default, the estimate of a text is an
+    /// upper bound: a token has at least one byte. With a greater number a request can cost more than its estimate.
+    #[serde(default)]
+    pub input_bytes_per_token: Option<u64>,
 }
 
 const fn default_stream() -> bool {
@@ -83,6 +97,9 @@ pub struct ModelDocument {
     /// What the input may contain besides text.
     #[serde(default)]
     pub media: Option<Vec<Media>>,
+    /// The price of its tokens, for budgets of money.
+    #[serde(default)]
+    pub price: Option<Price>,
 }
 
 /// The members of a JSON object that is of no known API. All others are forwarded as they are.

@@ -1,5 +1,7 @@
 //! The faults of `inference`, each with a remedy.
 
+use crate::policy::budgets::fault::BudgetFault;
+
 /// A fault of `inference` at a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InferenceFault {
@@ -30,6 +32,9 @@ pub enum InferenceFault {
     /// The requests of this API ask for one response.
     #[error("admits several responses, and requests of this API ask for one")]
     NoChoices,
+    /// A fault of budgets.
+    #[error(transparent)]
+    Budget(#[from] BudgetFault),
 }
 
 impl InferenceFault {
@@ -49,6 +54,7 @@ impl InferenceFault {
             Self::NoTokenLimit => "leave it out; with \"api\": \"json\", name the member \"max_tokens\"",
             Self::NoTools => "write \"tools\": true, at the route or at a model, or leave it out",
             Self::NoChoices | Self::NotJudged => "leave it out",
+            Self::Budget(fault) => fault.remedy(),
         }
     }
 }

@@ -9,6 +9,7 @@ use super::shared_responses::check as check_shared;
 use super::tree::RouteTree;
 use super::{Access, MAX_SIGNED_BODY, MethodName, Requirement, Responder, Route, inference, without_origin};
 use crate::policy::authentication::Authentication;
+use crate::policy::budgets::Budget;
 use crate::policy::cache::CacheRule;
 use crate::policy::conditions::Rules;
 use crate::policy::fault::{Fault, Faults};
@@ -36,6 +37,7 @@ pub(in crate::policy) struct Known<'policy, 'document> {
     pub(in crate::policy) issuers: &'policy BTreeMap<&'policy str, &'policy Issuer>,
     pub(in crate::policy) places: &'policy BTreeMap<String, Arc<Place>>,
     pub(in crate::policy) limits: &'policy BTreeMap<String, Arc<Limit>>,
+    pub(in crate::policy) budgets: &'policy BTreeMap<String, Arc<Budget>>,
     pub(in crate::policy) groups: &'policy BTreeMap<String, Arc<Group>>,
     pub(in crate::policy) rules: &'policy mut Rules<'document>,
 }
@@ -100,7 +102,7 @@ fn route(mut document: RouteDocument, known: &mut Known<'_, '_>, at: &str, fault
     let shadow = std::mem::take(&mut document.shadow);
     let shadow = requirement(shadow, &template, known.rules, format_args!("{at}.shadow"), faults);
     let access = access(&mut document, &template, known, at, faults);
-    let inference = inference::read(&mut document, &template, known.rules, at, faults);
+    let inference = inference::read(&mut document, &template, (known.rules, known.budgets), at, faults);
     let own_audiences = document.token_audiences.is_some();
     let is_public = document.access == AccessName::Public;
     faults.add_if(own_audiences && is_public, format_args!("{at}.token_audiences"), Fault::RulesOnPublic);

@@ -13,32 +13,41 @@ use viceroy_lib::cache::{CacheEntry, CacheKey, WriteOptions};
 use super::gate::{Gate, get};
 use crate::support::edge::RUNTIME;
 
-/// The cache key of the count of a route under a limit of an hour that counts by route (`src/ports/counter.rs`). A
-/// length has four bytes, as in the guest.
-fn cache_key(kind: &str, name: &str) -> CacheKey {
+/// The cache key of the count of a route under a limit or budget that counts by route (`src/ports/counter.rs`). A length
+/// has four bytes, as in the guest.
+fn cache_key(kind: &str, of: &str, name: &str) -> CacheKey {
     let mut digest = hmac_sha256::Hash::new();
     for text in ["route", name] {
         digest.update(u32::try_from(text.len()).unwrap().to_be_bytes());
         digest.update(text);
     }
     let digits = URL_SAFE_NO_PAD.encode(digest.finalize());
-    CacheKey::try_from(format!("fastgate/live/{kind}/3600/{name}/{digits}").as_str()).unwrap()
+    CacheKey::try_from(format!("fastgate/live/{kind}/{of}/{digits}").as_str()).unwrap()
 }
 
-/// Takes the lease. It is released when the entry is dropped.
-fn take_lease(gate: &Gate, name: &str) -> CacheEntry {
-    let (viceroy, key) = (gate.viceroy(), cache_key("count-lease", name));
+/// Takes the lease of the count `of` the route `name`. It is released when the entry is dropped.
+pub(super) fn take_lease_at(gate: &Gate, of: &str, name: &str) -> CacheEntry {
+    let (viceroy, key) = (gate.viceroy(), cache_key("count-lease", of, name));
     let taken = RUNTIME.block_on(viceroy.cache().transaction_lookup(&key, &HeaderMap::new(), true));
     assert!(taken.go_get().is_some(), "the lease is free");
     taken
 }
 
 /// Writes a malformed record of a count.
-fn damage(gate: &Gate, name: &str) {
+pub(super) fn damage_at(gate: &Gate, of: &str, name: &str) {
     let options =
         WriteOptions { user_metadata: Bytes::from_static(b"damaged"), ..WriteOptions::new(Duration::from_hours(1)) };
-    let (viceroy, key) = (gate.viceroy(), cache_key("count", name));
+    let (viceroy, key) = (gate.viceroy(), cache_key("count", of, name));
     RUNTIME.block_on(viceroy.cache().insert(&key, HeaderMap::new(), options, Vec::new().into()));
+}
+
+/// The lease of a limit of an hour.
+fn take_lease(gate: &Gate, name: &str) -> CacheEntry {
+    take_lease_at(gate, &format!("3600/{name}"), name)
+}
+
+fn damage(gate: &Gate, name: &str) {
+    damage_at(gate, &format!("3600/{name}"), name);
 }
 
 fn gate() -> Gate {

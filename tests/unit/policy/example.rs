@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::tour::members;
 
 /// Members that only the tour shows: the settings of issuers, keys and proofs, of backends that fail, and of models.
-const OTHER_CHAPTERS: [&str; 12] = [
+const OTHER_CHAPTERS: [&str; 14] = [
     "HealthDocument",
     "RetriesDocument",
     "OriginKeyDocument",
@@ -21,9 +21,11 @@ const OTHER_CHAPTERS: [&str; 12] = [
     "InferenceDocument",
     "ModelDocument",
     "MembersDocument",
+    "BudgetDocument",
+    "Price",
 ];
 /// Members of `edge` that belong to those, and what belongs to applications, not to rules.
-const OTHER_MEMBERS: [&str; 18] = [
+const OTHER_MEMBERS: [&str; 19] = [
     "weight",
     "priority",
     "version",
@@ -42,6 +44,7 @@ const OTHER_MEMBERS: [&str; 18] = [
     "authentication",
     "acr",
     "inference",
+    "budgets",
 ];
 
 fn example() -> Value {

@@ -158,6 +158,7 @@ fn a_refusal_says_when_the_window_ends() {
 fn a_quota_has_a_description() {
     let exact = Quota {
         limit: "l".to_owned(),
+        unit: None,
         count: 9,
         window: Seconds::new(60),
         remaining: Some(Remaining { units: 4, resets_in: Seconds::new(18) }),

@@ -1,0 +1,115 @@
+//! Step *budget*: is what the request can cost within the route's budgets? Input: the [`Cleared`] request, its
+//! [`Admission`], and a [`Counter`]. Output: [`Reserved`], which minting requires. What is reserved is settled after the
+//! response: see [`Charge`].
+//!
+//! The estimate is the length of the body and the most tokens that the request lets the model write. It is an upper bound
+//! if `input_bytes_per_token` is 1 and all of the input is text in the body.
+
+mod charge;
+mod error;
+mod settlement;
+
+pub use charge::{Charge, Spent, Tokens};
+pub use error::BudgetError;
+pub use settlement::Settlement;
+
+use std::sync::Arc;
+
+use crate::digest::sha256;
+use crate::inference::Admission;
+use crate::policy::budgets::Budget;
+use crate::policy::limits::Unreachable;
+use crate::throttle::{Cleared, Counter, CounterUnreachable, Held, KeyParts, Outcome, Quota, Requested};
+use crate::time::UnixTime;
+
+/// Evidence that no budget of the route refuses the request. Only [`reserve`] makes one.
+#[derive(Debug)]
+pub struct Reserved(Option<Charge>);
+
+impl Reserved {
+    /// What is to be settled after the response; `None` if the request is counted against no budget.
+    #[must_use]
+    pub const fn charge(&self) -> Option<&Charge> {
+        self.0.as_ref()
+    }
+
+    /// Gives back what was reserved, because the request is not sent. Returns why some of it could not be given back.
+    pub fn give_back(self, counter: &mut dyn Counter) -> Vec<String> {
+        self.0.map_or_else(Vec::new, |charge| charge.settle(Spent::Nothing, counter))
+    }
+}
+
+/// The request, as budgets see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Spender<'request> {
+    /// What was decided about the request; `None` if its body is not known here, or if it is for no model.
+    pub admission: Option<&'request Admission>,
+    /// The parts of the key.
+    pub parts: &'request KeyParts<'request>,
+    /// The id of the request, which no other request has.
+    pub request_id: &'request str,
+}
+
+/// Reserves what the request can cost of every budget of its route, in order. If one of them refuses, what was reserved of
+/// those before is given back. A budget in shadow refuses no request. `report` is called with each budget that lets the
+/// request pass and its outcome.
+///
+/// # Errors
+/// The [`BudgetError`] of the first budget that is not in shadow and refuses the request.
+pub fn reserve(
+    cleared: &Cleared<'_>,
+    spender: &Spender<'_>,
+    counter: &mut dyn Counter,
+    now: UnixTime,
+    report: &mut dyn FnMut(&Budget, Result<Outcome, BudgetError>),
+) -> Result<Reserved, BudgetError> {
+    let spending = cleared.route().inference.as_ref().map(|inference| &inference.spending);
+    let spending = spending.filter(|spending| !spending.budgets.is_empty());
+    let (Some(spending), Some(admission)) = (spending, spender.admission) else { return Ok(Reserved(None)) };
+    let mut charge = Charge::of(admission, spending);
+    for budget in &spending.budgets {
+        match reserve_of(budget, admission, &mut charge, spender, counter, now) {
+            Err(error) if !budget.shadow => {
+                // What cannot be given back stays reserved until its window ends.
+                Reserved(Some(charge)).give_back(counter);
+                return Err(error);
+            }
+            outcome => report(budget, outcome),
+        }
+    }
+    Ok(Reserved(Some(charge)))
+}
+
+fn reserve_of(
+    budget: &Arc<Budget>,
+    admission: &Admission,
+    charge: &mut Charge,
+    spender: &Spender<'_>,
+    counter: &mut dyn Counter,
+    now: UnixTime,
+) -> Result<Outcome, BudgetError> {
+    let amount = charge.estimated(budget.unit);
+    if amount > budget.amount {
+        return Err(BudgetError::TooLarge { quota: Quota::of_budget(budget, None), amount });
+    }
+    let key = spender.parts.key_of_budget(budget, &admission.model);
+    let wanted = Requested { budget, key: &key, amount, mark: mark(spender.request_id) };
+    match counter.reserve(&wanted, now) {
+        Ok(Held { queue_full: true, .. }) => Err(BudgetError::QueueFull { budget: budget.name.clone() }),
+        Ok(Held { reservation, remaining, .. }) => {
+            let quota = Quota::of_budget(budget, Some(remaining));
+            let Some(reservation) = reservation else { return Err(BudgetError::Exceeded { quota, amount }) };
+            charge.add(reservation);
+            Ok(Outcome::Counted(quota))
+        }
+        Err(CounterUnreachable(cause)) => match budget.unreachable {
+            Unreachable::Open => Ok(Outcome::Uncounted { cause }),
+            Unreachable::Closed => Err(BudgetError::Unreachable { budget: budget.name.clone(), cause }),
+        },
+    }
+}
+
+/// The mark of a window that this request opens.
+fn mark(request_id: &str) -> u64 {
+    sha256(request_id).iter().take(8).fold(0, |mark, byte| (mark << 8) | u64::from(*byte))
+}

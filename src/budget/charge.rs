@@ -1,0 +1,155 @@
+//! What a request may have cost, and how that is settled.
+
+use crate::inference::Admission;
+use crate::policy::budgets::Unit;
+use crate::policy::{Price, Settle, Spending};
+use crate::throttle::{Counter, CounterUnreachable, Reservation};
+use crate::usage::{Form, Observed, Usage};
+
+/// Tokens of a request and of its responses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tokens {
+    /// Those of the input.
+    pub input: u64,
+    /// Those of the output.
+    pub output: u64,
+}
+
+/// What is known of the cost of a request after its response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spent {
+    /// The response says what it cost.
+    Usage(Tokens),
+    /// The client went away: so much of the output was delivered. The input counts as estimated.
+    Delivered(u64),
+    /// The request was not sent, or never reached the origin.
+    Nothing,
+    /// It is not known: the reservation stands.
+    Unknown,
+}
+
+impl Spent {
+    /// What is known from the status of a response that is not observed. Models are not run for requests that they refuse,
+    /// or while they are overloaded (503, and 529 of Anthropic); whether one was run before another error is not known.
+    #[must_use]
+    pub const fn by_status(status: u16) -> Self {
+        match status {
+            408 | 499 => Self::Unknown,
+            400..500 | 503 | 529 => Self::Nothing,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// What was found in a response of this form.
+    #[must_use]
+    pub fn observed(observed: Observed, form: Form) -> Self {
+        let Observed { usage, delivered, complete } = observed;
+        match (usage, form) {
+            (Some(Usage { input, output }), _) => {
+                let output = if complete { output } else { output.max(delivered) };
+                Self::Usage(Tokens { input, output })
+            }
+            (None, Form::EventStream) if !complete => Self::Delivered(delivered),
+            // The origin made all of it.
+            (None, _) => Self::Unknown,
+        }
+    }
+
+    /// The word for the log.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Usage(_) => "usage",
+            Self::Delivered(_) => "delivered",
+            Self::Nothing => "nothing",
+            Self::Unknown => "estimate",
+        }
+    }
+}
+
+/// What must be settled after a response: the reservations of the request, and the price of its model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Charge {
+    reservations: Vec<Reservation>,
+    estimate: Tokens,
+    price: Option<Price>,
+    settle: Settle,
+}
+
+impl Charge {
+    /// A charge without reservations.
+    pub(super) fn of(admission: &Admission, spending: &Spending) -> Self {
+        let estimate = Tokens {
+            input: admission.input_bytes.div_ceil(spending.input_bytes_per_token.max(1)),
+            output: admission.max_output_tokens.unwrap_or(0),
+        };
+        let price = spending.prices.get(&admission.model).copied();
+        Self { reservations: Vec::new(), estimate, price, settle: spending.settle }
+    }
+
+    pub(super) fn add(&mut self, reservation: Reservation) {
+        self.reservations.push(reservation);
+    }
+
+    /// How many units of this kind the request can cost.
+    pub(super) fn estimated(&self, unit: Unit) -> u64 {
+        self.units(self.estimate, unit)
+    }
+
+    /// The reservations.
+    #[must_use]
+    pub fn reservations(&self) -> &[Reservation] {
+        &self.reservations
+    }
+
+    /// The tokens that the request can cost.
+    #[must_use]
+    pub const fn estimate(&self) -> Tokens {
+        self.estimate
+    }
+
+    /// The price of the model, if it has one.
+    #[must_use]
+    pub const fn price(&self) -> Option<Price> {
+        self.price
+    }
+
+    /// What budgets count in the end. With [`Settle::Usage`] the response must be read.
+    #[must_use]
+    pub const fn settle_by(&self) -> Settle {
+        self.settle
+    }
+
+    /// Replaces each reservation by what the request cost. Returns the budgets whose reservations stand because their counts
+    /// cannot be changed, and why. Call it once.
+    pub fn settle(&self, spent: Spent, counter: &mut dyn Counter) -> Vec<String> {
+        let Some(tokens) = self.tokens(spent) else { return Vec::new() };
+        let settle = |reservation: &Reservation| {
+            let actual = if spent == Spent::Nothing { 0 } else { self.units(tokens, reservation.budget().unit) };
+            let CounterUnreachable(cause) = counter.settle(reservation, actual).err()?;
+            Some(format!("{}: {cause}", reservation.budget().name))
+        };
+        self.reservations.iter().filter_map(settle).collect()
+    }
+
+    /// The tokens that count; `None` if the reservations stand.
+    pub(super) const fn tokens(&self, spent: Spent) -> Option<Tokens> {
+        match (self.settle, spent) {
+            (_, Spent::Nothing) => Some(Tokens { input: 0, output: 0 }),
+            (Settle::Estimate, _) | (Settle::Usage, Spent::Unknown) => None,
+            (Settle::Usage, Spent::Usage(tokens)) => Some(tokens),
+            (Settle::Usage, Spent::Delivered(output)) => {
+                let most = self.estimate.output;
+                Some(Tokens { input: self.estimate.input, output: if output < most { output } else { most } })
+            }
+        }
+    }
+
+    /// A model without a price has no budget of money: the policy sees to that.
+    fn units(&self, Tokens { input, output }: Tokens, unit: Unit) -> u64 {
+        match unit {
+            Unit::Tokens => input.saturating_add(output),
+            Unit::Micros => self.price.map_or(u64::MAX, |price| price.of(input, output)),
+        }
+    }
+}

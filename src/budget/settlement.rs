@@ -1,0 +1,68 @@
+//! What a request cost: the line that is logged after the response, for a request that is counted against budgets.
+
+use serde::Serialize;
+
+use super::charge::{Charge, Spent};
+use crate::policy::{IssuerId, RouteId};
+use crate::trail::Trail;
+
+/// The log line of the cost of one request. It follows the line of the request, which has the same `request_id`. These
+/// comments are the text of `docs/reference/log-line.md`.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+pub struct Settlement<'trail> {
+    /// The id of the request.
+    request_id: &'trail str,
+    /// The id of the route.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    route: Option<&'trail RouteId>,
+    /// The caller.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<&'trail str>,
+    /// The policy's id of the issuer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issuer: Option<&'trail IssuerId>,
+    /// The model that the caller named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<&'trail str>,
+    /// What counts: `usage` (what the response says), `delivered` (the client left, or the response broke off), `nothing`, or
+    /// `estimate` (what was reserved).
+    settled: &'static str,
+    /// The tokens of the input that count.
+    input_tokens: u64,
+    /// The tokens of the output that count.
+    output_tokens: u64,
+    /// The cost in millionths of the currency, if the model has a price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    micros: Option<u64>,
+    /// The budgets whose reservations stand because their counts could not be changed, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unsettled: Vec<String>,
+}
+
+impl<'trail> Settlement<'trail> {
+    /// The line for the request of `trail`.
+    #[must_use]
+    pub fn of(trail: &'trail Trail, charge: &Charge, spent: Spent, unsettled: Vec<String>) -> Self {
+        let counted = charge.tokens(spent);
+        let tokens = counted.unwrap_or_else(|| charge.estimate());
+        Self {
+            request_id: &trail.request_id,
+            route: trail.route.as_ref(),
+            subject: trail.subject.as_deref(),
+            issuer: trail.issuer.as_ref(),
+            model: trail.model.as_deref(),
+            settled: if counted.is_none() { Spent::Unknown.as_str() } else { spent.as_str() },
+            input_tokens: tokens.input,
+            output_tokens: tokens.output,
+            micros: charge.price().map(|price| price.of(tokens.input, tokens.output)),
+            unsettled,
+        }
+    }
+
+    /// One JSON object without line breaks.
+    #[must_use]
+    pub fn to_line(&self) -> String {
+        serde_json::to_string(self).unwrap_or_else(|_| r#"{"settled":"log-line-failed"}"#.to_owned())
+    }
+}

@@ -1,0 +1,45 @@
+//! Responses to requests that are counted against budgets, and what is known of their cost.
+
+use fastgate::budget::Spent;
+use fastgate::mint::Grant;
+use fastgate::policy::Settle;
+use fastgate::refusal::{OriginError, Refusal};
+use fastgate::usage::{Form, Observer};
+
+use super::respond::{OriginResponse, Response, from_origin};
+use crate::compute::abi;
+
+/// The response for the client, which is observed if budgets count what it cost, and what its status says about that.
+pub(in crate::compute) fn response(
+    origin: OriginResponse,
+    grant: &Grant,
+    buffer: &mut Vec<u8>,
+) -> Result<(Response, Spent), Refusal> {
+    let spent = Spent::by_status(origin.status);
+    let settles_usage = grant.charge().is_some_and(|charge| charge.settle_by() == Settle::Usage);
+    let form = if settles_usage && origin.status == 200 { form(&origin, buffer) } else { None };
+    let response = from_origin(origin, grant.response(), buffer)?;
+    Ok(match (form, grant.api()) {
+        (Some(form), Some(api)) => (response.observed(form, Observer::new(api, form, grant.hides_usage())), spent),
+        _ => (response, spent),
+    })
+}
+
+/// What is known of the cost of a request to which the origin did not respond. It goes on with one that it received.
+pub(in crate::compute) const fn without_response(error: &Refusal) -> Spent {
+    match error {
+        Refusal::Origin(
+            OriginError::NoConnection(_) | OriginError::NoConnectionInTime(_) | OriginError::Unavailable(_),
+        ) => Spent::Nothing,
+        _ => Spent::Unknown,
+    }
+}
+
+/// The form of a response; `None` if it cannot be read.
+fn form(origin: &OriginResponse, buffer: &mut Vec<u8>) -> Option<Form> {
+    let mut is_encoded = false;
+    abi::values(&origin.handle, "content-encoding", buffer, |_| is_encoded = true).ok()?;
+    let mut media_type = None;
+    abi::values(&origin.handle, "content-type", buffer, |value| media_type = Form::of_media_type(value)).ok()?;
+    media_type.filter(|_| !is_encoded)
+}

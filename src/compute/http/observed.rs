@@ -1,0 +1,52 @@
+//! Sends the response of a model while what it cost is read from it.
+
+use std::io::{Read as _, Write as _};
+
+use fastgate::budget::Spent;
+use fastgate::usage::{Form, Observer};
+use fastly::handle::{BodyHandle, StreamingBodyHandle};
+
+/// The size in bytes of the largest piece that is read at once. What one read delivers is written at once.
+const PIECE: usize = 16 * 1024;
+
+/// A response that is sent while it is observed.
+pub(super) struct Observation {
+    from: BodyHandle,
+    form: Form,
+    observer: Observer,
+}
+
+impl Observation {
+    /// The content `from` the origin.
+    pub(super) const fn new(from: BodyHandle, form: Form, observer: Observer) -> Self {
+        Self { from, form, observer }
+    }
+
+    /// Sends the content to the client, and returns what it cost. If the client leaves, the connection to the origin is
+    /// closed in the middle of a stream, and another response is read to its end, because the origin has made all of it.
+    pub(super) fn run(mut self, client: StreamingBodyHandle) -> Spent {
+        let mut client = Some(client);
+        let mut piece = vec![0; PIECE];
+        let is_whole = loop {
+            let read = match self.from.read(&mut piece) {
+                Ok(0) => break true,
+                Ok(count) => count,
+                Err(_) => break false,
+            };
+            let delivered = self.observer.pass(piece.get(..read).unwrap_or_default());
+            client = client.and_then(|mut to| to.write_all(&delivered).is_ok().then_some(to));
+            if client.is_none() && self.form == Form::EventStream {
+                break false;
+            }
+        };
+        drop(self.from);
+        let (rest, mut observed) = self.observer.end();
+        if let Some(mut client) = client {
+            // A client takes a stream that ends for a complete one, so one that broke off must not end.
+            let is_sent = is_whole && (rest.is_empty() || client.write_all(&rest).is_ok());
+            let _ = if is_sent { client.finish() } else { client.abandon() };
+        }
+        observed.complete &= is_whole;
+        Spent::observed(observed, self.form)
+    }
+}

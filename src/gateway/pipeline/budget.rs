@@ -1,0 +1,43 @@
+//! Step *budget* in the pipeline.
+
+use super::Pipeline;
+use crate::budget::{Reserved, Spender, reserve};
+use crate::gateway::record::record_budget;
+use crate::inference::CheckedBody;
+use crate::refusal::Refusal;
+use crate::rewrite::OriginTarget;
+use crate::throttle::{Cleared, KeyParts};
+use crate::trail::Step;
+
+impl Pipeline<'_, '_> {
+    /// What is reserved of the budgets of the route. The caller is told what is left of them, also if one refuses.
+    pub(in crate::gateway) fn budget(
+        &mut self,
+        cleared: &Cleared<'_>,
+        target: &OriginTarget,
+        body: &CheckedBody,
+    ) -> Result<Reserved, Refusal> {
+        let parts = KeyParts {
+            route: cleared.route().id.as_str(),
+            caller: cleared.caller(),
+            client: self.outside.client.address,
+            headers: target.received().headers(),
+        };
+        let request_id = self.trail.request_id.clone();
+        let spender = Spender { admission: body.admission(), parts: &parts, request_id: &request_id };
+        let (trail, now) = (&mut *self.trail, self.outside.now);
+        let mut quotas = Vec::new();
+        let reserved = reserve(cleared, &spender, self.outside.counter, now, &mut |budget, outcome| {
+            quotas.extend(record_budget(trail, budget, outcome));
+        });
+        if let Err(error) = &reserved {
+            // What the budgets before it had reserved is given back.
+            quotas = error.quota().cloned().into_iter().collect();
+        }
+        self.quotas.append(&mut quotas);
+        self.tell_quotas();
+        let reserved = reserved?;
+        self.measured_if(reserved.charge().is_some(), Step::Budget);
+        Ok(reserved)
+    }
+}

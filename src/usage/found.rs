@@ -1,0 +1,26 @@
+//! What is found in a response.
+
+/// The greatest number of tokens that is believed.
+pub const MAX_TOKENS: u64 = 1_000_000_000;
+
+/// The tokens of a request and its response, as the provider counted them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// The tokens of the input, with those that the provider's cache had or stored.
+    pub input: u64,
+    /// The tokens of the output.
+    pub output: u64,
+}
+
+/// What was found in a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Observed {
+    /// What the provider said. `None` if it said nothing, or something that cannot be.
+    pub usage: Option<Usage>,
+    /// An estimate of the output tokens that were passed on, for a response that was cut off. It is too high rather than too
+    /// low: of a JSON document all bytes count, and of a stream one token for each event with output, and one for each byte
+    /// by which the event's data is longer than the shortest.
+    pub delivered: u64,
+    /// Whether the response came to its end.
+    pub complete: bool,
+}
