@@ -161,7 +161,7 @@ impl Server {
             response.map(|(response, spent)| (Some(response), spent))
         };
         response.unwrap_or_else(|error| {
-            let problem = refuse(&error, trail).for_clients_of(grant.api());
+            let problem = refuse(&error, trail).for_clients_of(grant.api()).for_mcp_clients(grant.mcp());
             let response = respond::problem(&problem.with_fields(grant.response().clone()));
             (Some(response), charged::without_response(&error))
         })

@@ -133,7 +133,8 @@ impl ContentError {
 #[must_use]
 pub fn longest_body(route: &Route) -> Option<u64> {
     let of_models = route.inference.as_ref().map(|inference| inference.max_input_bytes);
-    let longest = of_models.or_else(|| route.accepts.longest_body());
+    let of_mcp = route.mcp.as_ref().map(|mcp| mcp.max_body);
+    let longest = of_models.or(of_mcp).or_else(|| route.accepts.longest_body());
     if route.sign_body { Some(longest.unwrap_or(MAX_SIGNED_BODY)) } else { longest }
 }
 

@@ -123,6 +123,7 @@ impl Gateway {
         let target = pipeline.rewrite(&cleared, target, &captures)?;
         let read = pipeline.content(&cleared, &target)?;
         let body = pipeline.inference(&cleared, &captures, &target, read)?;
+        let body = pipeline.mcp(&cleared, &captures, &target, body)?;
         let assignment = pipeline.assign(&cleared, origin, &target)?;
         let choice = pipeline.cache(&cleared, origin, &target, &assignment);
         if let Some(Choice::Send(served)) = choice {

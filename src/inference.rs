@@ -19,12 +19,12 @@ use facts::Facts;
 
 use crate::authorize::meets;
 use crate::content::{Body, ContentDigest, ReadBody};
+use crate::headers::Headers;
 use crate::json_body::JsonBody;
 use crate::policy::{Captures, Inference, Model};
 use crate::request::Target;
 use crate::throttle::Cleared;
 use crate::trail::excerpt;
-use members::is_json;
 
 /// What the edge decided about a request to a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +100,16 @@ pub fn judge(
         body.replace(changed.into_bytes());
     }
     Ok(checked)
+}
+
+/// Whether the fields say that the body is JSON in UTF-8, as it is.
+pub(crate) fn is_json(headers: &Headers) -> bool {
+    members::is_json(headers)
+}
+
+/// Whether a parser could take `name` for `other`: without regard to case, or up to a NUL.
+pub(crate) fn is_like(name: &str, other: &str) -> bool {
+    members::is_like(name, other)
 }
 
 /// The model that the request names, if the caller may use it.

@@ -2,7 +2,7 @@
 //!
 //! A request passes through a pipeline of steps, in this order. Each step either refuses, with a named reason, or
 //! returns a value that a later step requires, so that no later step runs without it.
-//! [`Gateway::decide`](gateway::Gateway::decide), in `gateway.rs`, runs steps 2 to 18; the log names the steps as
+//! [`Gateway::decide`](gateway::Gateway::decide), in `gateway.rs`, runs steps 2 to 19; the log names the steps as
 //! [`Step`](trail::Step) does.
 //!
 //! 1. *configure* reads the policy, the signing keys and the kill switch: [`Sandbox`](sandbox::Sandbox)
@@ -23,12 +23,13 @@
 //! 12. *rewrite* gives the request the form that the origin receives: [`OriginTarget`](rewrite::OriginTarget)
 //! 13. *content* reads the body, if the route limits its length or signs it: [`ReadBody`](content::ReadBody)
 //! 14. *inference* judges the body, if the route is for requests to models: [`CheckedBody`](inference::CheckedBody)
-//! 15. *select* assigns region and version, and after *cache* chooses the backend: [`Candidates`](backend::Candidates)
-//! 16. *cache* looks a stored response up, if those of the route are stored: [`Choice`](caching::Choice). One that may be
+//! 15. *mcp* judges the body, if the route is for an MCP server: [`JudgedBody`](mcp_request::JudgedBody)
+//! 16. *select* assigns region and version, and after *cache* chooses the backend: [`Candidates`](backend::Candidates)
+//! 17. *cache* looks a stored response up, if those of the route are stored: [`Choice`](caching::Choice). One that may be
 //!     sent ends the pipeline.
-//! 17. *budget* reserves what a request to a model can cost, if its route has budgets: [`Reserved`](budget::Reserved)
-//! 18. *mint* signs the identity header: [`Grant`](mint::Grant), the request that is forwarded
-//! 19. *forward* sends it to the origin, in the binary's `compute` module
+//! 18. *budget* reserves what a request to a model can cost, if its route has budgets: [`Reserved`](budget::Reserved)
+//! 19. *mint* signs the identity header: [`Grant`](mint::Grant), the request that is forwarded
+//! 20. *forward* sends it to the origin, in the binary's `compute` module
 //!
 //! The modules are in three groups.
 //!
@@ -63,6 +64,7 @@ pub mod inference;
 pub mod inspect;
 pub mod json_body;
 mod json_form;
+pub mod mcp_request;
 pub mod mint;
 pub mod place;
 pub mod policy;

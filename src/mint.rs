@@ -119,6 +119,7 @@ impl Minter {
             inference: route.inference.clone(),
             charge: input.reserved.charge().cloned().map(Box::new),
             hides_usage: input.body.admission().is_some_and(|admission| admission.adds_usage),
+            mcp: route.mcp.is_some().then(|| input.body.id().clone()),
         })
     }
 

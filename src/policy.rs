@@ -21,6 +21,7 @@ mod ids;
 pub mod inference;
 mod issuer;
 pub mod limits;
+mod mcp;
 mod names;
 pub mod network;
 mod origin;
@@ -55,6 +56,8 @@ pub use issuer::{
     Introspection, Issuer, KeyLife, NamesClaim, NamesForm, PresetFault, PresetName, Templates, TokenKind, TokenRules,
     TokenShape,
 };
+pub use mcp::fault::McpFault;
+pub use mcp::{ListName, Mcp, McpEntry, McpMethod};
 pub(crate) use names::is_scope;
 pub use origin::{
     Backend, Backends, BackendsFault, HashPart, Origin, OriginKey, RegionChoice, RegionFact, ResourceFault,

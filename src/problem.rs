@@ -5,15 +5,18 @@
 mod challenge;
 mod form;
 mod kind;
+mod rpc;
 mod table;
 
 use crate::headers::Headers;
 use crate::identity::bearer::Scheme;
+use crate::mcp_request::RequestId;
 use crate::policy::Api;
 use crate::response::ResponseFields;
 use challenge::Challenge;
 use form::{Detail, Form};
 pub use kind::Kind;
+use rpc::RpcError;
 
 /// The longest time for which clients of APIs should wait before they try again, in seconds. Anthropic's would wait for any
 /// time, and block its caller meanwhile.
@@ -29,6 +32,10 @@ pub struct Problem {
     challenge: Option<Challenge>,
     /// What the client may know besides the kind.
     detail: Option<Detail>,
+    /// The error of JSON-RPC that it is, if it refuses a message to an MCP server.
+    rpc: Option<RpcError>,
+    /// The message that it responds to, if the route is for an MCP server.
+    request_id: RequestId,
     /// The form of the body.
     form: Form,
     /// The edits of responses on this route.
@@ -39,7 +46,10 @@ impl Problem {
     /// The HTTP status code.
     #[must_use]
     pub const fn status(&self) -> u16 {
-        self.kind.status()
+        match &self.rpc {
+            Some(RpcError { status: Some(status), .. }) => *status,
+            _ => self.kind.status(),
+        }
     }
 
     /// The problem type.
@@ -98,9 +108,23 @@ impl Problem {
         self
     }
 
-    /// The body: `type`, `title`, `status` and perhaps `detail` (RFC 9457 §3.1), or the error of an API.
+    /// Gives it the form that the clients of MCP servers read, if the route is for one: an error that responds to the message
+    /// with this id.
+    #[must_use]
+    pub fn for_mcp_clients(mut self, id: Option<&RequestId>) -> Self {
+        if let Some(id) = id {
+            self.form = Form::JsonRpc;
+            self.request_id = id.clone();
+        }
+        self
+    }
+
+    /// The body: `type`, `title`, `status` and perhaps `detail` (RFC 9457 §3.1), or the error of an API or of JSON-RPC.
     #[must_use]
     pub fn body(&self) -> String {
+        if self.form == Form::JsonRpc {
+            return rpc::body(self.kind, self.detail.as_ref(), self.rpc.as_ref(), &self.request_id).to_string();
+        }
         self.form.body(self.kind, self.detail.as_ref()).to_string()
     }
 }

@@ -10,6 +10,7 @@ use crate::cors::CorsError;
 use crate::identity::IdentityError;
 use crate::inference::InferenceError;
 use crate::inspect::InspectError;
+use crate::mcp_request::McpError;
 use crate::mint::MintError;
 use crate::place::PlaceError;
 use crate::request::RequestError;
@@ -61,6 +62,9 @@ pub enum Refusal {
     /// The caller may not send this request to a model.
     #[error(transparent)]
     Inference(#[from] InferenceError),
+    /// The caller may not send this message to an MCP server.
+    #[error(transparent)]
+    Mcp(#[from] McpError),
     /// No backend may serve the request.
     #[error(transparent)]
     Select(#[from] SelectError),
@@ -180,6 +184,7 @@ impl Refusal {
             Self::Rewrite(_) => Step::Rewrite,
             Self::Content(_) => Step::Content,
             Self::Inference(_) => Step::Inference,
+            Self::Mcp(_) => Step::Mcp,
             Self::Select(_) => Step::Select,
             Self::Budget(_) => Step::Budget,
             Self::Mint(_) => Step::Mint,
@@ -205,6 +210,7 @@ impl Refusal {
             Self::Throttle(error) => error.code(),
             Self::Content(error) => error.code(),
             Self::Inference(error) => error.code(),
+            Self::Mcp(error) => error.code(),
             Self::Select(error) => error.code(),
             Self::Budget(error) => error.code(),
             Self::Mint(error) => error.code(),

@@ -42,6 +42,10 @@ pub struct Trail {
     /// The model that the caller named, on a route with `inference`, if the caller may use it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// The method of the message, and the tool, resource or prompt that it uses, on a route with `mcp`, if the caller may use
+    /// it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mcp: Option<String>,
     /// The backends that were passed over, because the POP skips them at present or the platform calls them unhealthy.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<String>,
@@ -133,6 +137,7 @@ impl Trail {
             region: None,
             backend: None,
             model: None,
+            mcp: None,
             skipped: Vec::new(),
             retried: Vec::new(),
             not_stored: None,

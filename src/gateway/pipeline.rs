@@ -20,6 +20,7 @@ use crate::headers::Headers;
 use crate::identity::bearer::{self, Scheme};
 use crate::identity::{Caller, Seen, identify};
 use crate::inspect::{Inspected, inspect};
+use crate::mcp_request::RequestId;
 use crate::place::{self, Admitted};
 use crate::policy::{Access, Api, Captures, Edge, Policy, Route};
 use crate::refusal::Refusal;
@@ -45,6 +46,8 @@ pub(super) struct Pipeline<'run, 'outside> {
     resource: &'run str,
     /// The API whose clients send the requests of the route, if it is for requests to models.
     api: Option<&'run Api>,
+    /// The id of the message, if the route is for an MCP server.
+    mcp: Option<RequestId>,
     /// The quotas that the caller is told.
     quotas: Vec<Quota>,
 }
@@ -64,6 +67,7 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
             scopes: &[],
             resource: &edge.resource,
             api: None,
+            mcp: None,
             quotas: Vec::new(),
         }
     }
@@ -89,6 +93,7 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
         self.response.edit(&route.response_fields);
         self.resource = route.resource().unwrap_or(self.resource);
         self.api = route.inference.as_ref().map(|inference| &inference.api);
+        self.mcp = route.mcp.is_some().then(RequestId::default);
         if let Access::Authenticated { all_callers, .. } = &route.access {
             self.scopes = &all_callers.scopes;
         }
@@ -245,7 +250,8 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
     pub(super) fn refused(mut self, refusal: &Refusal) -> Decision {
         self.timed(refusal.step());
         let problem = refuse(refusal, self.trail).asking_for(self.scheme, self.scopes, &metadata_url(self.resource));
-        Decision::Refuse(Box::new(problem.for_clients_of(self.api).with_fields(self.response)))
+        let problem = problem.for_clients_of(self.api).for_mcp_clients(self.mcp.as_ref());
+        Decision::Refuse(Box::new(problem.with_fields(self.response)))
     }
 
     /// Sets the fields that tell the caller its quotas.

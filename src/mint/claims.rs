@@ -16,7 +16,7 @@ use crate::content::ContentDigest;
 use crate::digest::sha256;
 use crate::identity::binding::Binding;
 use crate::identity::{Caller, Identity};
-use crate::inference::CheckedBody;
+use crate::mcp_request::JudgedBody;
 use crate::policy::{Access, Backend, Edge, Origin, SharedFact};
 use crate::rewrite::OriginTarget;
 use crate::throttle::Cleared;
@@ -64,6 +64,9 @@ struct Transaction<'request> {
     /// What was decided about a request to a model.
     #[serde(skip_serializing_if = "Option::is_none")]
     inference: Option<Inference<'request>>,
+    /// What was decided about a message to an MCP server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mcp: Option<Mcp<'request>>,
 }
 
 /// A request to a model.
@@ -74,6 +77,15 @@ struct Inference<'request> {
     /// The name that the caller used, if it is another one.
     #[serde(skip_serializing_if = "Option::is_none")]
     alias: Option<&'request str>,
+}
+
+/// A message to an MCP server.
+#[derive(Clone, Debug, Serialize)]
+struct Mcp<'request> {
+    method: &'request str,
+    /// The tool or prompt, or the URI of the resource, if it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'request str>,
 }
 
 /// The requester context: the caller and the client.
@@ -119,8 +131,8 @@ pub struct MintInput<'request> {
     pub origin: &'request Arc<Origin>,
     /// The request as the origin receives it.
     pub target: &'request OriginTarget,
-    /// The body, read as far as the route requires.
-    pub body: &'request CheckedBody,
+    /// The body, read as far as the route requires, and judged.
+    pub body: &'request JudgedBody,
     /// What is reserved of the budgets of the route.
     pub reserved: &'request Reserved,
     /// The client.
@@ -180,6 +192,10 @@ impl<'request> EdgeClaims<'request> {
                     model: &admission.model_at_origin,
                     alias: Some(admission.model.as_str()).filter(|name| *name != admission.model_at_origin),
                 }),
+                mcp: body.operation().and_then(|operation| {
+                    let name = operation.name.as_deref();
+                    operation.method.as_deref().map(|method| Mcp { method, name })
+                }),
             },
             rctx: Requester {
                 iss: identity.map(Identity::issuer),
@@ -206,6 +222,7 @@ impl<'request> EdgeClaims<'request> {
             ("sub", length(self.sub)),
             ("client_id", length(self.rctx.client_id)),
             ("the path", self.tctx.path.len()),
+            ("the name in the message", length(self.tctx.mcp.as_ref().and_then(|mcp| mcp.name))),
             self.rctx.token.longest(),
         ];
         parts.into_iter().max_by_key(|(_, length)| *length).unwrap_or_default()

@@ -6,6 +6,7 @@ use crate::backend::{Candidates, may_resend};
 use crate::budget::Charge;
 use crate::caching::{Invalidation, Storage, Tags};
 use crate::headers::Headers;
+use crate::mcp_request::RequestId;
 use crate::policy::{Api, Inference, Origin};
 use crate::response::ResponseFields;
 use crate::time::Seconds;
@@ -30,6 +31,7 @@ pub struct Grant {
     pub(super) inference: Option<Arc<Inference>>,
     pub(super) charge: Option<Box<Charge>>,
     pub(super) hides_usage: bool,
+    pub(super) mcp: Option<RequestId>,
 }
 
 impl Grant {
@@ -92,6 +94,12 @@ impl Grant {
     #[must_use]
     pub const fn hides_usage(&self) -> bool {
         self.hides_usage
+    }
+
+    /// The id of its message, if the route is for an MCP server.
+    #[must_use]
+    pub const fn mcp(&self) -> Option<&RequestId> {
+        self.mcp.as_ref()
     }
 
     /// For how long its response is awaited; `None` if the backend alone limits that.

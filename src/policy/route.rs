@@ -3,6 +3,7 @@
 
 pub(super) mod document;
 mod inference;
+mod mcp;
 pub(super) mod read;
 mod shared_responses;
 pub(super) mod tree;
@@ -23,6 +24,7 @@ use super::ids::{Audience, IssuerId, RouteId};
 use super::inference::Inference;
 use super::issuer::Issuer;
 use super::limits::Limit;
+use super::mcp::Mcp;
 use super::origin::Origin;
 use super::pattern::PathTemplate;
 use super::places::Place;
@@ -88,6 +90,8 @@ pub struct Route {
     pub cache: Option<Arc<CacheRule>>,
     /// The requests to models that it accepts; `None` if it accepts any body.
     pub inference: Option<Arc<Inference>>,
+    /// The MCP server behind it; `None` if there is none whose tools have rules.
+    pub mcp: Option<Arc<Mcp>>,
 }
 
 impl Route {

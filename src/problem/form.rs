@@ -16,6 +16,8 @@ pub(super) enum Form {
     OpenAi,
     /// `{"type": "error", "error": {"type", "message"}}`, docs.anthropic.com/en/api/errors.
     Anthropic,
+    /// `{"jsonrpc", "id", "error": {"code", "message", "data"}}`, jsonrpc.org/specification; `rpc.rs` writes it.
+    JsonRpc,
 }
 
 impl Form {
@@ -31,7 +33,7 @@ impl Form {
     pub(super) const fn media_type(self) -> &'static str {
         match self {
             Self::Problem => "application/problem+json",
-            Self::OpenAi | Self::Anthropic => "application/json",
+            Self::OpenAi | Self::Anthropic | Self::JsonRpc => "application/json",
         }
     }
 
@@ -41,7 +43,7 @@ impl Form {
         let message = detail.map_or(title, |detail| &detail.message);
         let member = detail.and_then(|detail| detail.member.as_deref());
         match self {
-            Self::Problem => {
+            Self::Problem | Self::JsonRpc => {
                 let mut problem =
                     json!({ "type": format!("urn:fastgate:problem:{slug}"), "title": title, "status": status });
                 if let (Some(members), Some(detail)) = (problem.as_object_mut(), detail) {

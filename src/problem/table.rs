@@ -5,6 +5,7 @@ use super::Problem;
 use super::challenge::Challenge;
 use super::form::{Detail, Form};
 use super::kind::Kind;
+use super::rpc;
 use crate::authorize::AuthorizeError;
 use crate::availability::AvailabilityError;
 use crate::budget::BudgetError;
@@ -17,6 +18,7 @@ use crate::identity::introspection::IntrospectionError;
 use crate::identity::token::TokenError;
 use crate::inference::InferenceError;
 use crate::inspect::InspectError;
+use crate::mcp_request::{McpError, RequestId};
 use crate::mint::MintError;
 use crate::place::PlaceError;
 use crate::refusal::{ClosedError, OriginError, Refusal};
@@ -38,6 +40,8 @@ impl From<&Refusal> for Problem {
             fields,
             challenge: None,
             detail: None,
+            rpc: None,
+            request_id: RequestId::default(),
             form: Form::default(),
             response: ResponseFields::default(),
         };
@@ -137,6 +141,21 @@ impl From<&Refusal> for Problem {
                 };
                 let detail = Detail { message: error.detail(), member: error.member().map(str::to_owned) };
                 Self { detail: Some(detail), ..plain(kind) }
+            }
+            Refusal::Mcp(error) => {
+                let (kind, rpc) = rpc::row(error);
+                let scopes = |required: &[String]| Some(required.join(" "));
+                let challenge = match error {
+                    McpError::InsufficientScope { required, .. } => {
+                        Some(Challenge { scope: scopes(required), ..Challenge::because("insufficient_scope") })
+                    }
+                    McpError::Unidentified { required } => {
+                        Some(Challenge { scope: scopes(required), ..Challenge::default() })
+                    }
+                    _ => None,
+                };
+                let detail = Some(Detail { message: error.detail(), member: None });
+                Self { challenge, detail, rpc: Some(rpc), ..plain(kind) }
             }
             Refusal::Throttle(ThrottleError::Exceeded { quota }) => {
                 let retry_after = ("retry-after", quota.retry_after().to_string());

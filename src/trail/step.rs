@@ -36,6 +36,8 @@ pub enum Step {
     Content,
     /// Judges the body, if the route is for requests to models.
     Inference,
+    /// Judges the body, if the route is for an MCP server.
+    Mcp,
     /// Selects a backend of the origin: region and version before *cache*, the backend itself after it.
     Select,
     /// Looks a stored response up, if those of the route are stored.
@@ -50,7 +52,7 @@ pub enum Step {
 
 impl Step {
     /// Every step, in order.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Configure,
         Self::Normalize,
         Self::Cors,
@@ -65,6 +67,7 @@ impl Step {
         Self::Rewrite,
         Self::Content,
         Self::Inference,
+        Self::Mcp,
         Self::Select,
         Self::Cache,
         Self::Budget,
@@ -94,6 +97,7 @@ impl Step {
             Self::Rewrite => "rewrite",
             Self::Content => "content",
             Self::Inference => "inference",
+            Self::Mcp => "mcp",
             Self::Select => "select",
             Self::Cache => "cache",
             Self::Budget => "budget",

@@ -128,6 +128,8 @@ function accepted() {
     ['a POST', payload({ tctx: tctx(POST) }), POST],
     ['a WebSocket', payload({ tctx: tctx({ websocket: true }) }), { websocket: true }],
     ['a request to a model', payload({ tctx: tctx({ ...POST, inference: { model: 'vendor/large', alias: 'large', more: 1 } }) }), POST],
+    ['a call of a tool', payload({ tctx: tctx({ ...POST, mcp: { method: 'tools/call', name: 'get_order', more: 1 } }) }), POST],
+    ['a list of tools', payload({ tctx: tctx({ ...POST, mcp: { method: 'tools/list' } }) }), POST],
     ['a request to a model by its own name', payload({ tctx: tctx({ ...POST, inference: { model: 'small' } }) }), POST],
     ['a minute long', payload({ exp: NOW + 60 })],
     ['expired within the leeway', payload({ iat: NOW - 30, exp: NOW })],
@@ -261,6 +263,10 @@ const REFUSED_CLAIMS = {
       'null': null, 'a text': 'small', 'a list': ['small'], 'empty': {}, 'without a model': { alias: 'large' }, 'with an empty model': { model: '' },
       'with a number': { model: 1 }, 'with an empty alias': { model: 'a', alias: '' }, 'with null': { model: 'a', alias: null }
     }).map(([what, value]) => [`tctx.inference is ${what}`, payload({ tctx: tctx({ inference: value }) })]),
+    ...Object.entries({
+      'null': null, 'a text': 'ping', 'a list': ['ping'], 'empty': {}, 'without a method': { name: 'get_order' }, 'with an empty method': { method: '' },
+      'with a number': { method: 1 }, 'with an empty name': { method: 'tools/call', name: '' }, 'with null': { method: 'tools/call', name: null }
+    }).map(([what, value]) => [`tctx.mcp is ${what}`, payload({ tctx: tctx({ mcp: value }) })]),
     ['a WebSocket that is false', payload({ tctx: tctx({ websocket: false }) })],
     ['a WebSocket in quotes', payload({ tctx: tctx({ websocket: 'true' }) })],
     ['a WebSocket as a number', payload({ tctx: tctx({ websocket: 1 }) })],

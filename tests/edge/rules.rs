@@ -6,6 +6,7 @@ mod diff;
 mod gate;
 mod inference;
 mod limits;
+mod mcp;
 mod places;
 mod requests;
 mod respond;

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::import_cycles::{absolute, module_path, paths};
 
 /// The modules in the order of the pipeline: each imports only from those before it.
-const MODULES: [&str; 22] = [
+const MODULES: [&str; 23] = [
     "policy",
     "response",
     "request",
@@ -23,6 +23,7 @@ const MODULES: [&str; 22] = [
     "rewrite",
     "content",
     "inference",
+    "mcp_request",
     "backend",
     "caching",
     "budget",
@@ -57,6 +58,7 @@ const REFUSAL: &[&str] = &[
     "identity",
     "inference",
     "inspect",
+    "mcp_request",
     "mint",
     "place",
     "request",
@@ -76,6 +78,8 @@ const PROBLEM: &[&str] = &[
     "identity",
     "inference",
     "inspect",
+    "json_body",
+    "mcp_request",
     "mint",
     "place",
     "policy",

@@ -290,14 +290,16 @@ fn an_unreadable_policy_is_a_fault_with_its_location() {
 /// Faults of conditions, places and limits, which the tests in `rules` cause, and of introspection, which those in
 /// `opaque` cause, of tenants
 /// and unusual tokens, which those in `issuers` cause, and of forwarded
-/// claims, which those in `mint` cause, and of requests to models, which those in `inference` cause.
-const IN_TESTS_RULES: [&str; 44] = [
+/// claims, which those in `mint` cause, and of requests to models, which those in `inference` cause, and to MCP servers, which
+/// those in `mcp_request` cause.
+const IN_TESTS_RULES: [&str; 45] = [
     "AnyTenant",
     "CircularRule",
     "CostUnbounded",
     "CoveredIssuer",
     "CredentialsForAll",
     "Inference",
+    "Mcp",
     "MixedTemplates",
     "NeedsCaller",
     "NegatedText",

@@ -317,8 +317,8 @@ fn a_challenge_names_the_metadata_and_the_scheme_of_the_route() {
 }
 
 /// Codes of conditions, places and limits, which the tests in `rules` and `tests/edge/rules` cause, and of requests to
-/// models, which those in `inference` and `budgets` cause.
-const IN_TESTS_RULES: [&str; 37] = [
+/// models, which those in `inference` and `budgets` cause, and to MCP servers, which those in `mcp_request` cause.
+const IN_TESTS_RULES: [&str; 48] = [
     "body-not-json",
     "body-not-object",
     "body-not-utf8",
@@ -338,6 +338,17 @@ const IN_TESTS_RULES: [&str; 37] = [
     "limit-exceeded",
     "limit-queue-full",
     "maintenance",
+    "mcp-batch",
+    "mcp-header-mismatch",
+    "mcp-malformed",
+    "mcp-method-unknown",
+    "mcp-not-json",
+    "mcp-parameters",
+    "mcp-scope-missing",
+    "mcp-subject-unknown",
+    "mcp-unexpected-body",
+    "mcp-unidentified",
+    "mcp-version-unknown",
     "media-refused",
     "member-malformed",
     "member-repeated",

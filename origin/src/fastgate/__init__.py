@@ -26,12 +26,13 @@ Two packages are not for production: `doctor` sends forged requests to a running
 `fake_edge` signs for tests and for local callers. `commands` holds `fastgate`.
 """
 
-from fastgate.claims import EdgeClaims, ModelRequest, Transaction
+from fastgate.claims import EdgeClaims, McpMessage, ModelRequest, Transaction
 from fastgate.conditions import Condition
 from fastgate.declare import router_methods as _patched  # noqa: F401 - the import replaces their methods
 from fastgate.declare.at_edge import at_edge
 from fastgate.declare.values.edge_cache import EdgeCache
 from fastgate.declare.values.inference import Inference, Model
+from fastgate.declare.values.mcp import Mcp, tool_rule
 from fastgate.dependencies import AnyCaller, Caller, CallerRefused, any_caller, fastgate
 from fastgate.errors import FastgateError, KeysUnavailable, Refused
 from fastgate.forwarded import ForwardedClaims, NotForwarded, NotShared
@@ -65,6 +66,8 @@ __all__ = [
     "Inference",
     "KeysUnavailable",
     "LocalCaller",
+    "Mcp",
+    "McpMessage",
     "Model",
     "ModelRequest",
     "NotForwarded",
@@ -89,4 +92,5 @@ __all__ = [
     "role",
     "scope",
     "surrogate_keys",
+    "tool_rule",
 ]

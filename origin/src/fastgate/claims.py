@@ -47,6 +47,25 @@ class ModelRequest(NamedTuple):
         return cls(model, alias)
 
 
+class McpMessage(NamedTuple):
+    """`tctx.mcp`: what the edge decided about a message to an MCP server."""
+
+    method: Annotated[str, FROM_THE_EDGE]
+    """The method of the message."""
+    name: str | None = None
+    """The name of the tool or prompt, or the URI of the resource, if it is about one."""
+
+    @classmethod
+    def parse(cls, mcp: object) -> Self:
+        """Read `tctx.mcp`. Raises `ClaimMalformed`."""
+        if not isinstance(mcp, dict):
+            raise ClaimMalformed("tctx.mcp")
+        method, name = mcp.get("method"), _optional(mcp, "tctx.mcp.", "name")
+        if not isinstance(method, str) or not method:
+            raise ClaimMalformed("tctx.mcp.method")
+        return cls(method, name)
+
+
 class Transaction(NamedTuple):
     """`tctx`: the request that the edge judged, and the route whose rules it applied."""
 
@@ -71,6 +90,8 @@ class Transaction(NamedTuple):
     is for this caller alone."""
     inference: ModelRequest | None = None
     """What was decided about a request to a model; None if the route is for other requests."""
+    mcp: McpMessage | None = None
+    """What was decided about a message to an MCP server; None if the body is none."""
 
     @classmethod
     def parse(cls, tctx: Mapping[str, object]) -> Self:
@@ -91,7 +112,7 @@ class Transaction(NamedTuple):
             and path
         ):
             raise _malformed(tctx, "tctx.", "route", "template", "method", "host", "path")
-        query = content = shared = inference = None
+        query = content = shared = inference = mcp = None
         websocket = False
         if len(tctx) > _ALWAYS_IN_TCTX:
             query = _optional(tctx, "tctx.", "query")
@@ -110,8 +131,10 @@ class Transaction(NamedTuple):
                     raise ClaimMalformed("tctx.shared")
             if "inference" in tctx:
                 inference = ModelRequest.parse(tctx["inference"])
-        judged = (route, template, method, host, path, query, content, websocket, shared, inference)
-        return _tuple(cls, judged)
+            if "mcp" in tctx:
+                mcp = McpMessage.parse(tctx["mcp"])
+        request = (route, template, method, host, path, query, content, websocket)
+        return _tuple(cls, (*request, shared, inference, mcp))
 
 
 class EdgeClaims(NamedTuple):

@@ -170,7 +170,7 @@ def _check_time(issued_at: int, expires_at: int, now: float, leeway: float) -> N
 
 
 def _check_request(judged: Transaction, head: RequestHead) -> None:
-    _, _, signed_method, _, signed_path, signed_query, _, is_websocket, _, _ = judged
+    _, _, signed_method, _, signed_path, signed_query, _, is_websocket, _, _, _ = judged
     method, raw_path, query, _, other_paths, decoded_paths, websocket = head
     if signed_method != method or is_websocket is not websocket:
         signed, found = _kind(signed_method, is_websocket), _kind(method, websocket)

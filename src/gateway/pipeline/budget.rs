@@ -3,7 +3,7 @@
 use super::Pipeline;
 use crate::budget::{Reserved, Spender, reserve};
 use crate::gateway::record::record_budget;
-use crate::inference::CheckedBody;
+use crate::mcp_request::JudgedBody;
 use crate::refusal::Refusal;
 use crate::rewrite::OriginTarget;
 use crate::throttle::{Cleared, KeyParts};
@@ -15,7 +15,7 @@ impl Pipeline<'_, '_> {
         &mut self,
         cleared: &Cleared<'_>,
         target: &OriginTarget,
-        body: &CheckedBody,
+        body: &JudgedBody,
     ) -> Result<Reserved, Refusal> {
         let parts = KeyParts {
             route: cleared.route().id.as_str(),

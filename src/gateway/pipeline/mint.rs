@@ -6,7 +6,7 @@ use super::Pipeline;
 use crate::backend::Candidates;
 use crate::budget::Reserved;
 use crate::caching::Invalidation;
-use crate::inference::CheckedBody;
+use crate::mcp_request::JudgedBody;
 use crate::mint::{Grant, MintInput, Minter};
 use crate::policy::{Origin, Policy};
 use crate::refusal::Refusal;
@@ -26,7 +26,7 @@ impl Pipeline<'_, '_> {
         cleared: &Cleared<'_>,
         (origin, candidates): (&Arc<Origin>, Candidates),
         target: &OriginTarget,
-        (body, reserved): (&CheckedBody, Reserved),
+        (body, reserved): (&JudgedBody, Reserved),
     ) -> Result<Grant, Refusal> {
         let client = self.outside.client;
         let now = if self.trail.measured() < LATE { self.outside.now } else { (self.outside.clock)() };

@@ -3,6 +3,7 @@
 use crate::policy::cache::fault::CacheFault;
 use crate::policy::inference::fault::InferenceFault;
 use crate::policy::issuer::fault::PresetFault;
+use crate::policy::mcp::fault::McpFault;
 use crate::policy::origin::backends::fault::BackendsFault;
 use crate::policy::origin::resource::fault::ResourceFault;
 use crate::policy::pattern::TemplateError;
@@ -290,6 +291,9 @@ pub enum Fault {
     /// A fault of `inference`.
     #[error(transparent)]
     Inference(#[from] InferenceFault),
+    /// A fault of `mcp`.
+    #[error(transparent)]
+    Mcp(#[from] McpFault),
     /// A route needs tokens, and there is no issuer.
     #[error("has no issuer, and a route requires a token")]
     NoIssuer,

@@ -133,6 +133,7 @@ impl Fault {
             Self::Cache(fault) => fault.remedy(),
             Self::Respond(fault) => fault.remedy(),
             Self::Inference(fault) => fault.remedy(),
+            Self::Mcp(fault) => fault.remedy(),
             Self::NoIssuer => "add the provider whose tokens the edge must accept",
         }
     }

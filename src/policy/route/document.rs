@@ -12,6 +12,7 @@ use crate::policy::conditions::ConditionDocument;
 use crate::policy::fields::{AcceptsDocument, FieldEditsDocument};
 use crate::policy::forward::ForwardDocument;
 use crate::policy::inference::InferenceDocument;
+use crate::policy::mcp::McpDocument;
 use crate::policy::respond::RespondDocument;
 use crate::policy::rewrite::RewriteDocument;
 use crate::time::Seconds;
@@ -124,6 +125,9 @@ pub struct RouteDocument {
     /// The requests to language and embedding models that the route accepts. Default: it accepts any body.
     #[serde(default)]
     pub inference: Option<InferenceDocument>,
+    /// The MCP server behind the route: its tools, resources and prompts, and who may use each. Default: none.
+    #[serde(default)]
+    pub mcp: Option<McpDocument>,
     /// The response that the edge makes itself, after it has authorized the caller. The route then has no origin, and
     /// nothing that an origin would need. Default: the origin responds.
     #[serde(default)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::document::{AccessName, RequirementDocument, RouteDocument};
 use super::shared_responses::check as check_shared;
 use super::tree::RouteTree;
-use super::{Access, MAX_SIGNED_BODY, MethodName, Requirement, Responder, Route, inference, without_origin};
+use super::{Access, MAX_SIGNED_BODY, MethodName, Requirement, Responder, Route, inference, mcp, without_origin};
 use crate::policy::authentication::Authentication;
 use crate::policy::budgets::Budget;
 use crate::policy::cache::CacheRule;
@@ -19,6 +19,7 @@ use crate::policy::groups::Group;
 use crate::policy::ids::IssuerId;
 use crate::policy::issuer::Issuer;
 use crate::policy::limits::Limit;
+use crate::policy::mcp::McpDocument;
 use crate::policy::names::{is_id, is_scope};
 use crate::policy::origin::backends::fault::BackendsFault;
 use crate::policy::origin::{Origin, token_audiences};
@@ -102,6 +103,7 @@ fn route(mut document: RouteDocument, known: &mut Known<'_, '_>, at: &str, fault
     let shadow = std::mem::take(&mut document.shadow);
     let shadow = requirement(shadow, &template, known.rules, format_args!("{at}.shadow"), faults);
     let access = access(&mut document, &template, known, at, faults);
+    let mcp = mcp::read(&mut document, &template, (known.rules, known.limits), at, faults);
     let inference = inference::read(&mut document, &template, (known.rules, known.budgets), at, faults);
     let own_audiences = document.token_audiences.is_some();
     let is_public = document.access == AccessName::Public;
@@ -160,9 +162,10 @@ fn route(mut document: RouteDocument, known: &mut Known<'_, '_>, at: &str, fault
         require_bound: document.require_bound,
         forward,
         forward_token: document.forward_token,
-        sign_body: document.sign_body || inference.is_some(),
+        sign_body: document.sign_body || inference.is_some() || mcp.is_some(),
         cache: cache.map(Arc::new),
         inference,
+        mcp,
     };
     if let Some(cache) = &route.cache {
         let issuers: Vec<&Issuer> = known.issuers.values().copied().collect();
@@ -240,6 +243,9 @@ fn check_scopes(document: &RouteDocument, issuers: &BTreeMap<&str, &Issuer>, at:
     let mut accepted = issuers.iter().filter(|(id, _)| is_accepted(id)).map(|(_, issuer)| issuer).peekable();
     let none_grants = accepted.peek().is_some() && !accepted.any(|issuer| issuer.grants_scopes());
     faults.add_if(none_grants && !document.scopes.is_empty(), format_args!("{at}.scopes"), Fault::NoScopes);
+    for place in document.mcp.iter().flat_map(McpDocument::scoped) {
+        faults.add_if(none_grants, format_args!("{at}.mcp.{place}.scopes"), Fault::NoScopes);
+    }
     for (id, of_issuer) in &document.issuers {
         let grants_none = issuers.get(id.as_str()).is_some_and(|issuer| !issuer.grants_scopes());
         let place = format_args!("{at}.issuers.{id}.scopes");

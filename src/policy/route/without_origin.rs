@@ -33,6 +33,7 @@ pub(super) fn read(
         (document.cache.is_some(), "cache"),
         (document.websocket, "websocket"),
         (document.inference.is_some(), "inference"),
+        (document.mcp.is_some(), "mcp"),
     ] {
         faults.add_if(is_present, format_args!("{at}.{member}"), RespondFault::NeedsOrigin.into());
     }

@@ -1,5 +1,6 @@
 """The tools of the MCP server, over streamable HTTP at `/mcp` of this app."""
 
+from fastgate import tool_rule
 from mcp.server import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
 
@@ -8,13 +9,13 @@ from storage import notes
 mcp = MCPServer("notes")
 
 
-@mcp.tool()
+@mcp.tool(meta=tool_rule())
 def search_notes(word: str) -> list[str]:
     """Return the notes that contain a word."""
     return [note for note in notes if word in note]
 
 
-@mcp.tool()
+@mcp.tool(meta=tool_rule())
 def add_note(text: str) -> str:
     """Add a note."""
     notes.append(text)

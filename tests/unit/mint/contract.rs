@@ -37,9 +37,10 @@ fn the_minted_header_has_the_documented_members_and_no_other() {
 /// Claims that depend on the request: those of conditions of the route (tested in `rules`), of bound tokens (`proofs`),
 /// of signed bodies (`content`), of shared responses (`caching`), of handshakes (below), of further claims of the token
 /// (`forward`), and of an origin with regions (`backends`).
-const WHERE_JUDGED: [&str; 18] = [
+const WHERE_JUDGED: [&str; 19] = [
     "tctx.content_digest",
     "tctx.inference",
+    "tctx.mcp",
     "tctx.shared",
     "tctx.websocket",
     "rctx.acr",

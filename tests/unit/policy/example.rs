@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::tour::members;
 
-/// Members that only the tour shows: the settings of issuers, keys and proofs, of backends that fail, and of models.
-const OTHER_CHAPTERS: [&str; 14] = [
+/// Members that only the tour shows: the settings of issuers, keys and proofs, of backends that fail, of models, and of MCP servers.
+const OTHER_CHAPTERS: [&str; 16] = [
     "HealthDocument",
     "RetriesDocument",
     "OriginKeyDocument",
@@ -19,13 +19,15 @@ const OTHER_CHAPTERS: [&str; 14] = [
     "Introspection",
     "ProofRules",
     "InferenceDocument",
+    "McpDocument",
+    "EntryDocument",
     "ModelDocument",
     "MembersDocument",
     "BudgetDocument",
     "Price",
 ];
 /// Members of `edge` that belong to those, and what belongs to applications, not to rules.
-const OTHER_MEMBERS: [&str; 19] = [
+const OTHER_MEMBERS: [&str; 20] = [
     "weight",
     "priority",
     "version",
@@ -45,6 +47,7 @@ const OTHER_MEMBERS: [&str; 19] = [
     "acr",
     "inference",
     "budgets",
+    "mcp",
 ];
 
 fn example() -> Value {

@@ -15,12 +15,14 @@ from typing import TypeAlias
 from fastgate.compile.callers.regions import REGIONS
 from fastgate.compile.callers.requirements import is_same
 from fastgate.compile.endpoints.route_ids import rewritten_path
+from fastgate.compile.mcp.differences import mcp_differences
 from fastgate.compile.path_positions import by_position
 from fastgate.compile.policy import RouteDocument
 from fastgate.declare.formerly import FORMERLY
 from fastgate.declare.members import CALLERS, METHODS
 from fastgate.declare.static_access import texts_in
 from fastgate.declare.values.edge_cache import CACHE
+from fastgate.declare.values.mcp import MCP
 from fastgate.path_template import Template, TemplateRefused, comparable
 from fastgate.routes.framework import WEBSOCKET
 from fastgate.routes.route_names import Accepted
@@ -253,7 +255,8 @@ def _differences(
         yield f'only the app requires the scope "{scope}"'
     for scope in sorted(theirs - ours):
         yield f'only the edge requires the scope "{scope}"'
-    ignored = {"path", "methods", "scopes", "origin", "websocket"}
+    ignored = {"path", "methods", "scopes", "origin", "websocket", MCP}
+    yield from mcp_differences(app.get(MCP), edge.get(MCP), everything=everything)
     if not ids and not everything:
         ignored.add("id")
     if "rewrite" not in app:

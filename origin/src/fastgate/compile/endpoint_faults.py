@@ -16,6 +16,7 @@ from fastgate.compile.endpoints.removed_credentials import removed_credential_fa
 from fastgate.compile.endpoints.route_ids import members_of, methods_of
 from fastgate.compile.endpoints.router_schemes import replaced_scope_faults, router_scheme_faults
 from fastgate.compile.ineffective.overridden_paths import overridden_paths
+from fastgate.compile.mcp.rules import mcp_faults
 from fastgate.compile.path_comparisons import path_comparison_faults
 from fastgate.compile.stored_responses import stored_response_faults
 from fastgate.declare.members import (
@@ -27,6 +28,7 @@ from fastgate.declare.members import (
     invalid_members,
 )
 from fastgate.declare.openapi_extra import invalid_extra
+from fastgate.declare.values.mcp import MCP
 from fastgate.path_template import Template, TemplateRefused
 from fastgate.surrogates import WHY_NONE, escaped, with_half_a_pair
 
@@ -110,6 +112,10 @@ def endpoint_faults(endpoint: Endpoint, rules: Mapping[str, object]) -> Iterator
             f"requires the scope {scope!r}, {WHY_NONE}",
             "correct the scope, as the tokens of your issuer have it",
         )
+    for what, remedy in mcp_faults(
+        endpoint.mcp, endpoint.declared.get(MCP, endpoint.inherited.get(MCP))
+    ):
+        yield Fault(endpoint, what, remedy)
     for what, remedy in stored_response_faults(endpoint):
         yield Fault(endpoint, what, remedy)
     for parameter in dict.fromkeys(undefined_parameters(endpoint.tree)):

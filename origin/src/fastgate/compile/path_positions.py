@@ -12,7 +12,7 @@ from fastgate.compile.endpoints.route_ids import rewritten_path
 from fastgate.path_template import convertors
 
 _BY_PATH = ("equals_path", "contains_path")
-_WITH_CONDITIONS = ("require", "issuers", "shadow")
+_WITH_CONDITIONS = ("require", "issuers", "mcp", "shadow")
 _NO_RULES: Mapping[str, object] = {}
 
 Document: TypeAlias = dict[str, object]

@@ -31,6 +31,7 @@ from fastgate.compile.former_routes import overlap_between
 from fastgate.compile.ineffective.declarations import ineffective_declarations
 from fastgate.compile.route_conflicts import rewrite_conflicts, route_conflicts
 from fastgate.declare.members import PREFIX
+from fastgate.declare.values.mcp import MCP
 from fastgate.path_template import comparable
 from fastgate.routes.framework import root_path_of, routed_app
 from fastgate.routes.route_names import UNNAMED
@@ -136,6 +137,7 @@ def _compiled(
     for of_all in (unclear_names, names_without_checks, partly_run_checks):
         faults += [Fault(*each) for each in of_all(served)]
     faults += [Fault(*each) for each in route_conflicts(everything)]
+    faults += _mcp_without_server(served)
     ids = ids_of(served)
     faults += _id_faults(served, ids)
     root_path = root_path_of(routed_app(app))
@@ -179,6 +181,22 @@ def _document(endpoint: Endpoint, route_id: str, origin: str | None) -> RouteDoc
     if isinstance(prefix := members.pop(PREFIX, None), str):
         own |= {"path": prefix + endpoint.template, "rewrite": {"strip_prefix": prefix}}
     return {**document, **members, **own}
+
+
+def _mcp_without_server(served: Sequence[Endpoint]) -> Iterator[Fault]:
+    """Yield a fault for each declaration of `mcp` that holds for no MCP server."""
+    found: dict[int, list[Endpoint]] = {}
+    for endpoint in served:
+        declared = endpoint.declared.get(MCP, endpoint.inherited.get(MCP))
+        if declared is not None:
+            found.setdefault(id(declared), []).append(endpoint)
+    for group in found.values():
+        if all(endpoint.mcp is None for endpoint in group):
+            yield Fault(
+                group[0],
+                f"declares {MCP}, but no MCP server of the package mcp or fastmcp is found here",
+                f"declare {MCP} on server.streamable_http_app(), or remove it",
+            )
 
 
 def _id_faults(served: Sequence[Endpoint], ids: Sequence[str]) -> Iterator[Fault]:

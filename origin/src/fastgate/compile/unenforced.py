@@ -26,8 +26,11 @@ class Unenforced(Unnamed):
 
     def _is_counted(self, endpoint: Endpoint) -> bool:
         declarations = (endpoint.declared, endpoint.inherited)
-        return Unnamed._is_counted(self, endpoint) or any(
-            map(refuses_without_the_edge, declarations)
+        has_tools = endpoint.mcp is not None
+        return (
+            has_tools
+            or Unnamed._is_counted(self, endpoint)
+            or any(map(refuses_without_the_edge, declarations))
         )
 
 

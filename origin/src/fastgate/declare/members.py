@@ -16,6 +16,7 @@ from fastgate.declare.merge import CALLER_REQUIREMENTS, contradictory
 from fastgate.declare.static_access import plain
 from fastgate.declare.values.edge_cache import CACHE, EdgeCache, invalid_cache
 from fastgate.declare.values.inference import INFERENCE, Inference, Model, invalid_inference
+from fastgate.declare.values.mcp import MCP, Mcp, invalid_mcp
 from fastgate.surrogates import WHY_NONE, with_half_a_pair
 
 ACCESS = ("public", "optional", "authenticated", "none")
@@ -43,6 +44,7 @@ _OTHERS = (
         "id",
         INFERENCE,
         "issuers",
+        MCP,
         "methods",
         "origin",
     ),
@@ -52,7 +54,7 @@ ROUTE_MEMBERS = frozenset((*_FLAGS, *_LISTS, *_OTHERS))
 """The members of the edge's route document: `RouteDocument` in policy.schema.json."""
 
 _RULES = (
-    *("authentication", "from", INFERENCE, "issuers", "regions", "require"),
+    *("authentication", "from", INFERENCE, "issuers", MCP, "regions", "require"),
     *("require_bound", "scopes", "sign_body", "token_audiences"),
 )
 """Members that let only some requests pass, or only in some regions, and that only the edge
@@ -85,6 +87,7 @@ SINGLE_ROUTE_MEMBERS = frozenset(
 _NOT_FOR_MANY = {
     FORMERLY: f"declare {FORMERLY} on each endpoint: @at_edge({FORMERLY}=…)",
     INFERENCE: f"declare {INFERENCE} on each endpoint: @at_edge({INFERENCE}=Inference(…))",
+    MCP: f'declare {MCP} on the mounted app: app.mount("/", at_edge({MCP}=Mcp(…), …)(other))',
     OPAQUE: f'declare {OPAQUE} on a mounted app: app.mount("/…", at_edge({OPAQUE}=True, …)(other))',
 }
 
@@ -150,6 +153,8 @@ def invalid_members(members: Mapping[str, object]) -> Iterator[str]:
             yield from invalid_cache(value)
         elif name == INFERENCE:
             yield from invalid_inference(value)
+        elif name == MCP:
+            yield from invalid_mcp(value)
         elif name == "authentication" and (what := _invalid_authentication(value)):
             yield (
                 f"authentication is {value!r}; {what}: "
@@ -171,7 +176,7 @@ def invalid_members(members: Mapping[str, object]) -> Iterator[str]:
 
 def as_json(value: object) -> object:
     """Return a member with each condition, declaration and enumeration as JSON of the policy."""
-    if isinstance(value, (Condition, EdgeCache, Inference, Model)):
+    if isinstance(value, (Condition, EdgeCache, Inference, Mcp, Model)):
         return value.document()
     if isinstance(value, Mapping):
         return {plain(name): as_json(each) for name, each in value.items()}

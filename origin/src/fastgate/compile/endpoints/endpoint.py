@@ -12,6 +12,7 @@ from fastgate.compile.callers.overrides import UncallableOverride, WeakeningOver
 from fastgate.compile.callers.requirements import Callers
 from fastgate.compile.endpoints.inheritance import ListedDependency
 from fastgate.compile.endpoints.locations import location_of
+from fastgate.compile.mcp.servers import McpServer
 from fastgate.declare.provenance import Source
 from fastgate.declare.static_access import attribute
 
@@ -92,6 +93,8 @@ class Endpoint:
     """Overrides of its dependencies that require less of callers than the originals."""
     uncallable: tuple[UncallableOverride, ...] = ()
     """Overrides of its dependencies that FastAPI cannot call."""
+    mcp: McpServer | None = None
+    """The MCP server that it serves, if it does."""
 
     def __str__(self) -> str:
         if is_mounted_library_object(self):

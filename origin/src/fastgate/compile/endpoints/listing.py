@@ -23,6 +23,7 @@ from fastgate.compile.endpoints.documentation import access_of_pages
 from fastgate.compile.endpoints.endpoint import Endpoint, Kind
 from fastgate.compile.endpoints.inheritance import Inheritance, InheritedContext
 from fastgate.compile.endpoints.inner_paths import with_inner_paths
+from fastgate.compile.mcp.servers import mcp_server_of
 from fastgate.declare.lookup import declared_on_layers, declared_on_route, targets_of
 from fastgate.declare.members import OPAQUE, TIMEOUT
 from fastgate.declare.provenance import Source, sources_not_serving, sources_of
@@ -227,16 +228,18 @@ def _mounted(
 def _endpoint(
     kind: Kind, template: str, methods: tuple[str, ...] | None, view: View, app: object
 ) -> Endpoint:
+    mcp = mcp_server_of(view.endpoint, app, getattr(view, "path", None))
     found = Endpoint(
         kind,
         template,
-        methods,
+        methods if mcp is None else mcp.methods,
         view.name,
         view.endpoint,
         getattr(view, "operation_id", None),
         declared=declared_on_route(view),
         targets=tuple(targets_of(view)),
         route=getattr(view, "original_route", view),
+        mcp=mcp,
     )
     return _with_dependencies(found, view, app)
 

@@ -15,12 +15,14 @@ from fastgate.compile.callers.dependency_tree import callers_required_by, flatte
 from fastgate.compile.callers.parameters import headers_read
 from fastgate.compile.callers.regions import narrowed
 from fastgate.compile.endpoints.endpoint import Endpoint, Kind
+from fastgate.compile.mcp.rules import mcp_document
 from fastgate.declare.formerly import FORMERLY
 from fastgate.declare.members import ACCESS, APP_CHECKS, METHODS, OPAQUE, TIMEOUT
 from fastgate.declare.merge import CALLER_REQUIREMENTS, OPEN, merge_inherited, requires_known_caller
 from fastgate.declare.schemes import AUTHORIZATION, Scheme
 from fastgate.declare.static_access import attribute, is_a, plain_text, texts_in
 from fastgate.declare.values.edge_cache import CACHE
+from fastgate.declare.values.mcp import MCP
 from fastgate.path_template import comparable
 from fastgate.routes.framework import WEBSOCKET
 from fastgate.routes.route_names import UNNAMED
@@ -102,6 +104,9 @@ def members_of(endpoint: Endpoint) -> dict[str, object]:
         members.setdefault("forward_token", True)  # the app reads the token itself
     if members.get(CACHE, ...) is None:  # an endpoint does not store what its router does
         del members[CACHE]
+    mcp = members.pop(MCP, None)
+    if endpoint.mcp is not None:  # other endpoints of a mounted app only inherit it
+        members[MCP] = mcp_document(endpoint.mcp, mcp)
     # These members are for the app only: the edge has one name for a route, and no mounts.
     return {name: members[name] for name in members if name not in _FOR_THE_APP}
 

@@ -1,0 +1,166 @@
+//! URIs of resources, and URI templates of level 1 (RFC 6570 §1.2): `{name}` stands for one or more characters without `/`,
+//! as in MCP servers. All other characters are compared as they are.
+
+/// The longest URI in bytes. It goes into the signed header.
+const MAX_BYTES: usize = 2048;
+
+/// A URI, or a template of URIs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct UriTemplate {
+    text: String,
+    /// The parts between `/`: in each, the texts around its variables.
+    parts: Vec<Vec<String>>,
+}
+
+impl UriTemplate {
+    /// Reads a URI or template; `None` if it is none, or if two variables are next to each other.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        if !is_plain(text) {
+            return None;
+        }
+        let parts = text.split('/').map(part).collect::<Option<_>>()?;
+        Some(Self { text: text.to_owned(), parts })
+    }
+
+    /// As the policy writes it.
+    pub(super) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it matches a URI.
+    pub(super) fn matches(&self, uri: &str) -> bool {
+        let mut found = uri.split('/');
+        self.parts.iter().all(|texts| found.next().is_some_and(|part| part_matches(texts, part)))
+            && found.next().is_none()
+    }
+
+    /// Whether it is a URI of which `uri` may be another spelling: in another case, with percent-encoded characters, or with a
+    /// fragment.
+    pub(super) fn is_other_spelling(&self, uri: &str) -> bool {
+        let is_exact = self.parts.iter().all(|texts| texts.len() == 1);
+        is_exact && self.text != uri && folded(&self.text) == folded(uri)
+    }
+}
+
+/// Whether a URI has one to [`MAX_BYTES`] visible ASCII characters, without quotation marks and backslashes.
+pub(super) fn is_plain(uri: &str) -> bool {
+    let is_visible = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
+    (1..=MAX_BYTES).contains(&uri.len()) && uri.bytes().all(is_visible)
+}
+
+/// The texts around the variables of a part.
+fn part(text: &str) -> Option<Vec<String>> {
+    let mut texts = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (name, behind) = after.split_once('}')?;
+        let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let is_apart = texts.is_empty() || !before.is_empty();
+        if !is_name || !is_apart || before.contains('}') {
+            return None;
+        }
+        texts.push(before.to_owned());
+        rest = behind;
+    }
+    texts.push(rest.to_owned());
+    (!rest.contains('}')).then_some(texts)
+}
+
+/// Whether a part of a URI consists of these texts, with one or more characters between each two. It is linear: each text
+/// between two variables is found where it comes first.
+fn part_matches(texts: &[String], part: &str) -> bool {
+    let Some(([first, between @ ..], last)) = texts.split_last().map(|(last, others)| (others, last)) else {
+        return matches!(texts, [only] if only == part);
+    };
+    let Some(mut rest) = part.strip_prefix(first.as_str()).and_then(|rest| rest.strip_suffix(last.as_str())) else {
+        return false;
+    };
+    for text in between {
+        let after_variable = rest.get(1..).and_then(|tail| tail.split_once(text.as_str()));
+        let Some((_, behind)) = after_variable else { return false };
+        rest = behind;
+    }
+    !rest.is_empty() && !matches!(part, "." | "..")
+}
+
+/// A URI as a server could compare it.
+fn folded(uri: &str) -> Vec<u8> {
+    let mut rest = uri.split('#').next().unwrap_or_default().bytes();
+    let mut folded = Vec::with_capacity(rest.len());
+    while let Some(byte) = rest.next() {
+        let mut ahead = rest.clone();
+        let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
+        match (byte, digit(ahead.next()), digit(ahead.next())) {
+            (b'%', Some(high), Some(low)) => {
+                folded.extend(u8::try_from(high << 4 | low));
+                rest = ahead;
+            }
+            _ => folded.push(byte),
+        }
+    }
+    folded.make_ascii_lowercase();
+    folded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::UriTemplate;
+
+    #[test]
+    fn which_uris_a_template_matches() {
+        for (template, matched, others) in [
+            ("config://app", &["config://app"][..], &["config://app/", "config://ap", "Config://app", ""][..]),
+            (
+                "orders://{id}",
+                &["orders://7", "orders://a.b", "orders://%2F"],
+                &["orders://", "orders://7/x", "orders:///7", "orders://..", "xorders://7"],
+            ),
+            ("a://{x}/b/{y}", &["a://1/b/2"], &["a://1/b/", "a:///b/2", "a://1/c/2", "a://1/b/2/3"]),
+            (
+                "a://{x}-{y}.txt",
+                &["a://1-2.txt", "a://1-2-3.txt", "a://--.-.txt"],
+                &["a://-2.txt", "a://1-.txt", "a://12.txt", "a://1-2"],
+            ),
+            ("a://{x}aa{y}", &["a://1aa2", "a://aaaa", "a://aaaaa"], &["a://aaa", "a://aa2", "a://1aa"]),
+        ] {
+            let template = UriTemplate::parse(template).expect("valid");
+            for uri in matched {
+                assert!(template.matches(uri), "{uri} in {}", template.as_str());
+            }
+            for uri in others {
+                assert!(!template.matches(uri), "{uri} in {}", template.as_str());
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_template() {
+        for text in [
+            "",
+            "a://{",
+            "a://}",
+            "a://{}",
+            "a://{x}{y}",
+            "a://{+x}",
+            "a://{x*}",
+            "a://{?q}",
+            "a://{x/y}",
+            "a://{x}}",
+            "a b",
+            "ä://x",
+            "a://\"",
+            "a://\\",
+        ] {
+            assert_eq!(UriTemplate::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn other_spellings_of_a_uri() {
+        let exact = UriTemplate::parse("orders://secret").expect("valid");
+        for uri in ["ORDERS://secret", "orders://%73ecret", "orders://SECRET", "orders://secret#x"] {
+            assert!(exact.is_other_spelling(uri), "{uri}");
+        }
+        assert!(!exact.is_other_spelling("orders://secret") && !exact.is_other_spelling("orders://secrets"));
+    }
+}

@@ -1,0 +1,44 @@
+//! `mcp` of a route: reads the section, and checks that the rest of the route goes with it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::MethodName;
+use super::document::{AccessName, RouteDocument};
+use crate::policy::conditions::Rules;
+use crate::policy::fault::Faults;
+use crate::policy::limits::Limit;
+use crate::policy::mcp::fault::McpFault;
+use crate::policy::mcp::{Mcp, Surroundings};
+use crate::policy::pattern::PathTemplate;
+
+/// Takes the section from the route `document`, whose path is `template`.
+pub(super) fn read(
+    document: &mut RouteDocument,
+    template: &PathTemplate,
+    (rules, limits): (&mut Rules<'_>, &BTreeMap<String, Arc<Limit>>),
+    at: &str,
+    faults: &mut Faults,
+) -> Option<Arc<Mcp>> {
+    let section = document.mcp.take()?;
+    let is_other = |method: &MethodName| !matches!(method, MethodName::Post | MethodName::Get | MethodName::Delete);
+    let lacks = document.websocket || !document.methods.contains(&MethodName::Post);
+    let at_section = format!("{at}.mcp");
+    faults.add_if(lacks || document.methods.iter().any(is_other), &at_section, McpFault::Methods.into());
+    faults.add_if(document.inference.is_some(), &at_section, McpFault::Inference.into());
+    faults.add_if(document.cache.is_some(), format_args!("{at}.cache"), McpFault::Cache.into());
+    let accepts = &document.accepts;
+    for (is_present, member) in
+        [(accepts.max_body.is_some(), "max_body"), (!accepts.content_types.is_empty(), "content_types")]
+    {
+        faults.add_if(is_present, format_args!("{at}.accepts.{member}"), McpFault::Accepts.into());
+    }
+    let around = Surroundings {
+        template,
+        is_public: document.access == AccessName::Public,
+        limits_of_route: &document.limits,
+        limits,
+        rules,
+    };
+    Some(Arc::new(Mcp::read(section, around, &at_section, faults)))
+}
