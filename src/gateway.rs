@@ -124,7 +124,7 @@ impl Gateway {
         let read = pipeline.content(&cleared, &target)?;
         let body = pipeline.inference(&cleared, &captures, &target, read)?;
         let body = pipeline.mcp(&cleared, &captures, &target, body)?;
-        let assignment = pipeline.assign(&cleared, origin, &target)?;
+        let assignment = pipeline.assign(&cleared, origin, &target, &body)?;
         let choice = pipeline.cache(&cleared, origin, &target, &assignment);
         if let Some(Choice::Send(served)) = choice {
             return Ok(Decision::Send(Box::new(served), None));

@@ -5,6 +5,7 @@
 //! The body is parsed once and strictly ([`JsonBody`]). The edge changes at most the name of the model and
 //! `stream_options.include_usage`.
 
+mod affinity;
 mod changes;
 mod error;
 mod facts;
@@ -21,7 +22,7 @@ use crate::authorize::meets;
 use crate::content::{Body, ContentDigest, ReadBody};
 use crate::headers::Headers;
 use crate::json_body::JsonBody;
-use crate::policy::{Captures, Inference, Model};
+use crate::policy::{Affinity, Captures, Inference, Model};
 use crate::request::Target;
 use crate::throttle::Cleared;
 use crate::trail::excerpt;
@@ -39,6 +40,8 @@ pub struct Admission {
     pub input_bytes: u64,
     /// The most tokens that all responses to the request together can have; `None` if it does not say so.
     pub max_output_tokens: Option<u64>,
+    /// The digest of the beginning of the conversation, if backends are chosen by it.
+    pub conversation: Option<[u8; 32]>,
 }
 
 /// The body as it is sent. Only [`judge`] makes one.
@@ -86,11 +89,15 @@ pub fn judge(
         let model = model_for(inference, &facts, cleared, captures)?;
         facts.check(inference, model)?;
         let Changed { body: changed, adds_usage } = changed(&parsed, &facts, inference, model)?;
+        let by_conversation = inference.affinity == Some(Affinity::Conversation);
+        let conversation =
+            by_conversation.then(|| affinity::conversation(&parsed, &inference.api, &facts.model)).flatten();
         let admission = Admission {
             model_at_origin: model.name_at_origin.clone().unwrap_or_else(|| facts.model.clone()),
             adds_usage,
             input_bytes: u64::try_from(text.len()).unwrap_or(u64::MAX),
             max_output_tokens: facts.most_output(),
+            conversation,
             model: facts.model,
         };
         let digest = ContentDigest::of(changed.as_deref().map_or(text, str::as_bytes));
@@ -105,11 +112,6 @@ pub fn judge(
 /// Whether the fields say that the body is JSON in UTF-8, as it is.
 pub(crate) fn is_json(headers: &Headers) -> bool {
     members::is_json(headers)
-}
-
-/// Whether a parser could take `name` for `other`: without regard to case, or up to a NUL.
-pub(crate) fn is_like(name: &str, other: &str) -> bool {
-    members::is_like(name, other)
 }
 
 /// The model that the request names, if the caller may use it.

@@ -50,7 +50,8 @@ pub use fault::{Fault, PolicyFault, PolicyFaults};
 pub use forward::Forward;
 pub use ids::{Audience, IssuerId, RouteId};
 pub use inference::fault::InferenceFault;
-pub use inference::{Api, Inference, Media, Model, Price, Settle, Spending, StateMember};
+pub use inference::members::{is_like, members_of};
+pub use inference::{Affinity, Api, ApiName, Inference, Media, Model, Price, Settle, Spending, StateMember};
 use issuer::index::Issuers;
 pub use issuer::{
     Introspection, Issuer, KeyLife, NamesClaim, NamesForm, PresetFault, PresetName, Templates, TokenKind, TokenRules,

@@ -33,6 +33,7 @@ FULL = Inference(
     tool_types=["web_search"],
     media=["image"],
     stream=False,
+    affinity="conversation",
     state=["store"],
     extra_members=["top_k"],
 )
@@ -59,6 +60,7 @@ DOCUMENT = {
     "tool_types": ["web_search"],
     "media": ["image"],
     "stream": False,
+    "affinity": "conversation",
     "state": ["store"],
     "extra_members": ["top_k"],
 }
@@ -108,6 +110,7 @@ def test_the_policy_has_what_was_written() -> None:
         Inference({"a": None, "b": Model(tools=True)}, tool_types=["web_search"]),
         Inference({"a": None}, extra_members=["models", "input"]),
         Inference({"a": None}, api="anthropic-messages", max_tokens=5),
+        Inference({"a": None}, api="openai-embeddings", affinity="caller"),
         Inference({"a": None}, api="openai-responses", state=["store", "item_reference"]),
     ],
 )
@@ -133,6 +136,15 @@ def test_the_edge_accepts_it(inference: Inference, tmp_path: Path) -> None:
         ({"stream": None, "tools": 1}, TypeError, "True or False"),
         ({"media": "image"}, TypeError, "a list of texts"),
         ({"media": ["video"]}, ValueError, "'image', 'audio', 'file'"),
+        ({"affinity": "session"}, ValueError, "write 'conversation' or 'caller', or leave it out"),
+        ({"affinity": True}, ValueError, "write 'conversation' or 'caller', or leave it out"),
+        (
+            {"state": ["prompt"]},
+            ValueError,
+            "'prompt', which requests with api='openai-chat'",
+        ),
+        ({"api": "anthropic-messages", "state": ["store"]}, ValueError, "state has 'store'"),
+        ({"extra_members": ["a", "A"]}, ValueError, "extra_members has 'a', which some parsers"),
         ({"state": ["stores"]}, ValueError, "'previous_response_id'"),
         ({"api": "json"}, ValueError, 'belongs to api="json"'),
         ({"members": {"model": "m"}}, ValueError, 'belongs to api="json"'),
@@ -174,6 +186,7 @@ UNJUDGED: list[dict[str, Any]] = [
     {"tool_types": ["web_search"]},
     {"media": ["image"]},
     {"state": ["store"]},
+    {"affinity": "conversation"},
 ]
 
 

@@ -10,7 +10,10 @@ use crate::client::Client;
 use crate::digest::sha256_of_parts;
 use crate::headers::Headers;
 use crate::identity::{Caller, Identity};
-use crate::policy::{Backend, Backends, ClaimPath, HashPart, Origin, RegionChoice, RegionFact, Route, VersionSource};
+use crate::mcp_request::JudgedBody;
+use crate::policy::{
+    Affinity, Backend, Backends, ClaimPath, HashPart, Origin, RegionChoice, RegionFact, Route, VersionSource,
+};
 use crate::rewrite::OriginTarget;
 
 /// The facts by which a request is assigned.
@@ -22,6 +25,8 @@ pub struct Subject<'request> {
     pub client: &'request Client,
     /// The request.
     pub target: &'request OriginTarget,
+    /// The body, as it was judged.
+    pub body: &'request JudgedBody,
     /// The request id, by which requests without anything in common are spread.
     pub request_id: &'request str,
 }
@@ -35,8 +40,41 @@ pub struct Assignment {
     pub regions: Vec<String>,
     /// The version; `None` if the request chooses none.
     pub version: Option<String>,
+    /// The model that the request is for.
+    pub(super) model: Wanted,
     /// The digest by which backends are ranked: equal for requests that shall get the same backend.
     pub(super) key: [u8; 32],
+}
+
+/// The model that a request is for, by the name that callers use.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// None: its route is for other requests.
+    #[default]
+    None,
+    /// This one.
+    Model(String),
+    /// One of these: the body is not known, because the request is only described, or another policy reads it.
+    OneOf(Vec<String>),
+}
+
+impl Wanted {
+    fn of(route: &Route, body: &JudgedBody) -> Self {
+        match (body.admission(), &route.inference) {
+            (Some(admission), _) => Self::Model(admission.model.clone()),
+            (None, Some(inference)) => Self::OneOf(inference.models.keys().cloned().collect()),
+            (None, None) => Self::None,
+        }
+    }
+
+    /// Whether the backend serves such requests.
+    pub(super) fn is_served_by(&self, backend: &Backend) -> bool {
+        match self {
+            Self::None => backend.serves(None),
+            Self::Model(model) => backend.serves(Some(model)),
+            Self::OneOf(models) => models.iter().any(|model| backend.serves(Some(model))),
+        }
+    }
 }
 
 impl Assignment {
@@ -60,14 +98,28 @@ impl Assignment {
         if let Some(region) = region.clone().filter(|_| regions.is_empty()) {
             return Err(SelectError::OtherRegion { region });
         }
-        // A version that only a fallback has is none: without a failure the response would be the ordinary one.
-        let runs = |name: &str, backend: &Backend| {
-            let is_first_choice = backend.region.as_ref() == regions.first();
-            is_first_choice && backend.takes_requests() && backend.version.as_deref() == Some(name)
+        let model = Wanted::of(route, subject.body);
+        let runs = |region: Option<&String>, version: Option<&String>| {
+            backends.all.iter().any(|backend| {
+                backend.region.as_ref() == region
+                    && backend.version.as_ref() == version
+                    && backend.takes_requests()
+                    && model.is_served_by(backend)
+            })
         };
+        // A version that only a fallback has is none: without a failure the response would be the ordinary one.
+        let first = regions.iter().find(|region| runs(Some(*region), None));
         let named = version(backends, subject);
-        let version = named.filter(|name| backends.all.iter().any(|backend| runs(name, backend)));
-        Ok(Self { region, regions, version, key: hash_key(backends.hash_by.as_ref(), subject) })
+        let version = named.filter(|name| runs(first, Some(name)));
+        let key = match route.inference.as_ref().and_then(|inference| inference.affinity) {
+            None => hash_key(backends.hash_by.as_ref(), subject),
+            Some(Affinity::Caller) => hash_key(Some(&HashPart::Caller), subject),
+            Some(Affinity::Conversation) => {
+                let beginning = subject.body.admission().and_then(|admission| admission.conversation);
+                beginning.unwrap_or_else(|| hash_key(None, subject))
+            }
+        };
+        Ok(Self { region, regions, version, model, key })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::assignment::Assignment;
+use super::assignment::{Assignment, Wanted};
 use super::health::Health;
 use super::rendezvous::cost;
 use super::retry::Outcome;
@@ -22,6 +22,8 @@ pub struct Candidates {
     all_skipped: bool,
     /// How often the request was sent again.
     retries: u32,
+    /// Whether fewer of them may serve the request, because its model is not known here.
+    by_unknown_model: bool,
 }
 
 impl Candidates {
@@ -30,21 +32,30 @@ impl Candidates {
     #[must_use]
     pub fn of(origin: &Origin, assignment: &Assignment, health: &mut dyn Health) -> Self {
         let backends = &origin.backends;
+        let by_unknown_model =
+            matches!(assignment.model, Wanted::OneOf(_)) && backends.all.iter().any(|backend| backend.models.is_some());
         if !backends.are_chosen() {
-            return Self { ranked: backends.all.clone(), current: 0, all_skipped: false, retries: 0 };
+            return Self { ranked: backends.all.clone(), current: 0, all_skipped: false, retries: 0, by_unknown_model };
         }
         let ranked = ranked(backends, assignment);
         let mut pauses = Vec::new();
         for backend in &ranked {
-            match health.skipped_until(backends, backend) {
-                Some(end) => pauses.push((end, Arc::clone(backend))),
-                None => return Self { current: pauses.len(), ranked, all_skipped: false, retries: 0 },
-            }
+            let Some(end) = health.skipped_until(backends, backend) else {
+                let current = pauses.len();
+                return Self { current, ranked, all_skipped: false, retries: 0, by_unknown_model };
+            };
+            pauses.push((end, Arc::clone(backend)));
         }
         // The one whose pause ends first has failed least recently, so different ones are tried in turn.
         pauses.sort_by_key(|(end, _)| *end);
         let ranked = pauses.into_iter().map(|(_, backend)| backend).collect();
-        Self { ranked, current: 0, all_skipped: true, retries: 0 }
+        Self { ranked, current: 0, all_skipped: true, retries: 0, by_unknown_model }
+    }
+
+    /// Whether another backend may get the request: that depends on its model, which is not known here.
+    #[must_use]
+    pub const fn depend_on_model(&self) -> bool {
+        self.by_unknown_model
     }
 
     /// The backend that is tried now.
@@ -114,7 +125,7 @@ fn ranked(backends: &Backends, assignment: &Assignment) -> Vec<Arc<Backend>> {
         let is_other = backend.version.is_some() && backend.version != assignment.version;
         let cost = cost(&assignment.key, &backend.name, backend.weight);
         let rank = (region, assignment.version != backend.version, backend.priority, cost);
-        (backend.takes_requests() && !is_other).then_some(rank)
+        (backend.takes_requests() && assignment.model.is_served_by(backend) && !is_other).then_some(rank)
     };
     let mut ranked: Vec<_> = backends.all.iter().filter_map(|backend| Some((rank_of(backend)?, backend))).collect();
     // Those of one rank have different names, so they have the same cost only by accident; then the first in the policy

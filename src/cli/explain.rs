@@ -210,10 +210,14 @@ fn to_json(outcome: &Outcome) -> Value {
     let (key, value) = match &outcome.decision {
         _ if outcome.missing.is_some() => return explained,
         Decision::Refuse(problem) => ("status", json!(problem.status())),
-        Decision::Forward(grant) => (
-            "forward",
-            json!({ "backend": grant.backend(), "region": grant.region(), "method": grant.method(), "path": grant.path_and_query() }),
-        ),
+        Decision::Forward(grant) => {
+            let known = (!grant.candidates().depend_on_model()).then_some(grant);
+            let (backend, region) = (known.map(|grant| grant.backend()), known.and_then(|grant| grant.region()));
+            (
+                "forward",
+                json!({ "backend": backend, "region": region, "method": grant.method(), "path": grant.path_and_query() }),
+            )
+        }
         Decision::Send(served, _) => ("status", json!(served.status)),
         Decision::Respond(own) => ("status", json!(own.status)),
         Decision::Publish(_) => ("status", json!(200)),

@@ -1,106 +1,10 @@
-//! The members of the body of each API, and the fields that say what the body is.
-//!
-//! Left out of the lists, so that a policy has to name them in `extra_members`: members that choose another price, place or
-//! account than the policy meant (`service_tier`, `speed`, `inference_geo`, `workspace_id`, `fallbacks`).
+//! The members of the body that are judged, the names of all of them, and the fields that say what the body is.
 
 use super::error::InferenceError;
 use crate::headers::Headers;
 use crate::json_body::JsonBody;
-use crate::policy::{Api, Inference};
+use crate::policy::{Api, ApiName, Inference, is_like, members_of};
 use crate::trail::excerpt;
-
-/// `POST /v1/chat/completions`: platform.openai.com/docs/api-reference/chat/create, as of the client 3.57.
-const OPENAI_CHAT: [&str; 35] = [
-    "audio",
-    "frequency_penalty",
-    "function_call",
-    "functions",
-    "logit_bias",
-    "logprobs",
-    "max_completion_tokens",
-    "max_tokens",
-    "messages",
-    "metadata",
-    "modalities",
-    "model",
-    "n",
-    "parallel_tool_calls",
-    "prediction",
-    "presence_penalty",
-    "moderation",
-    "prompt_cache_key",
-    "prompt_cache_options",
-    "prompt_cache_retention",
-    "reasoning_effort",
-    "response_format",
-    "safety_identifier",
-    "seed",
-    "stop",
-    "store",
-    "stream",
-    "stream_options",
-    "temperature",
-    "tool_choice",
-    "tools",
-    "top_logprobs",
-    "top_p",
-    "user",
-    "verbosity",
-];
-/// `POST /v1/responses`: platform.openai.com/docs/api-reference/responses/create, as of the client 3.57.
-const OPENAI_RESPONSES: [&str; 30] = [
-    "background",
-    "context_management",
-    "conversation",
-    "include",
-    "input",
-    "instructions",
-    "max_output_tokens",
-    "max_tool_calls",
-    "metadata",
-    "model",
-    "parallel_tool_calls",
-    "previous_response_id",
-    "prompt",
-    "moderation",
-    "prompt_cache_key",
-    "prompt_cache_options",
-    "prompt_cache_retention",
-    "reasoning",
-    "safety_identifier",
-    "store",
-    "stream",
-    "stream_options",
-    "temperature",
-    "text",
-    "tool_choice",
-    "tools",
-    "top_logprobs",
-    "top_p",
-    "truncation",
-    "user",
-];
-/// `POST /v1/embeddings`: platform.openai.com/docs/api-reference/embeddings/create.
-const OPENAI_EMBEDDINGS: [&str; 5] = ["dimensions", "encoding_format", "input", "model", "user"];
-/// `POST /v1/messages`: docs.anthropic.com/en/api/messages, as of the client 2.14; `top_k` and its neighbours of older ones.
-const ANTHROPIC_MESSAGES: [&str; 16] = [
-    "cache_control",
-    "container",
-    "max_tokens",
-    "messages",
-    "metadata",
-    "model",
-    "output_config",
-    "stop_sequences",
-    "stream",
-    "system",
-    "temperature",
-    "thinking",
-    "tool_choice",
-    "tools",
-    "top_k",
-    "top_p",
-];
 
 impl Api {
     /// The member with the name of the model.
@@ -124,13 +28,13 @@ impl Api {
 
     /// All its members; `None` if every member is forwarded.
     const fn members(&self) -> Option<&'static [&'static str]> {
-        match self {
-            Self::OpenAiChat => Some(&OPENAI_CHAT),
-            Self::OpenAiResponses => Some(&OPENAI_RESPONSES),
-            Self::OpenAiEmbeddings => Some(&OPENAI_EMBEDDINGS),
-            Self::AnthropicMessages => Some(&ANTHROPIC_MESSAGES),
-            Self::Json { .. } => None,
-        }
+        members_of(match self {
+            Self::OpenAiChat => ApiName::OpenaiChat,
+            Self::OpenAiResponses => ApiName::OpenaiResponses,
+            Self::OpenAiEmbeddings => ApiName::OpenaiEmbeddings,
+            Self::AnthropicMessages => ApiName::AnthropicMessages,
+            Self::Json { .. } => ApiName::Json,
+        })
     }
 }
 
@@ -160,18 +64,6 @@ pub(super) fn check_names(body: &JsonBody<'_>, inference: &Inference) -> Result<
     Ok(())
 }
 
-/// Whether a parser could take `name` for `other`: without regard to case, as Go's `encoding/json` compares, where the long
-/// s and the sign of Kelvin are letters, too; or up to a NUL.
-pub(super) fn is_like(name: &str, other: &str) -> bool {
-    let folded = |letter: char| match letter {
-        '\u{17f}' => 's',
-        '\u{212a}' => 'k',
-        letter => letter.to_ascii_lowercase(),
-    };
-    let name = name.split('\0').next().unwrap_or_default();
-    name.chars().map(folded).eq(other.chars().map(folded))
-}
-
 /// Whether the fields say that the body is JSON in UTF-8, as it is: a reader that decodes it before would read something
 /// else.
 pub(super) fn is_json(headers: &Headers) -> bool {
@@ -190,19 +82,8 @@ pub(super) fn is_json(headers: &Headers) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_json, is_like};
+    use super::is_json;
     use crate::headers::Headers;
-
-    #[test]
-    fn names_that_some_parsers_confuse() {
-        for name in ["Model", "MODEL", "model\0", "model\0x", "mODEl"] {
-            assert!(is_like(name, "model"), "{name}");
-        }
-        assert!(is_like("\u{17f}tore", "store") && is_like("max_to\u{212a}ens", "max_tokens"));
-        for name in ["models", "mode", "m\u{43e}del", "", " model"] {
-            assert!(!is_like(name, "model"), "{name}");
-        }
-    }
 
     #[test]
     fn the_fields_of_json() {

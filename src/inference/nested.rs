@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::error::InferenceError;
-use super::members::is_like;
 use crate::json_body::{Object, Value};
-use crate::policy::{Media, StateMember};
+use crate::policy::{Media, StateMember, is_like};
 use crate::trail::excerpt;
 
 /// What was found in a request.

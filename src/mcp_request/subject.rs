@@ -1,9 +1,8 @@
 //! The parameters of a message: what it is about, as its method says where that is named.
 
 use super::error::McpError;
-use crate::inference::is_like;
 use crate::json_body::{Object, Value};
-use crate::policy::McpMethod;
+use crate::policy::{McpMethod, is_like};
 
 /// The member of `_meta` with the version.
 const VERSION: &str = "io.modelcontextprotocol/protocolVersion";

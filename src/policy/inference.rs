@@ -4,13 +4,15 @@
 pub(super) mod budgets;
 mod document;
 pub(super) mod fault;
+pub(super) mod members;
 mod spending;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use document::{ApiName, InferenceDocument, Media, StateMember};
+pub use document::{Affinity, ApiName, InferenceDocument, Media, StateMember};
 use document::{MembersDocument, ModelDocument};
 use fault::InferenceFault;
+use members::are_alike;
 pub use spending::{Price, Settle, Spending};
 
 use super::conditions::{Condition, Rules};
@@ -37,6 +39,8 @@ pub struct Inference {
     pub tool_types: BTreeSet<String>,
     /// Whether responses may be streams.
     pub stream: bool,
+    /// What requests of one backend have in common; `None` if the origin says that.
+    pub affinity: Option<Affinity>,
     /// The references to state at the provider that are accepted.
     pub state: BTreeSet<StateMember>,
     /// Members that are accepted although the API does not have them.
@@ -97,6 +101,7 @@ impl Inference {
         faults.range(max_input_bytes, 1, MAX_INPUT_BYTES, format_args!("{at}.max_input_bytes"));
         let api = Api::read(document.api, document.members.as_ref(), at, faults);
         check_judged(&document, &api, at, faults);
+        members::check(&document, at, faults);
         let (max_tokens, max_choices) = (document.max_tokens, document.max_choices.unwrap_or(1));
         check_counts(max_tokens, Some(max_choices), &api, at, faults);
         let of_route = Model {
@@ -126,6 +131,7 @@ impl Inference {
             max_input_bytes,
             tool_types: document.tool_types.into_iter().collect(),
             stream: document.stream,
+            affinity: document.affinity,
             state: document.state.into_iter().collect(),
             extra_members: document.extra_members.into_iter().collect(),
             spending: Spending::default(),
@@ -170,7 +176,7 @@ impl Api {
             ApiName::Json => {
                 let (model, max_tokens) =
                     members.map(|members| (members.model.clone(), members.max_tokens.clone())).unwrap_or_default();
-                let is_twice = max_tokens.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(&model));
+                let is_twice = max_tokens.as_ref().is_some_and(|name| are_alike(name, &model));
                 faults.add_if(is_twice, &at_members, InferenceFault::SameMember.into());
                 for (member, name) in [("model", Some(&model)), ("max_tokens", max_tokens.as_ref())] {
                     let is_empty = name.is_some_and(String::is_empty) && members.is_some();
@@ -199,6 +205,7 @@ fn check_judged(document: &InferenceDocument, api: &Api, at: &str, faults: &mut 
             (!document.tool_types.is_empty(), "tool_types"),
             (!document.media.is_empty() || models().any(|model| model.media.is_some()), "media"),
             (!document.state.is_empty(), "state"),
+            (document.affinity == Some(Affinity::Conversation), "affinity"),
             (is_json && !document.extra_members.is_empty(), "extra_members"),
         ] {
             faults.add_if(is_present, format_args!("{at}.{member}"), InferenceFault::NotJudged.into());

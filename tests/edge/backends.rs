@@ -2,6 +2,7 @@
 //! says. Row M15 of `docs/attacks.md`.
 
 mod health;
+mod models;
 mod retries;
 mod stored;
 
@@ -47,7 +48,7 @@ struct Gate {
 impl Gate {
     /// A gate whose origin has these members besides `audience`; the routes are `/a` for every method (callers may be
     /// anonymous), `/signed` with a signed body, `/quick` with a timeout, `/eu` for the region `eu`, `/stored` and
-    /// `/renewed`.
+    /// `/renewed`. If its backends have models, there is only `/v1/chat/completions` for `small` and `large`.
     fn start(origin: &Value) -> Self {
         Self::with_unhealthy(origin, "")
     }
@@ -94,6 +95,15 @@ impl Gate {
             routes.push(
                 json!({ "id": "eu", "path": "/eu", "methods": ["GET"], "access": "optional", "regions": ["eu"] }),
             );
+        }
+        if origin["backends"].as_object().unwrap().values().any(|backend| backend.get("models").is_some()) {
+            routes = vec![json!({
+                "id": "chat", "path": "/v1/chat/completions", "methods": ["POST"],
+                "inference": {
+                    "api": "openai-chat", "affinity": "conversation",
+                    "models": { "small": {}, "large": { "name_at_origin": "vendor/large-2026" } }
+                }
+            })];
         }
         let policy = json!({
             "edge": { "issuer": format!("http://{}", listener.address()), "hosts": ["127.0.0.1"] },

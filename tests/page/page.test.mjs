@@ -44,8 +44,8 @@ async function choose(route, target, scopes) {
 
 test("it shows the routes and the scopes of the app", async () => {
   const routes = await page.getByLabel("Route").locator("option").allTextContents();
-  assert.deepEqual(routes.sort(), ["(any path)", "GET /health", "GET /orders/{order_id}", "POST /orders"]);
-  assert.match(await page.locator("#app").textContent(), /main:app, 3 routes in force/);
+  assert.deepEqual(routes.sort(), ["(any path)", "GET /health", "GET /orders/{order_id}", "POST /chat", "POST /orders"]);
+  assert.match(await page.locator("#app").textContent(), /main:app, 4 routes in force/);
   assert.equal(await problems().isVisible(), false);
 });
 
@@ -75,6 +75,15 @@ test("a body is sent, and a caller without a token gets 401", async () => {
   await page.getByRole("button", { name: "Send" }).click();
   await page.getByRole("heading", { name: /^401/ }).waitFor();
   await page.getByRole("checkbox", { name: "with a token for" }).check();
+});
+
+test("what a request to a model cost follows its outcome", async () => {
+  await choose("POST /chat", "/chat", []);
+  await page.getByLabel("Body (JSON)").fill('{"model": "small", "max_tokens": 50, "messages": []}');
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.getByRole("heading", { name: "200 OK" }).waitFor();
+  await row("200", "/chat", "forwarded, 1,234 + 5 tokens (usage)").waitFor();
+  assert.equal(await row("/chat").count(), 1);
 });
 
 test("wrong input is explained, and nothing is sent", async () => {

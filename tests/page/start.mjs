@@ -1,7 +1,7 @@
 // Starts `fastgate dev` on a small app, and a browser that is installed on this machine.
 
 import { spawn, execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
@@ -14,7 +14,7 @@ const DEADLINE = 90_000; // the first start after a build compiles the guest
 export const APP = `
 from typing import Annotated
 from fastapi import FastAPI, Security
-from fastgate import Caller, Settings, at_edge, fastgate, guard
+from fastgate import Caller, Inference, Settings, at_edge, fastgate, guard
 
 app = FastAPI(openapi_url=None)
 guard(app, Settings(edge="https://api.example.com", audience="orders"))
@@ -35,7 +35,15 @@ def create(order: dict[str, object], caller: Annotated[Caller, Security(fastgate
 @at_edge(access="public")
 def health() -> str:
     return "well"
+
+
+@app.post("/chat")
+@at_edge(access="authenticated", inference=Inference({"small": None}, max_tokens=100, budgets=["daily"]))
+def chat() -> dict[str, object]:
+    return {"choices": [], "usage": {"prompt_tokens": 1234, "completion_tokens": 5}}
 `;
+
+const BASE = { budgets: { daily: { tokens: 100000, window: 86400, by: ["subject"] } } };
 
 const FAULT = `
 
@@ -65,6 +73,8 @@ export async function startDev() {
   const folder = mkdtempSync(join(tmpdir(), "fastgate-page-"));
   const write = (text) => writeFileSync(join(folder, "main.py"), text);
   write(APP);
+  mkdirSync(join(folder, "edge"));
+  writeFileSync(join(folder, "edge", "policy.base.json"), JSON.stringify(BASE));
   const [port, app, provider] = [await freePort(), await freePort(), await freePort()];
   const paths = ["origin/src", "wheel/src"].map((each) => join(ROOT, each)).join(delimiter);
   const options = ["--port", port, "--app-port", app, "--provider-port", provider].map(String);

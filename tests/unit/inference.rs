@@ -3,6 +3,7 @@
 
 mod bodies;
 mod inputs;
+mod placement;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -41,6 +42,11 @@ fn sent_with(gate: &Gate, token: &str, body: &[u8]) -> (Outcome, Vec<u8>) {
     let outcome = gate.send(request("POST", "/v1/chat").bearer(token).field("content-type", "application/json"));
     let sent = gate.fakes().body.bytes.clone();
     (outcome, sent)
+}
+
+/// The state that a usual request refers to: only the Responses API keeps responses unless the request says otherwise.
+fn usual_state(api: &str) -> Value {
+    if api == "openai-responses" { json!(["store"]) } else { json!([]) }
 }
 
 /// The verdict on a body.
@@ -160,6 +166,24 @@ fn what_a_policy_may_not_say() {
         ),
         (json!({ "api": "openai-embeddings", "models": model, "media": ["image"] }), "inference.media: judges nothing"),
         (json!({ "api": "openai-chat", "models": model, "tool_types": ["x"] }), "inference.tool_types: lists types"),
+        (
+            json!({ "api": "openai-chat", "models": model, "extra_members": ["top_k", "Top_K"] }),
+            "extra_members[1]: has \"Top_K\", which some parsers read as \"top_k\"",
+        ),
+        (
+            json!({ "api": "anthropic-messages", "models": model, "extra_members": ["top_\u{212a}"] }),
+            "which some parsers read as \"top_k\"",
+        ),
+        (
+            json!({ "api": "json", "models": model, "members": { "model": "to\u{212a}ens", "max_tokens": "tokens" } }),
+            "names one member",
+        ),
+        (
+            json!({ "api": "json", "models": model, "members": { "model": "m", "max_tokens": "m\0x" } }),
+            "names one member",
+        ),
+        (json!({ "api": "openai-chat", "models": model, "state": ["store", "prompt"] }), "state: judges nothing"),
+        (json!({ "api": "anthropic-messages", "models": model, "state": ["store"] }), "state: judges nothing"),
     ] {
         let found = faults(&inference);
         assert!(found.contains(place), "{inference}: {found:?} lacks {place:?}");

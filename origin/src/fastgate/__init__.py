@@ -32,6 +32,7 @@ from fastgate.declare import router_methods as _patched  # noqa: F401 - the impo
 from fastgate.declare.at_edge import at_edge
 from fastgate.declare.values.edge_cache import EdgeCache
 from fastgate.declare.values.inference import Inference, Model
+from fastgate.declare.values.inference_budgets import Price
 from fastgate.declare.values.mcp import Mcp, tool_rule
 from fastgate.dependencies import AnyCaller, Caller, CallerRefused, any_caller, fastgate
 from fastgate.errors import FastgateError, KeysUnavailable, Refused
@@ -72,6 +73,7 @@ __all__ = [
     "ModelRequest",
     "NotForwarded",
     "NotShared",
+    "Price",
     "Refused",
     "Requester",
     "Settings",

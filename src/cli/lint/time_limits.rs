@@ -34,7 +34,9 @@ fn retries(route: &Route, backends: &Backends) -> u64 {
     let serving = |chain: &[String]| {
         let serves = |backend: &&Backend| {
             let region = backend.region.as_ref();
+            // Requests to models are not sent again, because their method is POST.
             backend.takes_requests()
+                && backend.serves(None)
                 && region.is_none_or(|region| chain.contains(region) && route.admits_region(region))
         };
         let mut by_version: BTreeMap<Option<&str>, u64> = BTreeMap::new();

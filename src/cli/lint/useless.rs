@@ -27,6 +27,14 @@ pub(super) fn useless(policy: &Policy, route: &Route, at: &str) -> Vec<Lint> {
             remedy: "remove it, or write \"access\": \"optional\"",
         });
     }
+    let has_affinity = route.inference.as_ref().is_some_and(|inference| inference.affinity.is_some());
+    if has_affinity && route.origin().is_some_and(|origin| !origin.backends.are_chosen()) {
+        found.push(Lint {
+            at: format!("{at}.inference.affinity"),
+            what: "has no effect, since the origin has one backend".to_owned(),
+            remedy: "remove it, or write several \"backends\" at the origin",
+        });
+    }
     let flood_limit = policy.edge().flood_limit.as_ref();
     for (index, limit) in route.limits.iter().enumerate() {
         let earlier = route.limits.iter().take(index).any(|earlier| earlier.name == limit.name);
@@ -161,6 +169,28 @@ mod tests {
         let Ok(policy) = policy else { panic!("{policy:?}") };
         assert_eq!(useless_in_shared(&policy).len(), 3);
         assert!(policy.routes().iter().all(|route| useless(&policy, route, "").is_empty()));
+    }
+
+    #[test]
+    fn affinity_needs_several_backends() {
+        let hints = |backends: &str| {
+            let text = format!(
+                r#"{{
+                    "edge": {{ "issuer": "https://edge.test", "hosts": ["edge.test"] }},
+                    "origins": {{ "o": {{ {backends}, "audience": "a" }} }},
+                    "issuers": {{ "i": {{ "issuer": "https://i.test", "backend": "b", "audiences": ["x"] }} }},
+                    "routes": [{{
+                        "id": "r", "path": "/r", "methods": ["POST"],
+                        "inference": {{ "api": "openai-chat", "models": {{ "m": {{}} }}, "affinity": "caller" }}
+                    }}]
+                }}"#
+            );
+            let policy = Policy::parse(text.as_bytes());
+            let Ok(policy) = policy else { panic!("{policy:?}") };
+            policy.routes().iter().flat_map(|route| useless(&policy, route, "")).map(|lint| lint.at).collect::<Vec<_>>()
+        };
+        assert_eq!(hints(r#""backend": "b""#), [".inference.affinity"]);
+        assert!(hints(r#""backends": { "b": {}, "c": {} }"#).is_empty());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::Pipeline;
 use crate::backend::{Assignment, Candidates, Subject, region_choice};
+use crate::mcp_request::JudgedBody;
 use crate::mint::Grant;
 use crate::policy::Origin;
 use crate::refusal::Refusal;
@@ -16,9 +17,10 @@ impl Pipeline<'_, '_> {
         cleared: &Cleared<'_>,
         origin: &Origin,
         target: &OriginTarget,
+        body: &JudgedBody,
     ) -> Result<Assignment, Refusal> {
         let request_id = &self.trail.request_id;
-        let subject = Subject { caller: cleared.caller(), client: self.outside.client, target, request_id };
+        let subject = Subject { caller: cleared.caller(), client: self.outside.client, target, body, request_id };
         let explained = self.trail.takes_notes().then(|| region_choice(&origin.backends, &subject));
         let assignment = Assignment::of(origin, cleared.route(), &subject);
         self.trail.region_choice = explained;
@@ -43,6 +45,12 @@ impl Pipeline<'_, '_> {
                 };
                 format!("{why}: {}", names.join(", "))
             });
+        }
+        if candidates.depend_on_model() {
+            self.trail.note(Step::Select, || {
+                "which backend gets it depends on the model, and so on the body, which is not known here".to_owned()
+            });
+            return candidates;
         }
         if let Some(backend) = candidates.current() {
             if origin.backends.are_chosen() {

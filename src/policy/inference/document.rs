@@ -9,10 +9,10 @@ use crate::json_form::{objects, strings};
 use crate::policy::conditions::ConditionDocument;
 
 objects!(InferenceDocument, ModelDocument, MembersDocument);
-strings!(ApiName, Media, StateMember);
+strings!(ApiName, Affinity, Media, StateMember);
 
 /// The requests to models that a route accepts: POST with a JSON object. The edge reads the body once, refuses what could be
-/// read in two ways, and signs its digest (`sign_body` is implied). It changes at most the name of the model.
+/// read in two ways, and signs its digest (`sign_body` is implied). It changes at most the name of the model and, if budgets count what a response costs, `stream_options.include_usage`.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
@@ -48,6 +48,10 @@ pub struct InferenceDocument {
     /// Whether responses may be streams. Default: true.
     #[serde(default = "default_stream")]
     pub stream: bool,
+    /// What requests of one backend have in common, where the origin has several: what a backend keeps of a conversation is
+    /// then used again. Default: as `hash_by` of the origin says.
+    #[serde(default)]
+    pub affinity: Option<Affinity>,
     /// References to state at the provider, which all callers of its key share, that requests may contain. Default: none.
     #[serde(default)]
     pub state: Vec<StateMember>,
@@ -129,6 +133,18 @@ pub enum ApiName {
     AnthropicMessages,
     /// Another JSON object, whose `members` are named.
     Json,
+}
+
+/// What requests of one backend have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case", remote = "Self")]
+pub enum Affinity {
+    /// The beginning of the conversation: instructions and messages up to the first one of the user, at most 8 KiB of each;
+    /// or `prompt_cache_key`, or the id of a conversation at the provider, if the request has it.
+    Conversation,
+    /// Issuer and subject, or the address of an anonymous caller.
+    Caller,
 }
 
 /// What an input may contain besides text.

@@ -50,6 +50,7 @@ pub(in crate::policy) fn read(
     faults: &mut Faults,
 ) -> (Vec<Route>, RouteTree) {
     faults.add_if(documents.is_empty(), "$.routes", Fault::Empty);
+    let count = documents.len();
     let mut ids = BTreeSet::new();
     let mut routes: Vec<Route> = Vec::with_capacity(documents.len());
     let mut tree = RouteTree::default();
@@ -69,6 +70,10 @@ pub(in crate::policy) fn read(
             }
             routes.push(route);
         }
+    }
+    // A route with a fault may be the one that has the model of a backend.
+    if routes.len() == count {
+        inference::check_models(known.origins, &routes, faults);
     }
     (routes, tree)
 }
@@ -167,6 +172,7 @@ fn route(mut document: RouteDocument, known: &mut Known<'_, '_>, at: &str, fault
         inference,
         mcp,
     };
+    inference::check_placement(&route, at, faults);
     if let Some(cache) = &route.cache {
         let issuers: Vec<&Issuer> = known.issuers.values().copied().collect();
         check_shared(cache, &route, shared, &issuers, &format!("{at}.cache"), faults);

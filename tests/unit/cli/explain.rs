@@ -527,3 +527,19 @@ fn every_given_argument_is_used() {
         assert!(!output.stderr.is_empty());
     }
 }
+
+#[test]
+fn a_backend_that_the_model_decides_is_not_stated() {
+    let of = |backends: Value| {
+        let inference = json!({ "api": "openai-chat", "models": { "small": {}, "large": {} } });
+        let mut policy = policy(&json!({}), &json!({ "methods": ["POST"], "inference": inference }));
+        policy["origins"]["app"] = json!({ "audience": "app", "backends": backends });
+        explain(&policy, &["-X", "POST", "-H", "content-type: application/json", "--claims", "{}"])
+    };
+    let open = of(json!({ "s": { "models": ["small"] }, "l": { "models": ["large"] } }));
+    let notes = open["steps"].to_string();
+    assert_eq!((&open["verdict"], &open["forward"]["backend"]), (&json!("forwarded"), &Value::Null), "{open}");
+    assert!(notes.contains("depends on the model, and so on the body"), "{notes}");
+    let known = of(json!({ "s": {}, "l": { "weight": 0 } }));
+    assert_eq!(known["forward"]["backend"], "s", "{known}");
+}

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{document, gate, sent_with, verdict};
+use super::{document, gate, sent_with, usual_state, verdict};
 use crate::offline::fakes::{FakeBody, FakeKeys};
 use crate::offline::{Gate, policy_of, request};
 use crate::samples::sign::good;
@@ -127,7 +127,7 @@ fn a_model_may_have_other_limits_than_its_route() {
 #[test]
 fn each_api_has_its_own_member_for_tokens() {
     for (api, member) in [("openai-responses", "max_output_tokens"), ("anthropic-messages", "max_tokens")] {
-        let gate = gate(api, &json!({ "max_tokens": 5, "state": ["store"] }));
+        let gate = gate(api, &json!({ "max_tokens": 5, "state": usual_state(api) }));
         assert_eq!(verdict(&gate, format!("{{\"model\":\"small\",\"{member}\":5}}")), "forwarded", "{api}");
         assert_eq!(verdict(&gate, format!("{{\"model\":\"small\",\"{member}\":6}}")), "too-much-asked", "{api}");
         assert_eq!(verdict(&gate, "{\"model\":\"small\"}"), "token-limit-missing", "{api}");

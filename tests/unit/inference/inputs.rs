@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{gate, verdict};
+use super::{gate, usual_state, verdict};
 
 /// The verdict on the members of a request to the model `small`.
 fn of(api: &str, policy: &Value, members: &Value) -> &'static str {
@@ -21,8 +21,9 @@ fn tools_are_refused_unless_the_policy_admits_them() {
     let old = json!({ "functions": [{ "name": "f" }] });
     let hosted = json!({ "tools": [{ "type": "web_search" }] });
     for api in ["openai-chat", "anthropic-messages", "openai-responses"] {
-        let (none, some) = (json!({ "state": ["store"] }), json!({ "tools": true, "state": ["store"] }));
-        let listed = json!({ "tools": true, "tool_types": ["web_search"], "state": ["store"] });
+        let state = usual_state(api);
+        let (none, some) = (json!({ "state": state }), json!({ "tools": true, "state": state }));
+        let listed = json!({ "tools": true, "tool_types": ["web_search"], "state": state });
         assert_eq!((of(api, &none, &chat), of(api, &some, &chat)), ("tools-refused", "forwarded"), "{api}");
         assert_eq!((of(api, &some, &hosted), of(api, &listed, &hosted)), ("type-refused", "forwarded"), "{api}");
         assert_eq!(of(api, &none, &json!({ "tools": [] })), "forwarded", "{api}");
@@ -68,8 +69,8 @@ fn media_are_refused_unless_the_policy_admits_them() {
             "file",
         ),
     ] {
-        let state = json!({ "state": ["store"] });
-        let admitted = json!({ "state": ["store"], "media": [media] });
+        let state = json!({ "state": usual_state(api) });
+        let admitted = json!({ "state": usual_state(api), "media": [media] });
         assert_eq!(
             (of(api, &state, &members), of(api, &admitted, &members)),
             ("media-refused", "forwarded"),

@@ -27,7 +27,7 @@ const OTHER_CHAPTERS: [&str; 16] = [
     "Price",
 ];
 /// Members of `edge` that belong to those, and what belongs to applications, not to rules.
-const OTHER_MEMBERS: [&str; 20] = [
+const OTHER_MEMBERS: [&str; 21] = [
     "weight",
     "priority",
     "version",
@@ -48,6 +48,7 @@ const OTHER_MEMBERS: [&str; 20] = [
     "inference",
     "budgets",
     "mcp",
+    "models",
 ];
 
 fn example() -> Value {

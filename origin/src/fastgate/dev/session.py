@@ -97,7 +97,10 @@ def _run(options: DevOptions) -> int:
 
     def log(line: str) -> None:
         request = _request_in(line)
-        if request is not None:
+        if request is not None and "settled" in request:
+            events.publish("settlement", settlement=request)
+            terminal.settlement(request)
+        elif request is not None:
             if policy.state.app is None and "cause" in request:
                 request["cause"] = _NOT_YET
             events.publish("request", request=request)
@@ -185,7 +188,7 @@ def _run(options: DevOptions) -> int:
 
 
 def _request_in(line: str) -> dict[str, object] | None:
-    """Return the request of a line of the edge's log; None if it is another line."""
+    """Return the request, or the cost of one, of a line of the edge's log; None for others."""
     try:
         found = json.loads(line.removeprefix(LOG)) if line.startswith(LOG) else None
     except ValueError:  # cut off

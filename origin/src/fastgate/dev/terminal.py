@@ -65,6 +65,18 @@ class Terminal:
         ]
         self.line("  ".join(_one_line(each) for each in shown if each is not None))
 
+    def settlement(self, settlement: Mapping[str, object]) -> None:
+        """Write a line about what a request to a model cost, from a line of the edge's log."""
+        tokens = " and ".join(
+            f"{settlement.get(f'{kind}_tokens')} tokens of {kind}" for kind in ("input", "output")
+        )
+        micros = settlement.get("micros")
+        shown = [
+            *("cost", tokens, None if micros is None else f"{micros} micros"),
+            *(settlement.get("settled"), settlement.get("model"), settlement.get("subject")),
+        ]
+        self.line("  ".join(_one_line(each) for each in shown if each is not None))
+
     def policy(self, state: State) -> None:
         """Say what is wrong with the policy, or that it is in force."""
         if state.is_good:

@@ -29,6 +29,10 @@ pub struct BackendDocument {
     #[serde(default = "one")]
     #[cfg_attr(not(target_os = "wasi"), schemars(range(min = 0, max = 1000)))]
     pub weight: u32,
+    /// The models that it serves, by the names that callers use: only requests for these models get it. Default: all, and all
+    /// requests that are for no model.
+    #[serde(default)]
+    pub models: Option<Vec<String>>,
     /// Its rank, 1 to 16: it receives requests only while those of a smaller number are skipped. Default: 1.
     #[serde(default = "one")]
     #[cfg_attr(not(target_os = "wasi"), schemars(range(min = 1, max = 16)))]

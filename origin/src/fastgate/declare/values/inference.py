@@ -2,7 +2,8 @@
 
 Input: the values that an author writes. Output: the member `inference` of a route document, or an
 error with what to write instead. What the edge refuses in a policy (`src/policy/inference.rs`) is
-refused here, apart from conditions, which the edge checks; and so is what would have no effect.
+refused here, apart from conditions and extra members that are like one of the API's, which the
+edge checks; and so is what would have no effect.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,11 +11,14 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from fastgate.conditions import Condition
+from fastgate.declare.values.inference_budgets import Budgeted, Price, budget_faults
 from fastgate.declare.values.inference_values import (
+    AFFINITIES,
     APIS,
     NAMES,
+    NEVER_THERE,
     are_members,
-    folded,
+    extra_faults,
     is_model_name,
     value_faults,
 )
@@ -55,6 +59,8 @@ class Model:
     """Whether requests may offer tools to the model."""
     media: Sequence[str] | None = None
     """What the input may contain besides text: `"image"`, `"audio"`, `"file"`."""
+    price: Price | None = None
+    """The price of its tokens, for budgets of money."""
 
     def __post_init__(self) -> None:
         _raise_first("Model", _faults(self))
@@ -69,8 +75,8 @@ class Inference:
     """Accept only requests to models that the caller may use: `at_edge(inference=Inference(…))`.
 
     The edge reads the body once, refuses what could be read in two ways, and checks it before the
-    app is asked. It changes at most the name of the model. The app receives exactly the bytes that
-    the edge signs.
+    app is asked. It changes at most the name of the model, and with budgets `include_usage` of a
+    stream. The app receives exactly the bytes that the edge signs.
 
     Raises:
         TypeError: a value has another type.
@@ -102,12 +108,25 @@ class Inference:
     """What the input may contain besides text: `"image"`, `"audio"`, `"file"`."""
     stream: bool = True
     """Whether responses may be streams."""
+    affinity: str | None = None
+    """What requests of one backend have in common, where the origin has several: `"conversation"`
+    (its beginning, or `prompt_cache_key`) or `"caller"`. None is as `hash_by` of the origin."""
     state: Sequence[str] = ()
     """References to state at the provider that requests may have: `"store"`,
     `"previous_response_id"`, `"conversation"`, `"background"`, `"prompt"`, `"files"`,
     `"item_reference"`. All callers of the provider's key share that state."""
     extra_members: Sequence[str] = ()
     """Members of the body that the API does not have."""
+    budgets: Sequence[str] = ()
+    """The budgets that requests are counted against, by their names in the section `budgets` of the
+    policy. Every model then needs a token limit, except for embeddings."""
+    settle: str | None = None
+    """What budgets count in the end: `"usage"`, what the response says that it cost, or
+    `"estimate"`, for which the edge does not read the response; `api="json"` needs that. None is
+    `"usage"`."""
+    input_bytes_per_token: int | None = None
+    """How many bytes of the body are estimated to be one token, 1 to 16. None is 1, with which the
+    estimate is an upper bound for text."""
 
     def __post_init__(self) -> None:
         _raise_first("Inference", _faults(self))
@@ -132,11 +151,11 @@ def _model_document(model: Model | Requirement | None) -> dict[str, object]:
         return {}
     if isinstance(model, Model):
         return model.document()
-    return {"require": _condition(model)}
+    return {"require": _plain(model)}
 
 
-def _condition(condition: object) -> object:
-    return condition.document() if isinstance(condition, Condition) else condition
+def _plain(value: object) -> object:
+    return value.document() if isinstance(value, (Condition, Price)) else value
 
 
 def _document(declared: Model | Inference) -> dict[str, object]:
@@ -144,10 +163,14 @@ def _document(declared: Model | Inference) -> dict[str, object]:
     found = dict[str, object]()
     for name in declared.__slots__:
         value = getattr(declared, name)
-        if value is None or (isinstance(declared, Inference) and value in (False, ())):
+        if value is None or (isinstance(declared, Inference) and not value):
             continue
-        listed = isinstance(value, (list, tuple, set, frozenset))
-        found[name] = sorted(value) if listed else _condition(value)
+        if name == "budgets" and isinstance(value, (list, tuple)):
+            found[name] = [*value]  # they are asked in this order
+        elif isinstance(value, (list, tuple, set, frozenset)):
+            found[name] = sorted(value)
+        else:
+            found[name] = _plain(value)
     if isinstance(declared, Inference) and declared.stream is False:
         found["stream"] = False
     return found
@@ -177,6 +200,9 @@ def _model_faults(model: Model) -> Iterator[tuple[type[Exception], str]]:
 def _inference_faults(inference: Inference) -> Iterator[tuple[type[Exception], str]]:
     if inference.api not in APIS:
         yield ValueError, f"api is {inference.api!r}; write one of {', '.join(map(repr, APIS))}"
+    if inference.affinity is not None and inference.affinity not in AFFINITIES:
+        write = " or ".join(map(repr, AFFINITIES))
+        yield ValueError, f"affinity is {inference.affinity!r}; write {write}, or leave it out"
     models: object = inference.models
     if not isinstance(models, Mapping) or not models:
         yield TypeError, f'models is {models!r}; name at least one: models={{"small": None}}'
@@ -199,13 +225,28 @@ def _inference_faults(inference: Inference) -> Iterator[tuple[type[Exception], s
             "a name that differs by more than case if the body has such a member",
         )
     yield from ((ValueError, what) for what in _without_effect(inference))
-    for each in inference.extra_members or ():
-        if each not in _JUDGED and (other := folded(each)) in _JUDGED:
-            yield (
-                ValueError,
-                f"extra_members has {each!r}, which some parsers read as {other!r}; leave it out, "
-                "and let callers write another name",
-            )
+    yield from ((ValueError, what) for what in budget_faults(_budgeted(inference)))
+    yield from ((ValueError, what) for what in extra_faults(inference.extra_members, _JUDGED))
+
+
+def _budgeted(inference: Inference) -> Budgeted:
+    models = {
+        name: model if isinstance(model, Model) else Model()
+        for name, model in inference.models.items()
+    }
+    members = inference.members
+    return Budgeted(
+        inference.api,
+        (*inference.budgets,),
+        inference.settle,
+        inference.input_bytes_per_token,
+        says_tokens=members is None or "max_tokens" in members,
+        max_tokens={
+            name: inference.max_tokens if model.max_tokens is None else model.max_tokens
+            for name, model in models.items()
+        },
+        priced=tuple(name for name, model in models.items() if model.price is not None),
+    )
 
 
 def _without_effect(inference: Inference) -> Iterator[str]:
@@ -223,6 +264,7 @@ def _without_effect(inference: Inference) -> Iterator[str]:
             "tool_types": inference.tool_types,
             "media": inference.media,
             "state": inference.state,
+            "affinity": inference.affinity == "conversation",
             "extra_members": api == "json" and inference.extra_members,
         }
         for at, model in models.items():
@@ -231,6 +273,9 @@ def _without_effect(inference: Inference) -> Iterator[str]:
         for name, is_declared in declared.items():
             if is_declared:
                 yield f"{name} judges nothing with api={api!r}; leave it out"
+    for each in inference.state or ():
+        if each in NEVER_THERE.get(api, ()):
+            yield f"state has {each!r}, which requests with api={api!r} never have; leave it out"
     has_no_tokens = inference.members is not None and "max_tokens" not in inference.members
     limited: dict[str, Inference | Model] = {"": inference, **models}
     for at, limits in limited.items():

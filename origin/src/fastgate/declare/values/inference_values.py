@@ -6,6 +6,7 @@ Input: values by the name of their member. Output: what is wrong with one, and w
 from collections.abc import Iterator, Mapping, Sequence
 
 from fastgate.conditions import Condition
+from fastgate.declare.values.inference_budgets import MOST_BYTES_PER_TOKEN, SETTLE, Price
 from fastgate.surrogates import WHY_NONE, with_half_a_pair
 
 APIS = ("openai-chat", "openai-responses", "openai-embeddings", "anthropic-messages", "json")
@@ -17,6 +18,11 @@ STATE = (
     *("files", "item_reference"),
 )
 """References to state at the provider."""
+_OF_RESPONSES = ("previous_response_id", "conversation", "background", "prompt")
+NEVER_THERE = {"openai-chat": _OF_RESPONSES, "anthropic-messages": ("store", *_OF_RESPONSES)}
+"""The references that requests of an API never have."""
+AFFINITIES = ("conversation", "caller")
+"""What requests of one backend have in common."""
 MOST_INPUT_BYTES = 2 * 1024 * 1024
 """The longest body that can be admitted, in bytes."""
 
@@ -40,6 +46,7 @@ def value_faults(values: Mapping[str, object]) -> Iterator[tuple[type[Exception]
         ("max_tokens", _MOST),
         ("max_choices", _MOST),
         ("max_input_bytes", MOST_INPUT_BYTES),
+        ("input_bytes_per_token", MOST_BYTES_PER_TOKEN),
     ):
         value = values.get(name)
         # In Python a bool is an int.
@@ -55,8 +62,13 @@ def value_faults(values: Mapping[str, object]) -> Iterator[tuple[type[Exception]
         ("state", STATE),
         ("tool_types", None),
         ("extra_members", None),
+        ("budgets", None),
     ):
         yield from _list_faults(name, values.get(name), words)
+    if (settle := values.get("settle")) is not None and settle not in SETTLE:
+        yield ValueError, f"settle is {settle!r}; write one of {', '.join(map(repr, SETTLE))}"
+    if not isinstance(price := values.get("price"), (Price, type(None))):
+        yield TypeError, f"price is {price!r}; write price=Price(input=150_000, output=600_000)"
 
 
 def _list_faults(
@@ -99,3 +111,19 @@ def are_members(members: object) -> bool:
 def folded(member: str) -> str:
     """Return what equal names have in common for parsers that ignore case or end a name at NUL."""
     return member.partition("\0")[0].casefold()
+
+
+def extra_faults(extra_members: Sequence[str] | None, judged: Sequence[str]) -> Iterator[str]:
+    """Yield each extra member that some parsers read as another one, or as one that is judged."""
+    seen = dict[str, str]()
+    for each in sorted(set(extra_members or ())):
+        if (other := seen.setdefault(folded(each), each)) != each:
+            yield (
+                f"extra_members has {each!r}, which some parsers read as {other!r}; leave one of "
+                "them out"
+            )
+        if each not in judged and (other := folded(each)) in judged:
+            yield (
+                f"extra_members has {each!r}, which some parsers read as {other!r}; leave it out, "
+                "and let callers write another name"
+            )

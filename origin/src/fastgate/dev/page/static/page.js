@@ -168,7 +168,7 @@ function showRequest(request) {
     element("td", request.recorded?.path ?? "(no canonical path)"),
     element("td", request.route ?? ""),
     element("td", request.subject ?? ""),
-    element("td", outcome, kind),
+    element("td", outcome, `outcome ${kind}`),
     element("td", steps),
   );
   const body = $("requests").tBodies[0];
@@ -176,6 +176,15 @@ function showRequest(request) {
   while (body.rows.length > MOST_REQUESTS) body.deleteRow(-1);
   $("requests").hidden = false;
   $("none").hidden = true;
+}
+
+// What a request to a model cost is known after its response.
+function showSettlement({ request_id: id, settled, input_tokens: input, output_tokens: output, micros }) {
+  const row = [...$("requests").tBodies[0].rows].find((each) => each.dataset.requestId === id);
+  if (!row) return;
+  const money = micros === undefined ? "" : `, ${micros.toLocaleString("en")} micros`;
+  const tokens = `${input.toLocaleString("en")} + ${output.toLocaleString("en")} tokens`;
+  row.querySelector(".outcome").append(`, ${tokens}${money} (${settled})`);
 }
 
 let seen = 0;
@@ -186,6 +195,7 @@ function showEvent({ kind, number, session, ...event }) {
   seenSession = session;
   if (kind === "policy") showState(event);
   if (kind === "request") showRequest(event.request);
+  if (kind === "settlement") showSettlement(event.settlement);
 }
 
 function connect() {
