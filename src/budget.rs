@@ -13,6 +13,7 @@ pub use charge::{Charge, Spent, Tokens};
 pub use error::BudgetError;
 pub use settlement::Settlement;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::digest::sha256;
@@ -23,19 +24,29 @@ use crate::throttle::{Cleared, Counter, CounterUnreachable, Held, KeyParts, Outc
 use crate::time::UnixTime;
 
 /// Evidence that no budget of the route refuses the request. Only [`reserve`] makes one.
-#[derive(Debug)]
-pub struct Reserved(Option<Charge>);
+#[derive(Debug, Default)]
+pub struct Reserved {
+    charge: Option<Charge>,
+    /// What is left of each budget.
+    remaining: BTreeMap<String, u64>,
+}
 
 impl Reserved {
     /// What is to be settled after the response; `None` if the request is counted against no budget.
     #[must_use]
     pub const fn charge(&self) -> Option<&Charge> {
-        self.0.as_ref()
+        self.charge.as_ref()
+    }
+
+    /// What is left of each budget that was counted, by its name, without what this request can cost.
+    #[must_use]
+    pub const fn remaining(&self) -> &BTreeMap<String, u64> {
+        &self.remaining
     }
 
     /// Gives back what was reserved, because the request is not sent. Returns why some of it could not be given back.
     pub fn give_back(self, counter: &mut dyn Counter) -> Vec<String> {
-        self.0.map_or_else(Vec::new, |charge| charge.settle(Spent::Nothing, counter))
+        self.charge.map_or_else(Vec::new, |charge| charge.settle(Spent::Nothing, counter))
     }
 }
 
@@ -65,19 +76,25 @@ pub fn reserve(
 ) -> Result<Reserved, BudgetError> {
     let spending = cleared.route().inference.as_ref().map(|inference| &inference.spending);
     let spending = spending.filter(|spending| !spending.budgets.is_empty());
-    let (Some(spending), Some(admission)) = (spending, spender.admission) else { return Ok(Reserved(None)) };
-    let mut charge = Charge::of(admission, spending);
+    let (Some(spending), Some(admission)) = (spending, spender.admission) else { return Ok(Reserved::default()) };
+    let mut reserved = Reserved { charge: Some(Charge::of(admission, spending)), remaining: BTreeMap::new() };
     for budget in &spending.budgets {
-        match reserve_of(budget, admission, &mut charge, spender, counter, now) {
+        let Some(charge) = &mut reserved.charge else { break };
+        match reserve_of(budget, admission, charge, spender, counter, now) {
             Err(error) if !budget.shadow => {
                 // What cannot be given back stays reserved until its window ends.
-                Reserved(Some(charge)).give_back(counter);
+                reserved.give_back(counter);
                 return Err(error);
             }
-            outcome => report(budget, outcome),
+            outcome => {
+                if let Ok(Outcome::Counted(Quota { remaining: Some(remaining), .. })) = &outcome {
+                    reserved.remaining.insert(budget.name.clone(), remaining.units);
+                }
+                report(budget, outcome);
+            }
         }
     }
-    Ok(Reserved(Some(charge)))
+    Ok(reserved)
 }
 
 fn reserve_of(

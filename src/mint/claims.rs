@@ -1,6 +1,7 @@
 //! The claims of the identity header: `docs/concepts/identity-header.md` as Rust types.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -77,6 +78,9 @@ struct Inference<'request> {
     /// The name that the caller used, if it is another one.
     #[serde(skip_serializing_if = "Option::is_none")]
     alias: Option<&'request str>,
+    /// What is left of each budget of the route, without what this request can cost.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    remaining: &'request BTreeMap<String, u64>,
 }
 
 /// A message to an MCP server.
@@ -149,7 +153,7 @@ impl<'request> EdgeClaims<'request> {
     /// # Errors
     /// [`MintError::ClaimNotForwardable`] if a forwarded claim could not arrive unchanged.
     pub(super) fn of(input: &MintInput<'request>, backend: Option<&'request Backend>) -> Result<Self, MintError> {
-        let &MintInput { edge, cleared, origin, target, body, client, now, request_id, reserved: _ } = input;
+        let &MintInput { edge, cleared, origin, target, body, client, now, request_id, reserved } = input;
         let route = cleared.route();
         let rule = shared_by(route, target);
         let of_audience = |fact: &SharedFact| rule.is_none_or(|rule| rule.audience.contains(fact));
@@ -191,6 +195,7 @@ impl<'request> EdgeClaims<'request> {
                 inference: body.admission().map(|admission| Inference {
                     model: &admission.model_at_origin,
                     alias: Some(admission.model.as_str()).filter(|name| *name != admission.model_at_origin),
+                    remaining: reserved.remaining(),
                 }),
                 mcp: body.operation().and_then(|operation| {
                     let name = operation.name.as_deref();

@@ -130,6 +130,7 @@ function accepted() {
     ['a request to a model', payload({ tctx: tctx({ ...POST, inference: { model: 'vendor/large', alias: 'large', more: 1 } }) }), POST],
     ['a call of a tool', payload({ tctx: tctx({ ...POST, mcp: { method: 'tools/call', name: 'get_order', more: 1 } }) }), POST],
     ['a list of tools', payload({ tctx: tctx({ ...POST, mcp: { method: 'tools/list' } }) }), POST],
+    ['a request to a model with budgets', payload({ tctx: tctx({ ...POST, inference: { model: 'small', remaining: { daily: 0, team: 1e12 } } }) }), POST],
     ['a request to a model by its own name', payload({ tctx: tctx({ ...POST, inference: { model: 'small' } }) }), POST],
     ['a minute long', payload({ exp: NOW + 60 })],
     ['expired within the leeway', payload({ iat: NOW - 30, exp: NOW })],
@@ -261,7 +262,10 @@ const REFUSED_CLAIMS = {
     ['rctx.claims is without one that the callers share', shared(['claim:plan', 'claim:org'], ofIdp({ claims: { plan: 'gold' } }))],
     ...Object.entries({
       'null': null, 'a text': 'small', 'a list': ['small'], 'empty': {}, 'without a model': { alias: 'large' }, 'with an empty model': { model: '' },
-      'with a number': { model: 1 }, 'with an empty alias': { model: 'a', alias: '' }, 'with null': { model: 'a', alias: null }
+      'with a number': { model: 1 }, 'with an empty alias': { model: 'a', alias: '' }, 'with null': { model: 'a', alias: null },
+      'with null for what is left': { model: 'a', remaining: null }, 'with a list of what is left': { model: 'a', remaining: [1] },
+      'with less than nothing': { model: 'a', remaining: { daily: -1 } }, 'with a fraction': { model: 'a', remaining: { daily: 0.5 } },
+      'with units as text': { model: 'a', remaining: { daily: '1' } }, 'with true': { model: 'a', remaining: { daily: true } }
     }).map(([what, value]) => [`tctx.inference is ${what}`, payload({ tctx: tctx({ inference: value }) })]),
     ...Object.entries({
       'null': null, 'a text': 'ping', 'a list': ['ping'], 'empty': {}, 'without a method': { name: 'get_order' }, 'with an empty method': { method: '' },

@@ -153,6 +153,8 @@ fn the_estimate_is_reserved_and_the_caller_is_told_what_is_left() {
     assert_eq!((charge.reservations().len(), charge.reservations()[0].amount()), (1, 400));
     assert_eq!((charge.price(), charge.settle_by()), (None, Settle::Usage));
     assert!(outcome.line()["steps"].to_string().contains("budget"));
+    let judged = outcome.minted()["tctx"]["inference"].clone();
+    assert_eq!(judged, json!({ "model": "small", "remaining": { "daily": 600 } }), "the app knows what is left");
     // Each of several responses can be as long as the limit says.
     let several = body(100).replace(r#""user":"xx"#, r#""n":4,"user":""#);
     assert_eq!(send(&gate, &several).grant().charge().unwrap().estimate().output, 400);

@@ -8,6 +8,7 @@ ignored, so that an edge may be updated first. It never reads the clock, the req
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Annotated, NamedTuple, Self
 
 from fastgate.base64url import SHA256
@@ -21,6 +22,7 @@ SCOPE_KEY = "fastgate"
 _NO_SCOPES = frozenset[str]()
 _ABSENT = object()
 _NOTHING: dict[str, object] = {}
+_NO_BUDGETS: Mapping[str, int] = MappingProxyType({})
 _ALWAYS_IN_TCTX = 5
 """The number of members that every `tctx` has. Only if there are more, there are optional ones."""
 _tuple = tuple.__new__
@@ -35,6 +37,8 @@ class ModelRequest(NamedTuple):
     """The name of the model in the body that the app receives."""
     alias: str | None = None
     """The name that the caller used, if it is another one."""
+    remaining: Mapping[str, int] = _NO_BUDGETS
+    """How many units are left of each budget, by its name, without what this request can cost."""
 
     @classmethod
     def parse(cls, inference: object) -> Self:
@@ -44,7 +48,13 @@ class ModelRequest(NamedTuple):
         model, alias = inference.get("model"), _optional(inference, "tctx.inference.", "alias")
         if not isinstance(model, str) or not model:
             raise ClaimMalformed("tctx.inference.model")
-        return cls(model, alias)
+        remaining = inference.get("remaining", _NO_BUDGETS)
+        # In Python a bool is an int.
+        if not isinstance(remaining, Mapping) or any(
+            type(units) is not int or units < 0 for units in remaining.values()
+        ):
+            raise ClaimMalformed("tctx.inference.remaining")
+        return cls(model, alias, remaining)
 
 
 class McpMessage(NamedTuple):
