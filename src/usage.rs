@@ -5,6 +5,7 @@
 //! hold a `usage`. What it cannot read, it does not report: then the reservation stands.
 
 mod counts;
+mod delta;
 mod events;
 mod form;
 mod found;

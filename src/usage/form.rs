@@ -5,6 +5,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::counts::{ChatUsage, EmbeddingsUsage, MessagesUsage, ResponsesUsage, believed};
+use super::delta;
 use super::events::Event;
 use super::found::{Observed, Usage};
 use super::scan;
@@ -21,6 +22,8 @@ pub(super) struct Account {
     events: u64,
     length: u64,
     shortest: u64,
+    /// The data of the shortest.
+    example: Vec<u8>,
     /// What the last event, which was cut off, is longer than the shortest.
     excess: u64,
     long: Kind,
@@ -52,6 +55,7 @@ impl Account {
             events: 0,
             length: 0,
             shortest: u64::MAX,
+            example: Vec::new(),
             excess: 0,
             long: Kind::Other,
             complete: false,
@@ -66,7 +70,11 @@ impl Account {
             let length = event.data.len() as u64;
             self.events += 1;
             self.length = self.length.saturating_add(length);
-            self.shortest = self.shortest.min(length);
+            if length < self.shortest {
+                self.shortest = length;
+                self.example.clear();
+                self.example.extend_from_slice(&event.data);
+            }
         }
         has_only_usage
     }
@@ -94,7 +102,10 @@ impl Account {
             Kind::Output => {
                 self.events += 1;
                 self.length = self.length.saturating_add(length);
-                self.shortest = self.shortest.min(length);
+                if length < self.shortest {
+                    self.shortest = length;
+                    self.example.clear();
+                }
             }
             Kind::Result | Kind::Last => self.complete = true,
             Kind::First | Kind::Usage | Kind::Other => {}
@@ -102,7 +113,9 @@ impl Account {
     }
 
     pub(super) fn into_observed(self) -> Observed {
-        let envelopes = self.events.saturating_mul(self.shortest.saturating_sub(1));
+        // Each event with output has as much around it as the shortest has, whose output is at least one token.
+        let output = delta::length(&self.example).unwrap_or(self.shortest).max(1);
+        let envelopes = self.events.saturating_mul(self.shortest.saturating_sub(output));
         let delivered =
             if has_output(&self.api) { self.length.saturating_sub(envelopes).saturating_add(self.excess) } else { 0 };
         Observed { usage: self.usage, delivered, complete: self.complete }

@@ -18,8 +18,8 @@ pub struct Observed {
     /// What the provider said. `None` if it said nothing, or something that cannot be.
     pub usage: Option<Usage>,
     /// An estimate of the output tokens that were passed on, for a response that was cut off. It is too high rather than too
-    /// low: of a JSON document all bytes count, and of a stream one token for each event with output, and one for each byte
-    /// by which the event's data is longer than the shortest.
+    /// low, because a token is at least one byte: of a JSON document all bytes count, and of a stream the bytes of output in
+    /// each event, at least one. What is around the output is as long as in the event with the shortest data.
     pub delivered: u64,
     /// Whether the response came to its end.
     pub complete: bool,

@@ -301,7 +301,7 @@ fn the_type_of_an_event_may_be_in_its_data() {
 
 #[test]
 fn a_stream_that_is_cut_off_tells_how_much_output_passed() {
-    // The first event has no text: every other one has one token, and a few bytes more.
+    // The first event has no text: every other one has its own, and a few bytes more.
     for (api, stream, tokens) in
         [(Api::OpenAiChat, CHAT, 2), (Api::OpenAiResponses, RESPONSES, 2), (Api::AnthropicMessages, MESSAGES, 2)]
     {
@@ -322,7 +322,7 @@ fn a_stream_that_is_cut_off_tells_how_much_output_passed() {
         (vec![""], 1),
         (vec!["", "four", "", "sixsix"], 1 + 5 + 1 + 7),
         (vec!["sixsix", "four", ""], 7 + 5 + 1),
-        (vec!["four"; 100], 100),
+        (vec!["four"; 100], 400),
     ] {
         let stream: String = texts.into_iter().map(event).collect();
         let observed = in_pieces(&Api::OpenAiChat, false, &stream).1;

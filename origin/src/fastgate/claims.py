@@ -22,7 +22,6 @@ SCOPE_KEY = "fastgate"
 _NO_SCOPES = frozenset[str]()
 _ABSENT = object()
 _NOTHING: dict[str, object] = {}
-_NO_BUDGETS: Mapping[str, int] = MappingProxyType({})
 _ALWAYS_IN_TCTX = 5
 """The number of members that every `tctx` has. Only if there are more, there are optional ones."""
 _tuple = tuple.__new__
@@ -37,7 +36,7 @@ class ModelRequest(NamedTuple):
     """The name of the model in the body that the app receives."""
     alias: str | None = None
     """The name that the caller used, if it is another one."""
-    remaining: Mapping[str, int] = _NO_BUDGETS
+    remaining: Mapping[str, int] = MappingProxyType({})
     """How many units are left of each budget, by its name, without what this request can cost."""
 
     @classmethod
@@ -48,7 +47,7 @@ class ModelRequest(NamedTuple):
         model, alias = inference.get("model"), _optional(inference, "tctx.inference.", "alias")
         if not isinstance(model, str) or not model:
             raise ClaimMalformed("tctx.inference.model")
-        remaining = inference.get("remaining", _NO_BUDGETS)
+        remaining = inference.get("remaining", {})
         # In Python a bool is an int.
         if not isinstance(remaining, Mapping) or any(
             type(units) is not int or units < 0 for units in remaining.values()
