@@ -31,6 +31,33 @@ def signed(*parts: object) -> list[str]:
     return ["s" + text, "x" + text]
 
 
+def lists() -> list[str]:
+    """Return responses of MCP servers, each after the length of pieces."""
+    tools = [{"name": "b"}, {"name": "a", "inputSchema": {"type": "object"}}, {"Name": "a"}, 1]
+    resources = [{"uri": uri} for uri in ("a://1", "a://b", "A://b", "a://%62", "b://1")]
+    templates = [{"uriTemplate": "a://{x}"}, {"uriTemplate": "a://{y}"}]
+
+    def message(**result: object) -> str:
+        return json.dumps({"jsonrpc": "2.0", "id": 1, "result": result})
+
+    documents = [
+        message(tools=tools, nextCursor="", ttlMs=5, cacheScope="public"),
+        message(resources=resources, ttlMs=5),
+        message(resourceTemplates=templates, prompts=[{"name": "b"}]),
+        message(Tools=tools),
+        '{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"no"}}',
+    ]
+    notification = '{"jsonrpc":"2.0","method":"notifications/progress"}'
+    events = [
+        f": alive\n\nid: 1\ndata:\n\ndata: {notification}\n\nevent: message\ndata: {documents[0]}\n\n",
+        f"\ufeffdata: {documents[1]}\r\n\r\ndata: {documents[2]}",
+        'data: {"id":1,"result":\rdata: {"tools":[{"name":"b"}\rdata: ,{"name":"a"}]}}\r\r',
+        f"data: {documents[3]}\n\n",
+        "data: {\n\n",
+    ]
+    return ["\x07" + text for text in documents + events]
+
+
 def responses() -> list[str]:
     """Return responses of models, each after the choice of API and form and the length of pieces.
 
@@ -116,8 +143,10 @@ def seeds() -> dict[str, list[str]]:
             '{"a":"\\ud800"}',
             "{}",
             "[]",
+            '{"r": {"l": [ 1 , {"a":"]"} ,[2], "x"] }}',
         ],
         "usage": responses(),
+        "mcp_list": lists(),
         "path": [
             "/",
             "/orders/7",

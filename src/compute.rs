@@ -23,7 +23,7 @@ use http::client::{Locator, anonymizers};
 use http::forward::Exchange;
 use http::receive::RequestIds;
 use http::respond::Response;
-use http::{cached, charged, forward, receive, respond};
+use http::{cached, charged, forward, listed, receive, respond};
 use log::Log;
 use platform::files::StoredFiles;
 use platform::responses::StoredResponses;
@@ -157,7 +157,13 @@ impl Server {
             response.map(|response| (Some(response), Spent::Unknown))
         } else {
             let received = forward::forward(grant, body, &mut self.exchange(trail));
-            let response = received.and_then(|origin| charged::response(origin, grant, &mut self.buffer));
+            let response = received.and_then(|origin| match grant.lists() {
+                Some(filter) => {
+                    let response = listed::response(origin, grant, filter, &mut self.buffer)?;
+                    Ok((response, Spent::Unknown))
+                }
+                None => charged::response(origin, grant, &mut self.buffer),
+            });
             response.map(|(response, spent)| (Some(response), spent))
         };
         response.unwrap_or_else(|error| {

@@ -40,10 +40,20 @@ pub(crate) fn of_parts(parts: &[&str]) -> String {
 
 /// HMAC with SHA-256 (RFC 2104) over the concatenation of `parts`.
 pub(crate) fn hmac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
+    mac(key, parts).finalize().into_bytes().into()
+}
+
+/// Whether `start` are the first octets of the HMAC with SHA-256 over the concatenation of `parts`, in a time that does not
+/// depend on which octets differ. No octets are never enough.
+pub(crate) fn hmac_matches(key: &[u8; 32], parts: &[&[u8]], start: &[u8]) -> bool {
+    mac(key, parts).verify_truncated_left(start).is_ok()
+}
+
+fn mac(key: &[u8; 32], parts: &[&[u8]]) -> Hmac<Sha256> {
     let mut block = [0; 64]; // a key that is shorter than a block is followed by zeros (§2)
     block.iter_mut().zip(key).for_each(|(octet, given)| *octet = *given);
     let mac = Hmac::<Sha256>::new(&block.into());
-    parts.iter().fold(mac, Mac::chain_update).finalize().into_bytes().into()
+    parts.iter().fold(mac, Mac::chain_update)
 }
 
 /// HKDF-Extract (RFC 5869 §2.2) without a salt.
@@ -58,7 +68,7 @@ pub(crate) fn expand(extracted: &[u8; 32], purpose: &[&[u8]]) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
-    use super::{expand, extract, hmac, sha256};
+    use super::{expand, extract, hmac, hmac_matches, sha256};
 
     fn octets(hex: &str) -> Vec<u8> {
         (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
@@ -72,7 +82,15 @@ mod tests {
         for length in [0, 31, 32, 63, 64, 65, 1000] {
             let (key, message) = ([0xa5; 32], vec![7; length]);
             let (front, back) = message.split_at(length / 3);
-            assert_eq!(hmac(&key, &[front, back]), hmac_sha256::HMAC::mac(&message, key), "{length}");
+            let expected = hmac_sha256::HMAC::mac(&message, key);
+            assert_eq!(hmac(&key, &[front, back]), expected, "{length}");
+            for start in [1, 16, 32] {
+                let mut start = expected[..start].to_vec();
+                assert!(hmac_matches(&key, &[front, back], &start), "{length}");
+                *start.last_mut().unwrap() ^= 1;
+                assert!(!hmac_matches(&key, &[front, back], &start), "{length}");
+            }
+            assert!(!hmac_matches(&key, &[front, back], &[]));
         }
     }
 

@@ -123,7 +123,7 @@ impl Gateway {
         let target = pipeline.rewrite(&cleared, target, &captures)?;
         let read = pipeline.content(&cleared, &target)?;
         let body = pipeline.inference(&cleared, &captures, &target, read)?;
-        let body = pipeline.mcp(&cleared, &captures, &target, body)?;
+        let (body, session) = pipeline.mcp(&self.minter, &cleared, &captures, &target, body)?;
         let assignment = pipeline.assign(&cleared, origin, &target, &body)?;
         let choice = pipeline.cache(&cleared, origin, &target, &assignment);
         if let Some(Choice::Send(served)) = choice {
@@ -132,7 +132,7 @@ impl Gateway {
         let candidates = pipeline.select(origin, &assignment);
         let grant = pipeline.budget(&cleared, &target, &body).and_then(|reserved| {
             let sources = (&self.policy, &self.minter);
-            pipeline.mint(sources, &cleared, (origin, candidates), &target, (&body, reserved))
+            pipeline.mint(sources, &cleared, (origin, candidates), &target, (&body, session.as_ref(), reserved))
         });
         if let Ok(grant) = &grant {
             pipeline.tries(grant);

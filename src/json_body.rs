@@ -10,6 +10,6 @@ mod error;
 mod places;
 mod value;
 
-pub use body::JsonBody;
+pub use body::{Change, JsonBody};
 pub use error::{JsonBodyError, MAX_DEPTH};
 pub use value::{Object, Value};

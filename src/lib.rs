@@ -23,13 +23,15 @@
 //! 12. *rewrite* gives the request the form that the origin receives: [`OriginTarget`](rewrite::OriginTarget)
 //! 13. *content* reads the body, if the route limits its length or signs it: [`ReadBody`](content::ReadBody)
 //! 14. *inference* judges the body, if the route is for requests to models: [`CheckedBody`](inference::CheckedBody)
-//! 15. *mcp* judges the body, if the route is for an MCP server: [`JudgedBody`](mcp_request::JudgedBody)
+//! 15. *mcp* judges the body and the session, if the route is for an MCP server: [`JudgedBody`](mcp_request::JudgedBody),
+//!     [`Session`](mcp_request::Session)
 //! 16. *select* assigns region and version, and after *cache* chooses the backend: [`Candidates`](backend::Candidates)
 //! 17. *cache* looks a stored response up, if those of the route are stored: [`Choice`](caching::Choice). One that may be
 //!     sent ends the pipeline.
 //! 18. *budget* reserves what a request to a model can cost, if its route has budgets: [`Reserved`](budget::Reserved)
 //! 19. *mint* signs the identity header: [`Grant`](mint::Grant), the request that is forwarded
-//! 20. *forward* sends it to the origin, in the binary's `compute` module
+//! 20. *forward* sends it to the origin, in the binary's `compute` module. Responses with lists of an MCP server pass through
+//!     a [`ListFilter`](mcp_list::ListFilter), which *mcp* makes.
 //!
 //! The modules are in three groups.
 //!
@@ -41,8 +43,8 @@
 //! - *Outcome*: [`refusal`], the reasons; [`problem`], what the client sees of them: `problem/table.rs` chooses the problem
 //!   type of a refusal, `problem/kind.rs` has the status of each type; [`response`], edits of responses; [`trail`], the facts of
 //!   a request, which become its log line.
-//! - *Foundations*: [`client`], the facts about a client; [`conditional`], conditional requests and ranges; [`headers`]; `json_form`; [`store_keys`], every name in the stores; [`secret`];
-//!   [`strict_json`]; `digest`; [`time`]; [`usage`], what a response of a model cost.
+//! - *Foundations*: [`client`], the facts about a client; [`conditional`], conditional requests and ranges; [`headers`]; `json_form`; [`mcp_session`], ids of sessions with a MAC; [`store_keys`], every name in the stores; [`secret`];
+//!   [`strict_json`]; `digest`; `event_stream`, server-sent events; `scan`, searches in bytes; [`time`]; [`usage`], what a response of a model cost.
 //!
 //! The library does no I/O and reads no clock: the caller passes in both. Only the binary's `compute` module calls Fastly's SDK,
 //! and only its `cli` module prints to a terminal. The FastAPI package begins at `origin/src/fastgate/__init__.py`.
@@ -57,6 +59,7 @@ pub mod conditional;
 pub mod content;
 pub mod cors;
 mod digest;
+mod event_stream;
 pub mod gateway;
 pub mod headers;
 pub mod identity;
@@ -64,7 +67,9 @@ pub mod inference;
 pub mod inspect;
 pub mod json_body;
 mod json_form;
+pub mod mcp_list;
 pub mod mcp_request;
+pub mod mcp_session;
 pub mod mint;
 pub mod place;
 pub mod policy;
@@ -77,6 +82,7 @@ pub mod response;
 pub mod rewrite;
 pub mod route;
 pub mod sandbox;
+mod scan;
 pub mod secret;
 pub mod store_keys;
 pub mod strict_json;

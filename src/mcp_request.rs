@@ -7,6 +7,7 @@
 mod error;
 mod message;
 mod mirrored;
+mod session;
 mod subject;
 mod versions;
 
@@ -15,14 +16,16 @@ use std::sync::Arc;
 
 pub use error::{McpError, SubjectKind};
 pub use message::RequestId;
+pub use session::{Session, session};
 
 use crate::authorize::meets;
 use crate::client::Client;
 use crate::content::{Body, ContentDigest};
 use crate::identity::Caller;
 use crate::inference::{Admission, CheckedBody, is_json};
+use crate::mcp_list::ListFilter;
 use crate::policy::limits::Limit;
-use crate::policy::{Access, Captures, Mcp, McpEntry, MethodName};
+use crate::policy::{Access, Captures, ListName, Mcp, McpEntry, MethodName};
 use crate::request::Target;
 use crate::throttle::{self, Cleared, Counter, KeyParts, Outcome, ThrottleError};
 use crate::time::UnixTime;
@@ -52,6 +55,7 @@ pub struct JudgedBody {
     body: CheckedBody,
     operation: Option<Box<Operation>>,
     id: RequestId,
+    lists: Option<Box<ListFilter>>,
 }
 
 impl JudgedBody {
@@ -77,6 +81,12 @@ impl JudgedBody {
     #[must_use]
     pub const fn id(&self) -> &RequestId {
         &self.id
+    }
+
+    /// The filter for the response, if it may have lists of the server.
+    #[must_use]
+    pub fn lists(&self) -> Option<&ListFilter> {
+        self.lists.as_deref()
     }
 }
 
@@ -137,14 +147,21 @@ pub fn judge<'policy>(
     (checked, body): (CheckedBody, &dyn Body),
     id: &mut RequestId,
 ) -> Result<Judged<'policy>, McpError> {
-    let unjudged = |checked| Judged {
-        body: JudgedBody { body: checked, operation: None, id: RequestId::default() },
+    let unjudged = |checked, lists| Judged {
+        body: JudgedBody { body: checked, operation: None, id: RequestId::default(), lists },
         limits: Vec::new(),
     };
-    let Some(mcp) = &cleared.route().mcp else { return Ok(unjudged(checked)) };
-    let Some(text) = body.held() else { return Ok(unjudged(checked)) };
+    let Some(mcp) = &cleared.route().mcp else { return Ok(unjudged(checked, None)) };
+    let Some(text) = body.held() else { return Ok(unjudged(checked, None)) };
+    let unmet = |entry: &McpEntry| {
+        let unmet = meets(cleared.caller(), entry.require.as_ref()?, captures).err()?;
+        Some(format!("the caller does not meet: {unmet}"))
+    };
+    let has_scopes = |entry: &McpEntry| entry.scopes.iter().all(|scope| has_scope(cleared.caller(), scope));
+    let is_shown = |entry: &McpEntry| (mcp.list == ListName::All || has_scopes(entry)) && unmet(entry).is_none();
     if target.method() != "POST" {
-        return if text.is_empty() { Ok(unjudged(checked)) } else { Err(McpError::BodyOfOther) };
+        let lists = (target.method() == "GET").then(|| Box::new(ListFilter::of_stream(mcp, &is_shown)));
+        return if text.is_empty() { Ok(unjudged(checked, lists)) } else { Err(McpError::BodyOfOther) };
     }
     if !is_json(target.headers()) {
         return Err(McpError::NotJson);
@@ -154,10 +171,6 @@ pub fn judge<'policy>(
     if message.method.is_none() && (is_modern || !cleared.route().methods.contains(&MethodName::Get)) {
         return Err(McpError::Malformed("a request: this server sends none that could have a response"));
     }
-    let unmet = |entry: &McpEntry| {
-        let unmet = meets(cleared.caller(), entry.require.as_ref()?, captures).err()?;
-        Some(format!("the caller does not meet: {unmet}"))
-    };
     let entries = entries(mcp, &message, is_modern, &unmet)?;
     check_scopes(&entries, cleared)?;
     let mut limits: Vec<&Arc<Limit>> = Vec::new();
@@ -166,8 +179,10 @@ pub fn judge<'policy>(
             limits.push(limit);
         }
     }
+    let method = message.method.as_deref().unwrap_or_default();
+    let lists = ListFilter::of_request(mcp, method, id.value(), &is_shown).map(Box::new);
     let operation = Operation { name: message.subject.name().map(str::to_owned), method: message.method };
-    let body = JudgedBody { body: checked, operation: Some(Box::new(operation)), id: id.clone() };
+    let body = JudgedBody { body: checked, operation: Some(Box::new(operation)), id: id.clone(), lists };
     Ok(Judged { body, limits })
 }
 
@@ -217,8 +232,7 @@ fn entries<'policy>(
 fn check_scopes(entries: &[&McpEntry], cleared: &Cleared<'_>) -> Result<(), McpError> {
     let caller = cleared.caller();
     let of_entries = || entries.iter().flat_map(|entry| &entry.scopes);
-    let has = |scope: &&String| matches!(caller, Caller::Known(identity) if identity.scopes().contains(scope));
-    let missing: Vec<String> = of_entries().filter(|scope| !has(scope)).cloned().collect();
+    let missing: Vec<String> = of_entries().filter(|scope| !has_scope(caller, scope)).cloned().collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -232,6 +246,10 @@ fn check_scopes(entries: &[&McpEntry], cleared: &Cleared<'_>) -> Result<(), McpE
         Caller::Anonymous => Err(McpError::Unidentified { required }),
         Caller::Known(_) => Err(McpError::InsufficientScope { required, missing }),
     }
+}
+
+fn has_scope(caller: &Caller, scope: &String) -> bool {
+    matches!(caller, Caller::Known(identity) if identity.scopes().contains(scope))
 }
 
 /// The scopes that the route requires of this caller.

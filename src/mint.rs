@@ -32,6 +32,7 @@ use crate::content::{CONTENT_DIGEST, is_held};
 use crate::headers::{Headers, IDENTITY, SUBPROTOCOL};
 use crate::identity::Caller;
 use crate::identity::dpop::Nonces;
+use crate::mcp_session::{SESSION_ID, SessionKeys};
 use crate::policy::Origin;
 use crate::response::ResponseFields;
 
@@ -74,6 +75,12 @@ impl Minter {
     #[must_use]
     pub const fn nonces(&self) -> &Nonces {
         self.keys.nonces()
+    }
+
+    /// The keys for sessions of MCP.
+    #[must_use]
+    pub const fn sessions(&self) -> &SessionKeys {
+        self.keys.sessions()
     }
 
     /// Signs the identity header and makes the request that is forwarded.
@@ -120,6 +127,7 @@ impl Minter {
             charge: input.reserved.charge().cloned().map(Box::new),
             hides_usage: input.body.admission().is_some_and(|admission| admission.adds_usage),
             mcp: route.mcp.is_some().then(|| input.body.id().clone()),
+            lists: input.body.lists().cloned().map(Box::new),
         })
     }
 
@@ -138,25 +146,36 @@ impl Minter {
 
 /// The client's fields, and those that only the edge may set.
 fn forwarded_fields(input: &MintInput<'_>, token: String) -> Headers {
-    let &MintInput { cleared, target, body, client, request_id, .. } = input;
+    let &MintInput { cleared, target, body, session, client, request_id, .. } = input;
     let received = target.received();
     let shared = shared_by(cleared.route(), target);
-    // What the response cost is read from it as it passes.
+    // What the response cost is read from it as it passes, and lists in it are filtered.
     let reads_usage = cleared.route().inference.as_ref().is_some_and(|inference| inference.spending.reads_usage());
+    let reads_response = reads_usage || body.lists().is_some();
     let mut headers: Headers = match (body.digest(), shared) {
         (_, Some(rule)) => {
             let is_set = |name: &str| cleared.route().request_fields.set.all(name).next().is_some();
             let has_body = has_body(received.content());
             target.headers().iter().filter(|(name, _)| rule.forwards(name, has_body) || is_set(name)).collect()
         }
-        (None, None) => target.headers().clone(),
-        (Some(_), None) => {
-            let is_replaced = |name: &str| name == CONTENT_DIGEST || (reads_usage && name == "accept-encoding");
+        (None, None) if !reads_response => target.headers().clone(),
+        (digest, None) => {
+            let is_replaced = |name: &str| match name {
+                CONTENT_DIGEST => digest.is_some(),
+                "accept-encoding" => reads_response,
+                _ => false,
+            };
             target.headers().iter().filter(|(name, _)| !is_replaced(name)).collect()
         }
     };
-    if reads_usage {
+    if reads_response {
         headers.append("accept-encoding", "identity");
+    }
+    if let Some(session) = session {
+        headers = headers.iter().filter(|(name, _)| *name != SESSION_ID).collect();
+        if let Some(id) = session.id() {
+            headers.append(SESSION_ID, id);
+        }
     }
     headers.append("host", received.host());
     headers.append("x-forwarded-host", received.host());

@@ -10,6 +10,7 @@ use crate::cors::CorsError;
 use crate::identity::IdentityError;
 use crate::inference::InferenceError;
 use crate::inspect::InspectError;
+use crate::mcp_list::ListError;
 use crate::mcp_request::McpError;
 use crate::mint::MintError;
 use crate::place::PlaceError;
@@ -143,6 +144,9 @@ pub enum OriginError {
     /// It switches protocols (`101`) although the request did not ask for it.
     #[error("the origin responded with status {0}, which cannot be forwarded")]
     UnexpectedStatus(u16),
+    /// Its response may have a list of an MCP server, and cannot be filtered.
+    #[error("the response to a request for a list cannot be filtered: {0}")]
+    List(#[from] ListError),
 }
 
 impl OriginError {
@@ -162,6 +166,7 @@ impl OriginError {
             Self::Unavailable(_) => "origin-unavailable",
             Self::NoBackend(_) => "origin-backends-failed",
             Self::UnexpectedStatus(_) => "origin-unexpected-status",
+            Self::List(_) => "origin-list-unfiltered",
         }
     }
 }

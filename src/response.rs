@@ -1,6 +1,7 @@
 //! The edits of a response's fields, whether the response comes from the origin or from the edge.
 
 use crate::headers::{Headers, is_response_field};
+use crate::mcp_session::{SESSION_ID, SessionEdit};
 use crate::policy::fields::FieldEdits;
 
 /// The security fields and their values.
@@ -12,10 +13,11 @@ const SECURITY: [(&str, &str); 5] = [
     ("referrer-policy", "no-referrer"),
 ];
 
-/// The edits of a response's fields, applied in this order: the route's own to the origin's fields, remove, set,
-/// append, fill in.
+/// The edits of a response's fields, applied in this order: that of the session and the route's own to the origin's fields,
+/// remove, set, append, fill in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ResponseFields {
+    session: Option<Box<SessionEdit>>,
     route: FieldEdits,
     remove: Vec<String>,
     set: Headers,
@@ -56,6 +58,11 @@ impl ResponseFields {
         self.route.clone_from(edits);
     }
 
+    /// Edits the id of a session of MCP, which only responses of the origin have.
+    pub fn edit_session(&mut self, edit: SessionEdit) {
+        self.session = Some(Box::new(edit));
+    }
+
     /// Gives the field this value if it has none.
     pub fn fill_in(&mut self, name: &str, value: impl Into<Vec<u8>>) {
         self.missing.append(name, value);
@@ -81,15 +88,19 @@ impl ResponseFields {
     /// The fields of an origin's response after all edits.
     #[must_use]
     pub fn apply_to_origin(&self, headers: &Headers) -> Headers {
-        self.apply(&self.route.apply(headers))
+        match &self.session {
+            Some(edit) => self.apply(&self.route.apply(&edit.apply(headers))),
+            None => self.apply(&self.route.apply(headers)),
+        }
     }
 
     /// What [`apply_to_origin`](Self::apply_to_origin) after [`response_fields`](crate::headers::response_fields) changes
     /// of a response with fields of these names (lower case), if that does not depend on their values: if there is no
-    /// `connection` among them, and the route has no edits.
+    /// `connection` and no id of a session among them, and the route has no edits.
     #[must_use]
     pub fn changes<'names>(&self, names: &'names [String]) -> Option<FieldChanges<'names>> {
-        if self.route != FieldEdits::default() || names.iter().any(|name| name == "connection") {
+        let has_session = self.session.is_some() && names.iter().any(|name| name == SESSION_ID);
+        if has_session || self.route != FieldEdits::default() || names.iter().any(|name| name == "connection") {
             return None;
         }
         let (kept, removed): (Vec<_>, Vec<_>) =
@@ -123,7 +134,7 @@ impl ResponseFields {
 
 #[cfg(test)]
 mod tests {
-    use super::ResponseFields;
+    use super::{ResponseFields, SessionEdit};
     use crate::headers::{Headers, response_fields};
 
     /// Field names that pass, that do not pass, and that edits touch.
@@ -170,10 +181,15 @@ mod tests {
     }
 
     #[test]
-    fn values_decide_if_connection_names_fields_or_the_route_edits_them() {
+    fn values_decide_if_connection_names_fields_or_they_are_edited() {
         assert_eq!(ResponseFields::default().changes(&["connection".to_owned()]), None);
         let mut edited = ResponseFields::default();
         edited.edit(&crate::policy::fields::FieldEdits { remove: vec!["server".to_owned()], set: Headers::default() });
         assert_eq!(edited.changes(&["server".to_owned()]), None);
+        let (mut session, id) = (ResponseFields::default(), ["mcp-session-id".to_owned()]);
+        assert!(session.changes(&id).is_some());
+        session.edit_session(SessionEdit::Remove);
+        assert_eq!(session.changes(&id), None);
+        assert!(session.changes(&["server".to_owned()]).is_some());
     }
 }

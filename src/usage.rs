@@ -6,11 +6,9 @@
 
 mod counts;
 mod delta;
-mod events;
 mod form;
 mod found;
 mod json;
-mod scan;
 mod stream;
 
 use std::borrow::Cow;

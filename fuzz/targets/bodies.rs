@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fastgate::json_body::{self, JsonBody};
+use fastgate::json_body::{self, Change, JsonBody};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -36,6 +36,21 @@ pub fn json_body(data: &[u8]) {
         assert_eq!(serde_json::from_str::<Value>(&added).unwrap(), Value::Object(expected), "{added}");
     }
     assert_eq!(body.with(&[]), text);
+    for (outer, inner) in members.iter().filter_map(|(name, value)| Some((name, value.as_object()?))) {
+        for (name, list) in inner.iter().filter_map(|(name, value)| Some((name, value.as_array()?))) {
+            // Several elements stay, or none, or all.
+            for pattern in [0, usize::MAX, 0x5a5a, 0x0ff0] {
+                let stay: Vec<bool> = (0..list.len()).map(|index| pattern >> (index % 16) & 1 == 1).collect();
+                let changed = body.with_inner(outer, &[(name, Change::Elements(&stay))]).unwrap();
+                let kept = list.iter().zip(&stay).filter(|(_, stays)| **stays).map(|(element, _)| element.clone());
+                let mut expected = whole.clone();
+                expected[outer][name] = kept.collect();
+                assert_eq!(serde_json::from_str::<Value>(&changed).unwrap(), expected, "{changed}");
+                let (before, after) = around(text, &changed);
+                assert!(before + after >= changed.len() || stay.contains(&true), "{text} became {changed}");
+            }
+        }
+    }
 }
 
 /// The value as `serde_json` has it.

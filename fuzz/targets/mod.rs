@@ -7,6 +7,7 @@ mod documents;
 #[allow(dead_code, reason = "the tests of the library use them all")]
 #[path = "../../tests/support/fakes.rs"]
 mod fakes;
+mod lists;
 mod requests;
 mod signed;
 mod usage;
@@ -15,7 +16,7 @@ mod usage;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     ("path", requests::path),
     ("request_head", requests::request_head),
     ("recorded", requests::recorded),
@@ -27,6 +28,7 @@ pub const TARGETS: [Target; 11] = [
     ("key_record", documents::key_record),
     ("json_body", bodies::json_body),
     ("usage", usage::usage),
+    ("mcp_list", lists::mcp_list),
 ];
 
 /// The target of this name.

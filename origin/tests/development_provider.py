@@ -31,10 +31,12 @@ ADA = LocalCaller(
 SETTINGS = {
     "dev": IssuerSettings(
         audience=API,
+        resources=("http://127.0.0.1:7676/mcp", "http://127.0.0.1:7676"),
         clients={
             "reader": Client(("orders:read",)),
             "writer": Client(("orders:read", "orders:write"), {"shop": "lumen"}, roles=("keeper",)),
             "guest": Client(),
+            "any": Client(any_scope=True),
         },
         callers={"ada": ADA},
     ),

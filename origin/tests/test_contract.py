@@ -59,13 +59,13 @@ async def judged(
         now=document["now"],
         leeway=document["leeway"],
     )
-    if (expected := claims.transaction.content_digest) is not None:
+    if claims.transaction.content_digest is not None:
         body = request["body"].encode()
 
         async def receive() -> Message:
             return {"type": "http.request", "body": body}
 
-        await matched({"type": "http", "headers": []}, receive, expected, limit=1000)
+        await matched({"type": "http", "headers": []}, receive, claims.transaction, limit=1000)
     return claims
 
 

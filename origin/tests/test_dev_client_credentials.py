@@ -56,7 +56,33 @@ def test_a_client_that_names_no_scope_gets_all_of_its_own(dev: str) -> None:
             assert verified(dev, answer["access_token"]).get("scope") == scope
 
 
+@pytest.mark.parametrize(
+    ("resource", "audience"),
+    [
+        (API, API),
+        ("", API),
+        ("http://127.0.0.1:7676/mcp", "http://127.0.0.1:7676/mcp"),
+        ("http://127.0.0.1:7676", "http://127.0.0.1:7676"),
+        ("http://127.0.0.1:7676/", "http://127.0.0.1:7676"),
+    ],
+)
+def test_the_requested_resource_is_the_audience(dev: str, resource: str, audience: str) -> None:
+    """RFC 8707 §2."""
+    data = {"grant_type": "client_credentials", "resource": resource}
+    answer = post(f"{dev}/token", auth=("guest", "guest-secret"), data=data).json()
+    claims = jwt.decode(answer["access_token"], options={"verify_signature": False})
+    assert claims["aud"] == audience
+
+
+def test_a_client_for_any_scope_has_those_that_it_requests(dev: str) -> None:
+    for scope in (None, "a", "orders:read b"):
+        data = {"grant_type": "client_credentials", **({"scope": scope} if scope else {})}
+        answer = post(f"{dev}/token", auth=("any", "any-secret"), data=data).json()
+        assert answer.get("scope") == scope
+
+
 GOOD = "grant_type=client_credentials"
+ANY = "client_id=any&client_secret=any-secret"
 BASIC = "Basic " + base64.b64encode(b"reader:reader-secret").decode()
 
 
@@ -84,6 +110,11 @@ def basic(text: bytes) -> str:
         ([BASIC], f"{GOOD}&scope=orders:read++orders:read", "invalid_scope"),
         ([BASIC], f"{GOOD}&scope=+orders:read", "invalid_scope"),
         ([BASIC], f"{GOOD}&scope=ORDERS:READ", "invalid_scope"),
+        ([], f"{GOOD}&{ANY}&scope=a++b", "invalid_scope"),
+        ([], f"{GOOD}&{ANY}&scope=%22", "invalid_scope"),
+        ([BASIC], f"{GOOD}&resource=https://other.example.com", "invalid_target"),
+        ([BASIC], f"{GOOD}&resource=http://127.0.0.1:7676/mcp/", "invalid_target"),
+        ([BASIC], f"{GOOD}&resource=a&resource=b", "invalid_request"),
         ([], GOOD, "invalid_client"),
         ([], f"{GOOD}&client_id=reader", "invalid_client"),
         ([], f"{GOOD}&client_id=reader&client_secret=writer-secret", "invalid_client"),

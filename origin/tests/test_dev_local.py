@@ -96,6 +96,21 @@ data = "never served"
 """
 
 
+def test_resources_keep_their_path_and_tokens_name_them() -> None:
+    resources = ("https://api.example.com/mcp", "https://api.example.com/v1")
+    base = {
+        "edge": {**BASE["edge"], "resource": resources[1]},
+        "origins": {"tools": {"backend": "b", "audience": "a", "resource": resources[0]}},
+        "issuers": {"main": {**BASE["issuers"]["main"], "audiences": [*resources, "other"]}},
+    }
+    local = local_base(base, ADDRESSES, "unused")
+    here = [f"{ADDRESSES.edge}/mcp", f"{ADDRESSES.edge}/v1"]
+    assert local["origins"]["tools"]["resource"] == here[0]  # type: ignore[index]
+    assert local["edge"]["resource"] == here[1]  # type: ignore[index]
+    assert audiences_of(local) == {"main": [*here, "other"]}
+    assert base["origins"]["tools"]["resource"] == resources[0], "the base stays as it is"
+
+
 def test_the_local_policy_has_nothing_of_the_service() -> None:
     local = local_base(BASE, ADDRESSES, "")
     text = json.dumps(local)

@@ -196,8 +196,8 @@ fn of_request(line: &Line, policy: &Policy) -> Option<&'static str> {
     if route.inference.is_some() {
         return Some("its route is for requests to models, which depends on the body");
     }
-    if route.mcp.is_some() && line.method == "POST" {
-        return Some("its route is for an MCP server, which depends on the body");
+    if route.mcp.is_some() {
+        return Some("its route is for an MCP server, which depends on the body and the session");
     }
     if route.tests(Fact::Acl) {
         return Some("its route reads an ACL");

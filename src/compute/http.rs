@@ -7,6 +7,8 @@ pub(super) mod charged;
 pub(super) mod client;
 mod copy;
 pub(super) mod forward;
+pub(super) mod listed;
+mod listing;
 mod observed;
 mod purge;
 pub(super) mod receive;

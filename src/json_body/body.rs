@@ -3,8 +3,19 @@
 use std::ops::Range;
 
 use super::error::JsonBodyError;
-use super::places::places;
+use super::places::{Place, inner, places};
 use super::value::{Object, Value, parse};
+
+/// A change of a member.
+#[derive(Clone, Copy, Debug)]
+pub enum Change<'change> {
+    /// Its value becomes this JSON text.
+    Value(&'change str),
+    /// This text is put behind its value: a comma, and a further member.
+    Behind(&'change str),
+    /// Of its value, a list, only the elements stay for which this is `true`.
+    Elements(&'change [bool]),
+}
 
 /// A JSON object that was read to its end.
 #[derive(Clone, Debug)]
@@ -76,11 +87,41 @@ impl<'body> JsonBody<'body> {
             edits.push((inside..inside, added.join(",") + separator));
         }
         edits.sort_by_key(|(place, _)| place.start);
+        self.edited(edits.iter().map(|(place, value)| (place.clone(), value.as_str())))
+    }
+
+    /// The body with these changes of members of the object that is the value of `outer`. All other bytes are as before.
+    /// `None` if a member is not there, or is no list where one is needed.
+    #[must_use]
+    pub fn with_inner(&self, outer: &str, changes: &[(&str, Change<'_>)]) -> Option<String> {
+        let is_list = |change: &Change<'_>| matches!(change, Change::Elements(_));
+        let names: Vec<(&str, bool)> = changes.iter().map(|(name, change)| (*name, is_list(change))).collect();
+        let places = inner(self.text, outer, &names).ok()?;
+        if places.len() != changes.len() {
+            return None;
+        }
+        // The places are in the order of the text.
+        let mut edits: Vec<(Range<usize>, &str)> = Vec::new();
+        for (index, place) in &places {
+            match (place, changes.get(*index)?.1) {
+                (Place::Value(place), Change::Value(value)) => edits.push((place.clone(), value)),
+                (Place::Value(place), Change::Behind(text)) => edits.push((place.end..place.end, text)),
+                (Place::Elements(elements), Change::Elements(stay)) if elements.len() == stay.len() => {
+                    edits.extend(removed(elements, stay).map(|place| (place, "")));
+                }
+                _ => return None,
+            }
+        }
+        Some(self.edited(edits.into_iter()))
+    }
+
+    /// The body with other text at these places, which are in order.
+    fn edited<'edit>(&self, edits: impl Iterator<Item = (Range<usize>, &'edit str)>) -> String {
         let mut text = String::with_capacity(self.text.len().saturating_add(64));
         let mut copied = 0;
         for (place, value) in edits {
             text.push_str(self.text.get(copied..place.start).unwrap_or_default());
-            text.push_str(&value);
+            text.push_str(value);
             copied = place.end;
         }
         text.push_str(self.text.get(copied..).unwrap_or_default());
@@ -88,11 +129,27 @@ impl<'body> JsonBody<'body> {
     }
 }
 
+/// What is removed with the elements that do not stay: each with what is between it and its neighbor. Behind an element that
+/// stays, that is what is before it; otherwise what is behind it.
+fn removed<'list>(elements: &'list [Range<usize>], stay: &'list [bool]) -> impl Iterator<Item = Range<usize>> + 'list {
+    let first_that_stays = stay.iter().position(|stays| *stays).unwrap_or(stay.len());
+    let last = elements.len().saturating_sub(1);
+    elements.iter().zip(stay).enumerate().filter(|(_, (_, stays))| !**stays).map(move |(index, (element, _))| {
+        if index < first_that_stays {
+            let next = elements.get(index.saturating_add(1)).filter(|_| index < last);
+            element.start..next.map_or(element.end, |next| next.start)
+        } else {
+            let before = index.checked_sub(1).and_then(|before| elements.get(before));
+            before.map_or(element.start, |before| before.end)..element.end
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::borrow::Cow;
 
-    use super::super::{JsonBody, JsonBodyError, MAX_DEPTH, Value};
+    use super::super::{Change, JsonBody, JsonBodyError, MAX_DEPTH, Value};
 
     fn parsed(json: &str) -> Result<JsonBody<'_>, JsonBodyError> {
         JsonBody::parse(json.as_bytes())
@@ -176,5 +233,34 @@ mod tests {
             serde_json::from_str::<serde_json::Value>(&two).expect("valid"),
             serde_json::json!({"a": 1, "b": 2})
         );
+    }
+
+    #[test]
+    fn elements_are_removed_with_the_commas_between_them() {
+        let text =
+            " { \"result\" : {\"n\":1 , \"to\\u006fls\": [ {\"a\":\"]\"} ,\n2,\t[3, 4] ] ,\"ttl\":5}, \"tools\":[0] } ";
+        let body = parsed(text).expect("valid");
+        for (stay, list) in [
+            ([true, true, true], "[ {\"a\":\"]\"} ,\n2,\t[3, 4] ]"),
+            ([true, true, false], "[ {\"a\":\"]\"} ,\n2 ]"),
+            ([true, false, true], "[ {\"a\":\"]\"},\t[3, 4] ]"),
+            ([true, false, false], "[ {\"a\":\"]\"} ]"),
+            ([false, true, true], "[ 2,\t[3, 4] ]"),
+            ([false, true, false], "[ 2 ]"),
+            ([false, false, true], "[ [3, 4] ]"),
+            ([false, false, false], "[  ]"),
+        ] {
+            let changed = body.with_inner("result", &[("tools", Change::Elements(&stay))]);
+            assert_eq!(changed.as_deref(), Some(text.replace("[ {\"a\":\"]\"} ,\n2,\t[3, 4] ]", list).as_str()));
+        }
+        let changed = body.with_inner("result", &[("ttl", Change::Behind(",\"x\":0")), ("n", Change::Value("\"y\""))]);
+        let expected = text.replace("\"n\":1", "\"n\":\"y\"").replace("\"ttl\":5", "\"ttl\":5,\"x\":0");
+        assert_eq!(changed, Some(expected));
+        assert_eq!(body.with_inner("result", &[]).as_deref(), Some(text));
+        for changes in
+            [("none", Change::Value("1")), ("tools", Change::Elements(&[true])), ("n", Change::Elements(&[]))]
+        {
+            assert_eq!(body.with_inner("result", &[changes]), None);
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::versions::VERSIONS;
 use crate::json_body::JsonBodyError;
+use crate::mcp_session::SessionError;
 use crate::trail::excerpt;
 
 /// What a message is about.
@@ -54,6 +55,9 @@ pub enum McpError {
     /// The version of MCP is not known.
     #[error("the version \"{0}\" of MCP is not known")]
     Version(String),
+    /// The session is not one of this caller.
+    #[error(transparent)]
+    Session(#[from] SessionError),
     /// The method is not known, or the policy does not admit it.
     #[error("the method \"{}\" is not admitted", excerpt(.method))]
     UnknownMethod {
@@ -103,6 +107,7 @@ impl McpError {
             Self::Parameters(_) => "mcp-parameters",
             Self::Mirrored(_) => "mcp-header-mismatch",
             Self::Version(_) => "mcp-version-unknown",
+            Self::Session(_) => "mcp-session-unknown",
             Self::UnknownMethod { .. } => "mcp-method-unknown",
             Self::Unknown { .. } => "mcp-subject-unknown",
             Self::InsufficientScope { .. } => "mcp-scope-missing",
@@ -121,6 +126,7 @@ impl McpError {
             Self::Malformed(_) | Self::Parameters(_) => self.to_string(),
             Self::Mirrored(field) => format!("Header mismatch: {field} does not agree with the body"),
             Self::Version(_) => format!("Unsupported protocol version: send one of {}", VERSIONS.join(", ")),
+            Self::Session(_) => "Session not found: initialize a new one".to_owned(),
             Self::UnknownMethod { method, .. } => format!("Method not found: {}", excerpt(method)),
             Self::Unknown { kind, name, .. } => format!("Unknown {}: {}", kind.name(), excerpt(name)),
             Self::InsufficientScope { .. } => "The token does not have the required scopes".to_owned(),

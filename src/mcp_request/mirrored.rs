@@ -38,6 +38,12 @@ pub(super) fn check(headers: &Headers, message: &Message) -> Result<bool, McpErr
     }
 }
 
+/// Whether the fields say that a request is of the version without sessions.
+#[must_use]
+pub(super) fn is_modern(headers: &Headers) -> bool {
+    field(headers, "mcp-protocol-version").is_ok_and(|version| version.as_deref() == Some(MODERN))
+}
+
 /// The value of a field, decoded if it is `=?base64?…?=`.
 fn field(headers: &Headers, name: &'static str) -> Result<Option<String>, McpError> {
     let mismatch = || McpError::Mirrored(name);

@@ -17,7 +17,7 @@ use crate::content::ContentDigest;
 use crate::digest::sha256;
 use crate::identity::binding::Binding;
 use crate::identity::{Caller, Identity};
-use crate::mcp_request::JudgedBody;
+use crate::mcp_request::{JudgedBody, Session};
 use crate::policy::{Access, Backend, Edge, Origin, SharedFact};
 use crate::rewrite::OriginTarget;
 use crate::throttle::Cleared;
@@ -137,6 +137,8 @@ pub struct MintInput<'request> {
     pub target: &'request OriginTarget,
     /// The body, read as far as the route requires, and judged.
     pub body: &'request JudgedBody,
+    /// The session, if the route is for an MCP server.
+    pub session: Option<&'request Session>,
     /// What is reserved of the budgets of the route.
     pub reserved: &'request Reserved,
     /// The client.
@@ -153,7 +155,7 @@ impl<'request> EdgeClaims<'request> {
     /// # Errors
     /// [`MintError::ClaimNotForwardable`] if a forwarded claim could not arrive unchanged.
     pub(super) fn of(input: &MintInput<'request>, backend: Option<&'request Backend>) -> Result<Self, MintError> {
-        let &MintInput { edge, cleared, origin, target, body, client, now, request_id, reserved } = input;
+        let &MintInput { edge, cleared, origin, target, body, client, now, request_id, session: _, reserved } = input;
         let route = cleared.route();
         let rule = shared_by(route, target);
         let of_audience = |fact: &SharedFact| rule.is_none_or(|rule| rule.audience.contains(fact));

@@ -6,6 +6,7 @@ use crate::backend::{Candidates, may_resend};
 use crate::budget::Charge;
 use crate::caching::{Invalidation, Storage, Tags};
 use crate::headers::Headers;
+use crate::mcp_list::ListFilter;
 use crate::mcp_request::RequestId;
 use crate::policy::{Api, Inference, Origin};
 use crate::response::ResponseFields;
@@ -32,6 +33,7 @@ pub struct Grant {
     pub(super) charge: Option<Box<Charge>>,
     pub(super) hides_usage: bool,
     pub(super) mcp: Option<RequestId>,
+    pub(super) lists: Option<Box<ListFilter>>,
 }
 
 impl Grant {
@@ -100,6 +102,12 @@ impl Grant {
     #[must_use]
     pub const fn mcp(&self) -> Option<&RequestId> {
         self.mcp.as_ref()
+    }
+
+    /// The filter for its response, if that may have lists of an MCP server.
+    #[must_use]
+    pub fn lists(&self) -> Option<&ListFilter> {
+        self.lists.as_deref()
     }
 
     /// For how long its response is awaited; `None` if the backend alone limits that.

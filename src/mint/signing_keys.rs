@@ -13,6 +13,7 @@ use super::key_record::{Curve, KeyRecord, KeyRecordError, KeyState, RecordedKey}
 use super::okp::OkpKey;
 use super::signing_key::SigningKey;
 use crate::identity::dpop::Nonces;
+use crate::mcp_session::SessionKeys;
 use crate::secret::Secret;
 use crate::strict_json;
 
@@ -21,6 +22,8 @@ pub struct SigningKeys {
     keys: Vec<EdgeKey>,
     /// Nonces under keys that every POP derives from the Ed25519 keys in the same way.
     nonces: Nonces,
+    /// Keys for sessions of MCP, derived in the same way.
+    sessions: SessionKeys,
 }
 
 /// The text of the secret of one key. It is overwritten when it is dropped.
@@ -189,8 +192,9 @@ impl SigningKeys {
     }
 
     fn of(keys: Vec<EdgeKey>) -> Self {
-        let nonces = Nonces::derived_from(keys.iter().filter_map(EdgeKey::signing).map(|key| key.okp().secret()));
-        Self { keys, nonces }
+        let secrets = || keys.iter().filter_map(EdgeKey::signing).map(|key| key.okp().secret());
+        let (nonces, sessions) = (Nonces::derived_from(secrets()), SessionKeys::derived_from(secrets()));
+        Self { keys, nonces, sessions }
     }
 
     /// The same keys, if the halves of each belong together.
@@ -220,6 +224,11 @@ impl SigningKeys {
     /// The nonces that these keys make.
     pub(super) const fn nonces(&self) -> &Nonces {
         &self.nonces
+    }
+
+    /// The keys for sessions of MCP.
+    pub(super) const fn sessions(&self) -> &SessionKeys {
+        &self.sessions
     }
 
     /// The key that signs: the first Ed25519 key.

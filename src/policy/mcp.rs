@@ -5,6 +5,7 @@ mod document;
 pub(super) mod fault;
 mod method;
 mod uri;
+mod uri_index;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,6 +16,7 @@ pub(super) use document::McpDocument;
 use fault::McpFault;
 pub use method::McpMethod;
 use uri::UriTemplate;
+use uri_index::UriIndex;
 
 use super::conditions::{Condition, Rules};
 use super::fault::{Fault, Faults};
@@ -40,7 +42,9 @@ pub struct Mcp {
     pub list: ListName,
     /// The longest body in bytes.
     pub max_body: u64,
-    resources: Vec<(UriTemplate, McpEntry)>,
+    /// The entries of resources, which `uris` finds.
+    resources: Vec<McpEntry>,
+    uris: UriIndex,
 }
 
 /// Who may use a tool, a resource or a prompt.
@@ -73,14 +77,15 @@ impl Mcp {
     pub(super) fn read(document: McpDocument, mut around: Surroundings<'_, '_>, at: &str, faults: &mut Faults) -> Self {
         let max_body = document.max_body.unwrap_or(DEFAULT_BODY_BYTES);
         faults.range(max_body, 1, MAX_BODY_BYTES, format_args!("{at}.max_body"));
-        let resources = document.resources.into_iter().filter_map(|(uri, document)| {
+        let (mut resources, mut uris) = (Vec::with_capacity(document.resources.len()), UriIndex::default());
+        for (uri, document) in document.resources {
             let at = format!("{at}.resources.{uri}");
-            let template = UriTemplate::parse(&uri);
-            faults.add_if(template.is_none(), &at, McpFault::NotAUri.into());
-            let entry = McpEntry::read(document, &mut around, &at, faults);
-            template.map(|template| (template, entry))
-        });
-        let resources = resources.collect();
+            match UriTemplate::parse(&uri) {
+                Some(template) => uris.add(template, resources.len()),
+                None => faults.add(&at, McpFault::NotAUri.into()),
+            }
+            resources.push(McpEntry::read(document, &mut around, &at, faults));
+        }
         Self {
             tools: named(document.tools, &mut around, &format!("{at}.tools"), faults),
             prompts: named(document.prompts, &mut around, &format!("{at}.prompts"), faults),
@@ -88,6 +93,7 @@ impl Mcp {
             list: document.list,
             max_body,
             resources,
+            uris,
         }
     }
 
@@ -95,14 +101,24 @@ impl Mcp {
     /// is not known.
     #[must_use]
     pub fn resources(&self, uri: &str) -> Vec<&McpEntry> {
-        if let Some((_, entry)) = self.resources.iter().find(|(template, _)| template.as_str() == uri) {
-            return vec![entry];
-        }
-        // A server that normalizes URIs would find the resource of the exact entry, which may have other rules.
-        if !uri::is_plain(uri) || self.resources.iter().any(|(template, _)| template.is_other_spelling(uri)) {
-            return Vec::new();
-        }
-        self.resources.iter().filter(|(template, _)| template.matches(uri)).map(|(_, entry)| entry).collect()
+        self.uris.matching(uri).into_iter().filter_map(|index| self.resources.get(index)).collect()
+    }
+
+    /// The entries of all resources, in an order that does not change.
+    pub fn every_resource(&self) -> impl Iterator<Item = &McpEntry> {
+        self.resources.iter()
+    }
+
+    /// The places in that order of the entries for a resource.
+    #[must_use]
+    pub fn places_of(&self, uri: &str) -> Vec<usize> {
+        self.uris.matching(uri)
+    }
+
+    /// The place of the entry for a URI template: the one that is written as `template` is.
+    #[must_use]
+    pub fn place_of_template(&self, template: &str) -> Option<usize> {
+        self.uris.written(template)
     }
 }
 

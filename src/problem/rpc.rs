@@ -48,6 +48,8 @@ pub(super) fn row(error: &McpError) -> (Kind, RpcError) {
             let data = Some(json!({ "supported": VERSIONS, "requested": requested }));
             (Kind::BadRequest, RpcError { code: UNSUPPORTED_VERSION, data, status: None })
         }
+        // Clients initialize again when they see this status code (revision 2025-11-25, Session Management).
+        McpError::Session(_) => plain(Kind::NotFound, INVALID_REQUEST),
         McpError::UnknownMethod { is_modern: true, .. } => plain(Kind::NotFound, METHOD_NOT_FOUND),
         McpError::UnknownMethod { is_modern: false, .. } => responded(METHOD_NOT_FOUND),
         McpError::Unknown { kind: SubjectKind::Resource, is_modern: false, .. } => responded(RESOURCE_NOT_FOUND),

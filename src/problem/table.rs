@@ -201,7 +201,8 @@ impl From<&Refusal> for Problem {
                 OriginError::Unreachable(_)
                 | OriginError::NoConnection(_)
                 | OriginError::Unreadable(_)
-                | OriginError::UnexpectedStatus(_),
+                | OriginError::UnexpectedStatus(_)
+                | OriginError::List(_),
             ) => plain(Kind::BadGateway),
             Refusal::Origin(
                 OriginError::TooSlow(_) | OriginError::NoConnectionInTime(_) | OriginError::OverTime(_),

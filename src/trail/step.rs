@@ -36,7 +36,7 @@ pub enum Step {
     Content,
     /// Judges the body, if the route is for requests to models.
     Inference,
-    /// Judges the body, if the route is for an MCP server.
+    /// Judges the body and the session, if the route is for an MCP server.
     Mcp,
     /// Selects a backend of the origin: region and version before *cache*, the backend itself after it.
     Select,

@@ -6,10 +6,10 @@ use serde_json::value::RawValue;
 
 use super::counts::{ChatUsage, EmbeddingsUsage, MessagesUsage, ResponsesUsage, believed};
 use super::delta;
-use super::events::Event;
 use super::found::{Observed, Usage};
-use super::scan;
+use crate::event_stream::Event;
 use crate::policy::Api;
+use crate::scan;
 
 /// Counts the events of one stream.
 #[derive(Debug)]

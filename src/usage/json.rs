@@ -2,7 +2,7 @@
 //! as every parser reads it. For anything else, no more is promised than that it is not complete or has no `usage` that
 //! JSON allows.
 
-use super::scan;
+use crate::scan;
 
 /// The greatest length of the member's value, in bytes.
 const MAX_VALUE: usize = 64 * 1024;

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::events::{Event, Framing};
 use super::form::Account;
 use super::found::Observed;
+use crate::event_stream::{Event, Framing};
 use crate::policy::Api;
 
 /// The greatest length of an event that is read, in bytes.

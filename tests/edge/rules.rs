@@ -7,6 +7,8 @@ mod gate;
 mod inference;
 mod limits;
 mod mcp;
+mod mcp_lists;
+mod mcp_sessions;
 mod places;
 mod requests;
 mod respond;

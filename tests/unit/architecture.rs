@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::import_cycles::{absolute, module_path, paths};
 
 /// The modules in the order of the pipeline: each imports only from those before it.
-const MODULES: [&str; 23] = [
+const MODULES: [&str; 24] = [
     "policy",
     "response",
     "request",
@@ -23,6 +23,7 @@ const MODULES: [&str; 23] = [
     "rewrite",
     "content",
     "inference",
+    "mcp_list",
     "mcp_request",
     "backend",
     "caching",
@@ -33,19 +34,22 @@ const MODULES: [&str; 23] = [
     "sandbox",
 ];
 /// The modules that every module may import, and their own imports.
-const FOUNDATIONS: [(&str, &[&str]); 12] = [
+const FOUNDATIONS: [(&str, &[&str]); 15] = [
     ("conditional", &["headers", "time"]),
     ("digest", &[]),
+    ("event_stream", &["scan"]),
     ("headers", &[]),
     ("json_body", &["trail"]),
     ("json_form", &[]),
+    ("scan", &[]),
+    ("mcp_session", &["digest", "headers", "secret"]),
     ("secret", &[]),
     ("store_keys", &[]),
     ("strict_json", &[]),
     ("client", &[]),
     ("time", &[]),
     ("trail", &["identity", "policy", "request", "client", "time"]), // it records what the steps found
-    ("usage", &["policy"]),
+    ("usage", &["policy", "event_stream", "scan"]),
 ];
 /// The imports of the type of all errors, and of the problem that the client receives for them.
 const REFUSAL: &[&str] = &[
@@ -58,6 +62,7 @@ const REFUSAL: &[&str] = &[
     "identity",
     "inference",
     "inspect",
+    "mcp_list",
     "mcp_request",
     "mint",
     "place",

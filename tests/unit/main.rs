@@ -23,6 +23,7 @@ mod content;
 mod import_cycles;
 mod inference;
 mod issuers;
+mod mcp_list;
 mod mcp_request;
 mod mint;
 #[path = "../support/offline.rs"]

@@ -1,6 +1,7 @@
 //! Messages to MCP servers: what the policy may say, which messages are refused, and how.
 
 mod messages;
+mod sessions;
 
 use fastgate::policy::Policy;
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use crate::samples::policy_document;
 use crate::samples::sign::{claims, header, token, with};
 
 /// A policy with one route for an MCP server with these tools and more.
-fn document(more: &Value) -> Value {
+pub(crate) fn document(more: &Value) -> Value {
     let mut document = policy_document();
     document["issuers"]["alpha"]["claims"] = json!({ "roles": ["roles"] });
     document["limits"]["scarce"] = json!({ "count": 2, "window": 60, "by": ["subject"] });
@@ -42,7 +43,7 @@ fn gate() -> Gate {
 }
 
 /// A token with these scopes and this role.
-fn caller(scopes: &str, role: &str) -> String {
+pub(crate) fn caller(scopes: &str, role: &str) -> String {
     token(&header(), &with(&with(&claims(), "scope", json!(scopes)), "roles", json!([role])))
 }
 

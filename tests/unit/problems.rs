@@ -14,6 +14,7 @@ use fastgate::identity::introspection::{IntrospectionError, IntrospectionUnavail
 use fastgate::identity::token::TokenError;
 use fastgate::identity::{IdentityError, KeysUnavailable};
 use fastgate::inspect::InspectError;
+use fastgate::mcp_list::ListError;
 use fastgate::mint::MintError;
 use fastgate::policy::Authentication;
 use fastgate::problem::{Kind, Problem};
@@ -178,6 +179,7 @@ fn table() -> Vec<Row> {
         (SelectError::NoRegion.into(), 503, "unavailable", Some(LATER), "no-region"),
         (SelectError::OtherRegion { region: secret() }.into(), 503, "unavailable", Some(LATER), "other-region"),
         (OriginError::UnexpectedStatus(101).into(), 502, "bad-gateway", None, "origin-unexpected-status"),
+        (OriginError::List(ListError::TooLong).into(), 502, "bad-gateway", None, "origin-list-unfiltered"),
     ];
     let bad_token = |(error, code): (TokenError, _)| (identity(error), 401, "invalid-token", Some(INVALID_TOKEN), code);
     table.extend(bad_tokens().map(bad_token));
@@ -318,7 +320,7 @@ fn a_challenge_names_the_metadata_and_the_scheme_of_the_route() {
 
 /// Codes of conditions, places and limits, which the tests in `rules` and `tests/edge/rules` cause, and of requests to
 /// models, which those in `inference` and `budgets` cause, and to MCP servers, which those in `mcp_request` cause.
-const IN_TESTS_RULES: [&str; 48] = [
+const IN_TESTS_RULES: [&str; 49] = [
     "body-not-json",
     "body-not-object",
     "body-not-utf8",
@@ -345,6 +347,7 @@ const IN_TESTS_RULES: [&str; 48] = [
     "mcp-not-json",
     "mcp-parameters",
     "mcp-scope-missing",
+    "mcp-session-unknown",
     "mcp-subject-unknown",
     "mcp-unexpected-body",
     "mcp-unidentified",

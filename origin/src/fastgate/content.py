@@ -1,8 +1,8 @@
 """Hold back the body of a request until it is compared with the digest that the edge signed.
 
-Input: the body as it arrives, and its `tctx.content_digest`. Output: a `receive` that delivers the
-same body, complete, to the app; or `ContentMismatch`, and the app does not run. It reads no further
-than the limit.
+Input: the body as it arrives, and its `tctx.content_digest` and `tctx.mcp`. Output: a `receive`
+that delivers the same body, complete, to the app; or `ContentMismatch`, and the app does not run.
+It reads no further than the limit.
 """
 
 import base64
@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 from starlette.types import Message, Receive, Scope
 
+from fastgate.claims import Transaction
 from fastgate.errors import ContentMismatch
+from fastgate.mcp_message import is_message
 
 
 class ClientGone(Exception):
@@ -34,18 +36,27 @@ class Body(NamedTuple):
     """A `receive` that delivers everything that was read, and then further messages."""
 
 
-async def matched(scope: Scope, receive: Receive, expected: str, limit: int) -> Receive:
-    """Return a `receive` that delivers the body again, if it is the expected one.
+async def matched(
+    scope: Scope, receive: Receive, judged: Transaction, limit: int
+) -> tuple[bytes, Receive]:
+    """Return the body, and a `receive` that delivers it again, if it is the one that was judged.
 
     Raises:
-        ContentMismatch: the body is another one, or longer than `limit` bytes.
+        ContentMismatch: the body or its message is another one, or it is longer than `limit` bytes.
         ClientGone: the client disconnected before the end of the body.
 
     """
     content, replayed = await whole(scope, receive, limit)
-    if content_digest(content) != expected:
+    if not is_judged(content, judged):
         raise ContentMismatch
-    return replayed
+    return content, replayed
+
+
+def is_judged(content: bytes, judged: Transaction) -> bool:
+    """Whether a body has the signed digest, and is the message that the edge judged, if any."""
+    if content_digest(content) != judged.content_digest:
+        return False
+    return judged.mcp is None or is_message(content, judged.mcp)
 
 
 async def whole(scope: Scope, receive: Receive, limit: int) -> tuple[bytes, Receive]:

@@ -248,7 +248,7 @@ class RegionMismatch(Refused):
 
 
 class ContentMismatch(Refused):
-    """The body differs from the signed one, exceeds the limit, or lacks a required signature."""
+    """The body differs from the signed or judged one, exceeds the limit, or is unsigned."""
 
     code = "content-mismatch"
 

@@ -34,8 +34,9 @@ from fastgate.request.readiness import respond_readiness
 from fastgate.request.response_keys import begin_keys, end_keys
 from fastgate.request.sending import send_for
 from fastgate.responses import refuse, respond
-from fastgate.routes.check import CHECK_KEY, RouteCheck, begin, end, method_of
+from fastgate.routes.check import CHECK_KEY, RouteCheck, begin, end
 from fastgate.routes.dispatch import can_compare_routes, install
+from fastgate.routes.host import method_of
 from fastgate.routes.root_path import arrival_of, signed_scope
 from fastgate.settings import Settings, expected_host
 from fastgate.startup import Startup
@@ -146,7 +147,7 @@ class FastgateMiddleware:
             await respond_readiness(startup.keys, scope, send)
             return
         claims: EdgeClaims | None
-        asserted = None
+        asserted, content = None, b""
         try:
             if health is not None and asks_for(health, scope, arrival):
                 pass
@@ -167,9 +168,11 @@ class FastgateMiddleware:
                     # The edge may have rotated its key. The source decides whether to fetch again.
                     verified = self._verify(token, await startup.keys.refreshed(), head)
                 scope[SCOPE_KEY] = verified
-                if (expected := verified.transaction.content_digest) is not None:
-                    compared, limit = self._compared_body, settings.max_signed_body
-                    receive = await compared(scope, receive, expected, limit)
+                tctx, limit = verified.transaction, settings.max_signed_body
+                if tctx.content_digest is not None:
+                    content, receive = await self._compared_body(scope, receive, tctx, limit)
+                elif tctx.mcp is not None:
+                    raise errors.ContentMismatch
             if not can_compare_routes(app, arrival.at_guard.router):
                 raise errors.RouteMismatch
         except ClientGone:
@@ -185,6 +188,8 @@ class FastgateMiddleware:
         if asserted is None:
             method, path, names = method_of(scope), scope["path"], startup.names
             check = self._kind(judged, refuse, method, path, host, prefix, names, prefix.router)
+            if content and judged is not None and judged.mcp is None:
+                check.content = content
         else:
             check = gateway_check_for(asserted, scope, refuse, startup.gateway_names, prefix)
         token_end = None if claims is None else claims.requester.token_expires_at

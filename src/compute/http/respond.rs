@@ -13,6 +13,7 @@ use fastly::handle::{BodyHandle, ResponseHandle};
 use fastly::http::{FramingHeadersMode, StatusCode, Version};
 
 use super::copy::Copy;
+use super::listing::Listing;
 use super::observed::Observation;
 use crate::compute::abi::{self, AbiError};
 use crate::compute::platform::files::StoredFiles;
@@ -37,6 +38,8 @@ pub(super) enum Content {
     Copied(Box<Copy>),
     /// What it cost is read while it is sent.
     Observed(Box<Observation>),
+    /// It is a stream of which lists are filtered while it is sent.
+    Listed(Box<Listing>),
 }
 
 /// The origin's response, as it arrived.
@@ -47,6 +50,13 @@ pub(in crate::compute) struct OriginResponse {
     pub(super) names: Vec<String>,
     pub(super) content: BodyHandle,
     pub(super) is_for_head: bool,
+}
+
+impl OriginResponse {
+    /// The response without its content, and its content.
+    pub(super) fn without_content(self) -> (Self, BodyHandle) {
+        (Self { content: BodyHandle::new(), ..self }, self.content)
+    }
 }
 
 impl Response {
@@ -61,6 +71,7 @@ impl Response {
                 copy.run(None);
             }
             Content::Copied(copy) => copy.run(Some(self.handle.stream_to_client(BodyHandle::new()))),
+            Content::Listed(listing) => listing.run(self.handle.stream_to_client(BodyHandle::new())),
             Content::Observed(observation) => {
                 return Some(observation.run(self.handle.stream_to_client(BodyHandle::new())));
             }
@@ -74,6 +85,11 @@ impl Response {
             Content::Whole(from) => Content::Observed(Box::new(Observation::new(from, form, observer))),
             other => other,
         };
+        Self { content, ..self }
+    }
+
+    /// The same response with other content.
+    pub(super) fn containing(self, content: Content) -> Self {
         Self { content, ..self }
     }
 

@@ -4,7 +4,8 @@ use super::Pipeline;
 use crate::content::{self, ReadBody};
 use crate::gateway::record::record_count;
 use crate::inference::{self, CheckedBody};
-use crate::mcp_request::{self, JudgedBody, RequestId};
+use crate::mcp_request::{self, JudgedBody, RequestId, Session};
+use crate::mint::Minter;
 use crate::policy::Captures;
 use crate::refusal::Refusal;
 use crate::rewrite::OriginTarget;
@@ -43,14 +44,16 @@ impl Pipeline<'_, '_> {
         Ok(body)
     }
 
-    /// The body, after the message was judged and counted if its route is for an MCP server.
+    /// The body and the session, after the message was judged and counted if its route is for an MCP server.
     pub(in crate::gateway) fn mcp(
         &mut self,
+        minter: &Minter,
         cleared: &Cleared<'_>,
         captures: &Captures,
         target: &OriginTarget,
         checked: CheckedBody,
-    ) -> Result<JudgedBody, Refusal> {
+    ) -> Result<(JudgedBody, Option<Session>), Refusal> {
+        let headers = target.headers();
         let target = target.received();
         let mut id = RequestId::default();
         let judged = mcp_request::judge(cleared, captures, target, (checked, &*self.outside.body), &mut id);
@@ -65,6 +68,10 @@ impl Pipeline<'_, '_> {
         } else if is_judged && target.method() == "POST" {
             self.trail.note(Step::Mcp, || "the body is not known here, so it is not judged".to_owned());
         }
+        let session = mcp_request::session(cleared, headers, minter.sessions())?;
+        if let Some(session) = &session {
+            self.response.edit_session(session.edit().clone());
+        }
         let has_limits = judged.has_limits();
         let Self { outside, trail, quotas, .. } = &mut *self;
         let body =
@@ -76,6 +83,6 @@ impl Pipeline<'_, '_> {
                 self.response.set(name, value);
             }
         }
-        Ok(body)
+        Ok((body, session))
     }
 }

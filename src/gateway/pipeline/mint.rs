@@ -6,7 +6,7 @@ use super::Pipeline;
 use crate::backend::Candidates;
 use crate::budget::Reserved;
 use crate::caching::Invalidation;
-use crate::mcp_request::JudgedBody;
+use crate::mcp_request::{JudgedBody, Session};
 use crate::mint::{Grant, MintInput, Minter};
 use crate::policy::{Origin, Policy};
 use crate::refusal::Refusal;
@@ -26,13 +26,14 @@ impl Pipeline<'_, '_> {
         cleared: &Cleared<'_>,
         (origin, candidates): (&Arc<Origin>, Candidates),
         target: &OriginTarget,
-        (body, reserved): (&JudgedBody, Reserved),
+        (body, session, reserved): (&JudgedBody, Option<&Session>, Reserved),
     ) -> Result<Grant, Refusal> {
         let client = self.outside.client;
         let now = if self.trail.measured() < LATE { self.outside.now } else { (self.outside.clock)() };
         let request_id = &self.trail.request_id;
+        let edge = self.edge;
         let input =
-            MintInput { edge: self.edge, cleared, origin, target, body, reserved: &reserved, client, now, request_id };
+            MintInput { edge, cleared, origin, target, body, session, reserved: &reserved, client, now, request_id };
         let grant = match minter.mint(&input, candidates) {
             Ok(grant) => grant.with_invalidation(Invalidation::of(policy, origin, target)),
             Err(error) => {

@@ -222,6 +222,9 @@ impl Arrival {
     }
 }
 
+/// The field of a request with an id of a session that the application gives in its response.
+pub(crate) const GIVES_SESSION: &str = "x-gives-session";
+
 /// An application that responds with 200 to every request and records the requests.
 fn application(arrived: Arc<Mutex<Vec<Arrival>>>) -> SocketAddr {
     let serve = move |request: Request<Body>| {
@@ -236,6 +239,8 @@ fn application(arrived: Arc<Mutex<Vec<Arrival>>>) -> SocketAddr {
             };
             arrived.lock().unwrap().push(entry);
             let response = Response::builder().header("x-powered-by", "test").header("x-origin", "1");
+            let sessions = head.headers.get_all(GIVES_SESSION).iter();
+            let response = sessions.fold(response, |response, id| response.header("mcp-session-id", id));
             Ok::<_, hyper::Error>(response.body(Body::from("{}")).unwrap())
         }
     };

@@ -380,6 +380,16 @@ fn a_request_to_a_model_cannot_be_judged_from_a_log() {
 }
 
 #[test]
+fn a_request_to_an_mcp_server_cannot_be_judged_from_a_log() {
+    let policy =
+        policy(&json!({}), &json!({ "methods": ["GET", "POST", "DELETE"], "mcp": { "tools": { "ping": {} } } }));
+    for method in ["GET", "POST", "DELETE"] {
+        let line = with(line(json!({})), "method", method);
+        assert!(becomes(&policy, &policy, &line).contains("depends on the body and the session"), "{method}");
+    }
+}
+
+#[test]
 fn a_request_that_moves_to_another_region_is_a_difference() {
     let policy = |germany: &str, by: Value| {
         let mut policy = provider::policy(&json!({ "routes": [route("/x", &json!({}))] }));

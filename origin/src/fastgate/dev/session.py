@@ -24,8 +24,9 @@ from fastgate.dev.policy.compile_app import Job, NotCompiled
 from fastgate.dev.policy.in_force import PolicyInForce
 from fastgate.dev.policy.local import Addresses, audiences_of
 from fastgate.dev.ports import address_of, bound, free_address, refuse_equal
+from fastgate.dev.provider.access_token import DEFAULT_CLIENT
 from fastgate.dev.provider.app import DevelopmentProvider
-from fastgate.dev.provider.issuer_settings import IssuerSettings
+from fastgate.dev.provider.issuer_settings import Client, IssuerSettings
 from fastgate.dev.session_folder import session_folder
 from fastgate.dev.side_server import PageAndProvider, SideServer
 from fastgate.dev.terminal import Terminal
@@ -214,7 +215,11 @@ def _provider(
         audiences = audiences_of(local)
         if _PAGE_ID in audiences:
             raise ValueError(f"$.issuers.{_PAGE_ID} has the path of the page: name it otherwise")
-        issuers = {name: IssuerSettings(audience=each[0]) for name, each in audiences.items()}
+        clients = {DEFAULT_CLIENT: Client(any_scope=True)}
+        issuers = {
+            name: IssuerSettings(audience=first, resources=tuple(others), clients=clients)
+            for name, (first, *others) in audiences.items()
+        }
         return DevelopmentProvider(addresses.provider, issuers)
     except ValueError as error:
         raise WrongCall(f"{base}: {error}") from error

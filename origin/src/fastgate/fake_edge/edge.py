@@ -32,6 +32,7 @@ from fastgate.declare.values.edge_cache import CACHE, audience_of
 from fastgate.fake_edge.fields import Field, edited, fields_for_all
 from fastgate.fake_edge.signing import SigningKey, contract, identity_claims, shared_claims
 from fastgate.local_rules import LocalCaller
+from fastgate.mcp_message import message_in
 from fastgate.path_template import Template, TemplateRefused
 from fastgate.routes.framework import (
     WEBSOCKET,
@@ -95,6 +96,8 @@ class FakeEdge:
             tctx["query"] = base64url(hashlib.sha256(scope["query_string"]).digest())
         if route.signs_body:
             tctx["content_digest"] = content_digest(content)
+        if route.is_mcp and (message := message_in(content)) is not None:
+            tctx["mcp"] = message
         # On a public route the edge reads no token, so the caller is unknown.
         known = None if route.access == "public" else caller
         claims = identity_claims(known, route.forward)
@@ -195,6 +198,7 @@ class _Route:
     scopes: object = ()
     request_headers: object = None
     regions: Sequence[str] = ()
+    is_mcp: bool = False
 
 
 _NO_ROUTE = _Route("none", "/none")
@@ -247,12 +251,13 @@ class _Routes:
                     self._ids.get(id(endpoint), endpoint.name),
                     endpoint.template,
                     members["access"],
-                    bool(endpoint.declared.get("sign_body")),
+                    bool(endpoint.declared.get("sign_body")) or endpoint.mcp is not None,
                     members.get("forward", ()),
                     members.get(CACHE),
                     members.get("scopes", ()),
                     members.get("request_headers"),
                     regions_of(members) or (),
+                    endpoint.mcp is not None,
                 )
         for pattern, template in self._mounts:
             if pattern.match(path):

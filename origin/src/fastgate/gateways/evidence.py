@@ -13,7 +13,9 @@ from pydantic import JsonValue
 from starlette.types import Scope, Send
 
 from fastgate.declare.lookup import declared_on_route
+from fastgate.declare.mcp_endpoint import mcp_endpoint_in
 from fastgate.declare.members import refuses_without_the_edge
+from fastgate.declare.values.mcp import requires_anything
 from fastgate.errors import Refused, RuleNotEnforced
 from fastgate.forwarded import ForwardedClaims, NotForwarded
 from fastgate.gateways.gateway import Asserted, Gateway
@@ -138,6 +140,9 @@ class GatewayCheck(RouteCheck):
     def _requires_the_edge(self, template: str | None, scope: Scope, view: View) -> bool:
         declared = declared_on_route(view)  # read now, so that late declarations count, too
         if template is None or refuses_without_the_edge(declared):
+            return True
+        endpoint = mcp_endpoint_in(getattr(view, "endpoint", None))
+        if endpoint is not None and requires_anything():
             return True
         return self._has_no_name(declared, template, scope, view)
 

@@ -8,8 +8,8 @@ start.
 
 from starlette.types import Receive, Scope
 
-from fastgate.claims import SCOPE_KEY
-from fastgate.content import content_digest, read_body
+from fastgate.claims import SCOPE_KEY, Transaction
+from fastgate.content import is_judged, read_body
 from fastgate.errors import ContentMismatch, FastgateError, Refused
 from fastgate.refusal_log import log_of
 from fastgate.routes.check import RouteCheck
@@ -60,9 +60,11 @@ class ObservedCheck(RouteCheck):
         self.refused = False
 
 
-async def observed_body(scope: Scope, receive: Receive, expected: str, limit: int) -> Receive:
-    """Compare a body of up to `limit` bytes with its signed digest; pass all of it to the app."""
+async def observed_body(
+    scope: Scope, receive: Receive, judged: Transaction, limit: int
+) -> tuple[bytes, Receive]:
+    """Compare a body of up to `limit` bytes with what was judged; pass all of it to the app."""
     body = await read_body(scope, receive, limit)
-    if body.content is None or content_digest(body.content) != expected:
+    if body.content is None or not is_judged(body.content, judged):
         let_pass(ContentMismatch(), scope)
-    return body.receive
+    return body.content or b"", body.receive

@@ -14,14 +14,15 @@ from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
 from fastgate import errors
+from fastgate.body_check import body_fault
 from fastgate.claims import Transaction
 from fastgate.declare.lookup import declared_on_route
 from fastgate.errors import Refused, RouteMismatch
 from fastgate.path_template import begins, comparable
 from fastgate.routes.app_parts import is_part_of
 from fastgate.routes.chosen import run_by
-from fastgate.routes.framework import WEBSOCKET, View, path_below
-from fastgate.routes.host import host_of
+from fastgate.routes.framework import View, path_below
+from fastgate.routes.host import host_of, method_of
 from fastgate.routes.prefix import LOST, PREFIX_KEY, WHOLE, Prefix
 from fastgate.routes.route_names import NO_NAMES, UNNAMED, Names
 
@@ -55,6 +56,8 @@ class RouteCheck:
     """The number of running apps that were judged as a whole, and may choose what to run."""
     done: bool = False
     """Whether a route was compared and is the one that the edge judged."""
+    content: bytes = b""
+    """The compared body until a route is chosen, if the edge judged no message in it."""
     passed: bool = False
     """Whether the last choice may respond uncompared: a mount, or a router's own 404 or 405."""
     passed_at: object = None
@@ -89,8 +92,9 @@ class RouteCheck:
                 if self._has_no_name(declared, template, scope, view):
                     found = f"{_described(template, scope)}, which has no route at the edge"
                     fault = RouteMismatch(found=found)
-                elif declared and judged.content_digest is None and declared.get("sign_body"):
-                    fault = errors.ContentMismatch()
+                else:
+                    fault = body_fault(judged, declared, view, self.content, template)
+        self.content = b""
         self.done, self.refused = fault is None, fault is not None
         return fault
 
@@ -293,8 +297,3 @@ def check_for(
 def _described(template: str | None, scope: Scope) -> str:
     endpoint = getattr(scope.get("endpoint"), "__qualname__", "no endpoint")
     return f"{template or 'a route without a template'} ({endpoint})"
-
-
-def method_of(scope: Scope) -> str:
-    """Return the method of a request, or `WEBSOCKET`."""
-    return WEBSOCKET if scope["type"] == "websocket" else str(scope["method"])

@@ -1,9 +1,12 @@
-"""The host of a request.
+"""The host and the method of a request.
 
-Input: an ASGI scope. Output: the value of its one `Host` field, as bytes. It compares nothing.
+Input: an ASGI scope. Output: the value of its one `Host` field, as bytes; its method, or that it
+opens a WebSocket. It compares nothing.
 """
 
 from starlette.types import Scope
+
+from fastgate.routes.framework import WEBSOCKET
 
 HOST = b"host"
 """The name of the field, lower case."""
@@ -18,3 +21,8 @@ def host_of(scope: Scope) -> bytes | None:
                 return None
             found = value
     return found
+
+
+def method_of(scope: Scope) -> str:
+    """Return the method of a request, or `WEBSOCKET`."""
+    return WEBSOCKET if scope["type"] == "websocket" else str(scope["method"])

@@ -12,10 +12,9 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from fastgate.compile.cache import cached
+from fastgate.declare.mcp_endpoint import mcp_endpoint_in
 from fastgate.declare.static_access import attribute
 
-_PACKAGES = ("mcp", "fastmcp")
-_ENDPOINT = "StreamableHTTPASGIApp"
 _LISTS = {
     "list_tools": "tools",
     "list_resources": "resources",
@@ -69,16 +68,9 @@ def mcp_server_of(endpoint: object, app: object, path: object) -> McpServer | No
         path: the path of the route in that app.
 
     """
-    for _ in range(_MOST_LAYERS):
-        if endpoint is None:
-            return None
-        kind = type(endpoint)
-        if kind.__name__ == _ENDPOINT and kind.__module__.partition(".")[0] in _PACKAGES:
-            break
-        endpoint = attribute(endpoint, "app")  # a middleware that asks for a token
-    else:
+    if (found := mcp_endpoint_in(endpoint)) is None:
         return None
-    manager = attribute(endpoint, "session_manager")
+    manager = attribute(found, "session_manager")
     state = attribute(attribute(app, "state"), "_state")
     if isinstance(state, Mapping) and "fastmcp_server" in state and state.get("path") == path:
         # `fastmcp` creates the manager when the app starts, and takes no GET without sessions.

@@ -65,6 +65,11 @@ def rule_in(meta: object) -> Mapping[str, object] | None:
     return _rules.get(marker) if isinstance(marker, str) else None
 
 
+def requires_anything() -> bool:
+    """Whether any rule in this process requires something that only the edge checks."""
+    return any(_rules.values())
+
+
 @dataclass(frozen=True, slots=True)
 class Mcp:
     """What the edge admits to an MCP server: `at_edge(mcp=Mcp(…))(server.streamable_http_app())`.

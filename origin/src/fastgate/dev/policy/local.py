@@ -1,12 +1,14 @@
 """How a policy differs on this machine: other hosts, one provider, and the app as every backend.
 
 Input: the base policy of a service, or nothing, and addresses. Output: the base for the local edge.
-Routes, rules, limits, groups and everything else stay as they are.
+Resource identifiers keep their path, and have the address of the edge before it. Routes, rules,
+limits, groups and everything else stay as they are.
 """
 
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from fastgate.stage import Stage
 
@@ -53,12 +55,17 @@ def local_base(base: Mapping[str, object] | None, addresses: Addresses, audience
     """
     local = copy.deepcopy(dict(base or {}))
     local.pop("$schema", None)
-    local["edge"] = {**_section(local, "edge"), "issuer": addresses.edge, "hosts": HOSTS}
-    origins = _section(local, "origins") or {APP: {"backend": APP, "audience": audience}}
-    local["origins"] = {name: _local_origin(name, origin) for name, origin in origins.items()}
+    edge = {**_section(local, "edge"), "issuer": addresses.edge, "hosts": HOSTS}
+    named = _section(local, "origins") or {APP: {"backend": APP, "audience": audience}}
+    origins = {name: _local_origin(name, origin) for name, origin in named.items()}
+    local["edge"], local["origins"] = edge, origins
+    here = dict[str, str]()
+    for each in (edge, *origins.values()):
+        if isinstance(resource := each.get("resource"), str):
+            each["resource"] = here[resource] = addresses.edge + urlsplit(resource).path
     issuers = _section(local, "issuers") or {ISSUER: {}}
     local["issuers"] = {
-        name: _local_issuer(name, issuer, addresses) for name, issuer in issuers.items()
+        name: _local_issuer(name, issuer, addresses, here) for name, issuer in issuers.items()
     }
     return local
 
@@ -129,7 +136,9 @@ def _local_origin(name: str, document: object) -> Document:
     }
 
 
-def _local_issuer(name: str, document: object, addresses: Addresses) -> Document:
+def _local_issuer(
+    name: str, document: object, addresses: Addresses, here: Mapping[str, str]
+) -> Document:
     issuer = _entry("issuers", name, document)
     audiences = issuer.get("audiences")
     is_list = isinstance(audiences, list) and audiences
@@ -139,9 +148,14 @@ def _local_issuer(name: str, document: object, addresses: Addresses) -> Document
         **{member: issuer[member] for member in _KEPT_OF_ISSUERS if member in issuer},
         "issuer": f"{addresses.provider}/{name}",
         "backend": PROVIDER,
-        "audiences": audiences if is_list else [AUDIENCE],
+        "audiences": _replaced(audiences, here) if is_list else [AUDIENCE, addresses.edge],
         "claims": {"tenant": "tenant"},
     }
+
+
+def _replaced(audiences: object, here: Mapping[str, str]) -> list[object]:
+    listed = audiences if isinstance(audiences, list) else []
+    return [here.get(each, each) if isinstance(each, str) else each for each in listed]
 
 
 def _section(document: Mapping[str, object], name: str) -> dict[str, object]:

@@ -1,17 +1,19 @@
-"""The client credentials grant (RFC 6749 §4.4).
+"""The client credentials grant (RFC 6749 §4.4), for a resource (RFC 8707).
 
-Input: the `Authorization` fields and the form of a request to the token endpoint, and the clients.
-Output: the client, as the caller of its token; or `GrantRefused`, an error of §5.2.
+Input: the `Authorization` fields and the form of a request to the token endpoint, and the issuer's
+settings. Output: the client, as the caller of its token, and the audience; or `GrantRefused`, an
+error of RFC 6749 §5.2 or RFC 8707 §2.
 """
 
 import base64
 import hmac
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from urllib.parse import parse_qsl, unquote_plus
+from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
-from fastgate.dev.provider.issuer_settings import Client, secret_of
+from fastgate.dev.provider.issuer_settings import Client, IssuerSettings, secret_of
 from fastgate.local_rules import LocalCaller
+from fastgate.vocabulary import is_scope
 
 GRANT = "client_credentials"
 AUTHENTICATION_METHODS = ("client_secret_basic", "client_secret_post")
@@ -38,20 +40,20 @@ class GrantRefused(Exception):
 
 
 def granted(
-    authorization: Sequence[str], body: bytes, clients: Mapping[str, Client]
-) -> LocalCaller:
-    """Return the client as the caller of its token, with the scopes that it requests.
+    authorization: Sequence[str], body: bytes, settings: IssuerSettings
+) -> tuple[LocalCaller, str]:
+    """Return the client as the caller of its token, with the scopes that it requests; and `aud`.
 
     Args:
         authorization: the values of the `Authorization` fields.
         body: the form.
-        clients: all clients, by name.
+        settings: all clients by name, and the audiences.
 
     Raises:
         GrantRefused: the request is malformed, or the client may not have what it requests.
 
     """
-    form = _form(body)
+    form, clients = _form(body), settings.clients
     name, secret = _credentials(authorization, form)
     client = clients.get(name)
     if client is None or not hmac.compare_digest(secret.encode(), secret_of(name).encode()):
@@ -64,7 +66,8 @@ def granted(
         raise GrantRefused("invalid_request", f"Send grant_type={GRANT}")
     if grant != GRANT:
         raise GrantRefused("unsupported_grant_type", f"Send grant_type={GRANT}")
-    return client.as_caller(name, _scopes(form.get("scope"), client))
+    audience = _audience(form.get("resource"), settings)
+    return client.as_caller(name, _scopes(form.get("scope"), client)), audience
 
 
 def _form(body: bytes) -> dict[str, str]:
@@ -105,11 +108,23 @@ def _credentials(authorization: Sequence[str], form: Mapping[str, str]) -> tuple
     return name, secret
 
 
+def _audience(resource: str | None, settings: IssuerSettings) -> str:
+    known = [settings.audience, *settings.resources]
+    for audience in known:
+        # Some clients write a lone slash after the host, which is the same resource.
+        alone = audience + "/" if urlsplit(audience).path == "" else audience
+        if resource is None or resource in (audience, alone):
+            return audience
+    raise GrantRefused("invalid_target", f"The resources of this issuer are: {' '.join(known)}")
+
+
 def _scopes(requested: str | None, client: Client) -> tuple[str, ...]:
     """Return the requested scopes; by default all of the client."""
     if requested is None:
         return client.scopes
     scopes = tuple(dict.fromkeys(requested.split(" ")))
+    if client.any_scope and all(map(is_scope, scopes)):
+        return scopes
     if not set(scopes) <= set(client.scopes):
         allowed = " ".join(client.scopes) or "none"
         raise GrantRefused(

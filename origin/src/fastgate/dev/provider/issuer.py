@@ -30,7 +30,9 @@ class Issuer:
             "token_endpoint_auth_methods_supported": list(AUTHENTICATION_METHODS),
             "grant_types_supported": [GRANT],
             "scopes_supported": sorted(_scopes(settings)),
-            # There is no authorization endpoint, so there are no response types.
+            # Nobody signs in here, so there are no response types. But the official client of MCP
+            # reads no metadata without this member.
+            "authorization_endpoint": f"{url}/authorize",
             "response_types_supported": [],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": [ALGORITHM],
@@ -38,8 +40,7 @@ class Issuer:
 
     def token_for_client(self, authorization: Sequence[str], body: bytes) -> dict[str, object]:
         """Return the response of the token endpoint (RFC 6749 §5.1). Raises `GrantRefused`."""
-        client = granted(authorization, body, self.settings.clients)
-        return self._response(client, self.settings.audience, None)
+        return self._response(*granted(authorization, body, self.settings), None)
 
     def token_for_caller(self, body: bytes) -> dict[str, object]:
         """Return the response to a request for a token of a named caller.

@@ -26,11 +26,13 @@ class Client:
     """
 
     scopes: tuple[str, ...] = ()
-    """The scopes that it may request."""
+    """The scopes that it may request; all of them if it requests none."""
     claims: Mapping[str, JsonValue] = field(default_factory=dict, hash=False)
     roles: tuple[str, ...] = ()
     groups: tuple[str, ...] | None = None
     tenant: str | None = None
+    any_scope: bool = False
+    """Whether it may also request every other scope."""
 
     def as_caller(self, name: str, scopes: tuple[str, ...]) -> LocalCaller:
         """Return the client as the subject of its own token (RFC 9068 §2.2)."""
@@ -57,6 +59,8 @@ class IssuerSettings:
 
     audience: str
     """`aud` of a token whose request names no other."""
+    resources: tuple[str, ...] = ()
+    """Further audiences that a client may request as `resource` (RFC 8707)."""
     clients: Mapping[str, Client] = field(default_factory=dict)
     callers: Mapping[str, LocalCaller] = field(default_factory=dict)
     """Callers with a name. A request with this name as its `subject` gets a token with their

@@ -16,12 +16,12 @@ const fn lowest(marks: u64) -> usize {
 }
 
 /// The place of the first byte that is one of two.
-pub(super) fn either(bytes: &[u8], one: u8, other: u8) -> Option<usize> {
+pub(crate) fn either(bytes: &[u8], one: u8, other: u8) -> Option<usize> {
     first(bytes, |word| marks(word, one) | marks(word, other), |byte| byte == one || byte == other)
 }
 
 /// The place of the first quotation mark, bracket or brace.
-pub(super) fn structure(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn structure(bytes: &[u8]) -> Option<usize> {
     // This bit is all that `[` and `{` differ in, and likewise `]` and `}`. A quotation mark has it.
     let folded = |word: u64| word | (ONES * 0x20);
     first(
@@ -44,7 +44,7 @@ fn first(bytes: &[u8], marks: impl Fn(u64) -> u64, is_sought: impl Fn(u8) -> boo
 
 /// What follows `"name":` for the first time, if `quoted` is `"name"`. A quotation mark within a text of JSON has a
 /// backslash before it, so this is the name of a member, at any depth.
-pub(super) fn member<'bytes>(mut bytes: &'bytes [u8], quoted: &[u8]) -> Option<&'bytes [u8]> {
+pub(crate) fn member<'bytes>(mut bytes: &'bytes [u8], quoted: &[u8]) -> Option<&'bytes [u8]> {
     let second = *quoted.get(1)?;
     loop {
         let candidate = bytes.get(pair(bytes, second)?..)?;
