@@ -12,7 +12,7 @@ pub use step::Step;
 use crate::identity::Identity;
 use crate::identity::key_life::KeysNote;
 use crate::policy::{Backend, IssuerId, RegionChoice, RouteId};
-use crate::time::UnixTime;
+use crate::time::{Seconds, UnixTime};
 
 /// The log line of one request. These comments are the text of `docs/reference/log-line.md`.
 #[derive(Clone, Debug, Serialize)]
@@ -52,6 +52,9 @@ pub struct Trail {
     /// The backends that failed before, and how: the request was sent again.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub retried: Vec<String>,
+    /// What was left of each budget after the request had reserved what it can cost, or when a budget refused it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub budgets: Vec<BudgetLeft>,
     /// Why the origin's response was not stored, on such a route.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_stored: Option<String>,
@@ -122,6 +125,18 @@ pub struct Trail {
     notes: Option<Vec<(Step, String)>>,
 }
 
+/// What was left of a budget for the caller.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+pub struct BudgetLeft {
+    /// The name of the budget.
+    pub name: String,
+    /// The units that were left.
+    pub left: u64,
+    /// The time until the window ends, in seconds.
+    pub resets_in: Seconds,
+}
+
 impl Trail {
     /// A trail that begins now.
     #[must_use]
@@ -140,6 +155,7 @@ impl Trail {
             mcp: None,
             skipped: Vec::new(),
             retried: Vec::new(),
+            budgets: Vec::new(),
             not_stored: None,
             not_purged: None,
             cause: None,

@@ -108,6 +108,22 @@ def test_the_base_itself_is_accepted(tmp_path: Path) -> None:
     }
 
 
+def with_models(models: object) -> str:
+    backends = {"small": {"models": models}, "rest": {}}
+    return json.dumps({"origins": {"a": {"audience": "a", "backends": backends}}})
+
+
+@needs_tool
+def test_models_of_backends_are_left_to_the_check_of_the_whole_policy(tmp_path: Path) -> None:
+    file = tmp_path / "base.json"
+    file.write_text(with_models(["small"]), "utf-8")
+    local = checked_base(file, Stage(), TOOL, ADDRESSES)
+    assert local["origins"] == json.loads(with_models(["small"]))["origins"]
+    file.write_text(with_models("small"), "utf-8")
+    with pytest.raises(WrongCall, match=r"base\.json: .*models"):
+        checked_base(file, Stage(), TOOL, ADDRESSES)
+
+
 @needs_tool
 @settings(max_examples=100, deadline=None)
 @given(st.sampled_from([*places(BASE)]), st.sampled_from(ODD), st.booleans())

@@ -4,8 +4,8 @@ use crate::budget::BudgetError;
 use crate::policy::budgets::Budget;
 use crate::policy::limits::Limit;
 use crate::refusal::Refusal;
-use crate::throttle::{Outcome, Quota, ThrottleError};
-use crate::trail::{Step, Trail};
+use crate::throttle::{Outcome, Quota, Remaining, ThrottleError};
+use crate::trail::{BudgetLeft, Step, Trail};
 
 /// Records the outcome of a limit; returns the quota for the response, if any.
 pub(super) fn record_count(trail: &mut Trail, limit: &Limit, outcome: Result<Outcome, ThrottleError>) -> Option<Quota> {
@@ -29,6 +29,7 @@ pub(super) fn record_budget(
     match outcome {
         Ok(Outcome::Counted(quota)) => {
             trail.note(Step::Budget, || quota.to_string());
+            trail.budgets.extend(budget_left(&quota));
             return Some(quota).filter(|_| !budget.shadow);
         }
         Ok(Outcome::Uncounted { cause }) => trail.uncounted.push(format!("{}: {cause}", budget.name)),
@@ -40,4 +41,10 @@ pub(super) fn record_budget(
 /// Records what a rule in shadow would have refused.
 pub(super) fn would_refuse(trail: &mut Trail, error: impl Into<Refusal>) {
     trail.shadow.push(format!("would-refuse {}", error.into().code()));
+}
+
+/// What a quota says of a budget; `None` if the rest of its window is not known.
+pub(super) fn budget_left(quota: &Quota) -> Option<BudgetLeft> {
+    let Remaining { units, resets_in } = quota.remaining?;
+    Some(BudgetLeft { name: quota.limit.clone(), left: units, resets_in })
 }

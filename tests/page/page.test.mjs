@@ -77,13 +77,47 @@ test("a body is sent, and a caller without a token gets 401", async () => {
   await page.getByRole("checkbox", { name: "with a token for" }).check();
 });
 
-test("what a request to a model cost follows its outcome", async () => {
-  await choose("POST /chat", "/chat", []);
-  await page.getByLabel("Body (JSON)").fill('{"model": "small", "max_tokens": 50, "messages": []}');
+const budget = () => page.getByRole("region", { name: "Budgets" }).getByRole("row", { name: /^daily/ });
+const remaining = async () => Number((await budget().textContent()).match(/([\d,]+) tokens, resets/)[1].replaceAll(",", ""));
+const asks = (model, words = "") => JSON.stringify({ model, max_tokens: 50, messages: [{ role: "user", content: words }] });
+
+async function ask(body, status) {
+  await page.getByLabel("Body (JSON)").fill(body);
   await page.getByRole("button", { name: "Send" }).click();
-  await page.getByRole("heading", { name: "200 OK" }).waitFor();
-  await row("200", "/chat", "forwarded, 1,234 + 5 tokens (usage)").waitFor();
-  assert.equal(await row("/chat").count(), 1);
+  await page.getByRole("heading", { name: status }).waitFor();
+}
+
+test("the budgets of the policy are shown before any request is counted", async () => {
+  assert.match(await budget().textContent(), /^daily10,000 tokens in 86,400 ssubjectno request yet$/);
+});
+
+test("a budget goes down as requests reserve, each model has its backend, and the cost follows", async () => {
+  await choose("POST /chat", "/chat", []);
+  await page.getByLabel("Caller").fill("ada");
+  await ask(asks("small"), "200 OK");
+  await row("200", "/chat", "forwarded, 1,234 + 5 tokens (usage)", "model small, region eu, backend gpu_small").waitFor();
+  await budget().filter({ hasText: "ada, model small" }).filter({ hasText: "1,234 + 5 tokens (usage)" }).waitFor();
+  const first = await remaining();
+  assert.equal(first, 10000 - asks("small").length - 50);
+
+  await ask(asks("large", "a longer text"), "200 OK");
+  await row("200", "/chat", "forwarded, 1,234 + 5 tokens (usage)", "model large, region eu, backend gpu_large").waitFor();
+  await budget().filter({ hasText: "ada, model large" }).filter({ hasText: "tokens, resets" }).waitFor();
+  // The first request counts as what it has cost, and no longer as what it could cost.
+  assert.equal(await remaining(), 10000 - 1239 - asks("large", "a longer text").length - 50);
+  assert.equal(await row("/chat").count(), 2);
+});
+
+test("a refusal says what is left, and a request of somebody else replaces it", async () => {
+  await ask(asks("small", "x".repeat(9000)), /^429/);
+  await budget().filter({ hasText: "7,522 tokens, resets" }).filter({ hasText: "refused" }).waitFor();
+  const json = { "content-type": "application/json" };
+  const made = await fetch(`${dev.provider}/dev/tokens`, { method: "POST", headers: json, body: '{"subject": "bob"}' });
+  const authorization = `Bearer ${(await made.json()).access_token}`;
+  const sent = { method: "POST", headers: { ...json, authorization }, body: asks("small") };
+  assert.equal((await fetch(`${dev.edge}/chat`, sent)).status, 200);
+  await budget().filter({ hasText: "bob, model small" }).filter({ hasText: "tokens, resets" }).waitFor();
+  assert.equal(await remaining(), 10000 - asks("small").length - 50);
 });
 
 test("wrong input is explained, and nothing is sent", async () => {

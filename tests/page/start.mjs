@@ -38,12 +38,27 @@ def health() -> str:
 
 
 @app.post("/chat")
-@at_edge(access="authenticated", inference=Inference({"small": None}, max_tokens=100, budgets=["daily"]))
+@at_edge(access="authenticated", inference=Inference({"small": None, "large": None}, max_tokens=100, budgets=["daily"]))
 def chat() -> dict[str, object]:
     return {"choices": [], "usage": {"prompt_tokens": 1234, "completion_tokens": 5}}
 `;
 
-const BASE = { budgets: { daily: { tokens: 100000, window: 86400, by: ["subject"] } } };
+// All backends are the app. Each model has its own, and `web` gets the requests that are for no model.
+const BASE = {
+  budgets: { daily: { tokens: 10000, window: 86400, by: ["subject"] } },
+  origins: {
+    orders: {
+      audience: "orders",
+      backends: {
+        gpu_small: { region: "eu", models: ["small"] },
+        gpu_large: { region: "eu", models: ["large"] },
+        web: { region: "eu", priority: 2 },
+      },
+      regions: { eu: {} },
+      selection: { default_region: "eu" },
+    },
+  },
+};
 
 const FAULT = `
 

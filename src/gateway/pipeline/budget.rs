@@ -2,7 +2,7 @@
 
 use super::Pipeline;
 use crate::budget::{Reserved, Spender, reserve};
-use crate::gateway::record::record_budget;
+use crate::gateway::record::{budget_left, record_budget};
 use crate::mcp_request::JudgedBody;
 use crate::refusal::Refusal;
 use crate::rewrite::OriginTarget;
@@ -33,6 +33,7 @@ impl Pipeline<'_, '_> {
         if let Err(error) = &reserved {
             // What the budgets before it had reserved is given back.
             quotas = error.quota().cloned().into_iter().collect();
+            self.trail.budgets = quotas.iter().filter_map(budget_left).collect();
         }
         self.quotas.append(&mut quotas);
         self.tell_quotas();

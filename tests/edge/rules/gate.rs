@@ -241,6 +241,9 @@ fn application(arrived: Arc<Mutex<Vec<Arrival>>>) -> SocketAddr {
             let response = Response::builder().header("x-powered-by", "test").header("x-origin", "1");
             let sessions = head.headers.get_all(GIVES_SESSION).iter();
             let response = sessions.fold(response, |response, id| response.header("mcp-session-id", id));
+            // The edge reads what an MCP server sends in a stream that the client opens.
+            let response =
+                if head.uri.path() == "/mcp" { response.header("content-type", "text/event-stream") } else { response };
             Ok::<_, hyper::Error>(response.body(Body::from("{}")).unwrap())
         }
     };

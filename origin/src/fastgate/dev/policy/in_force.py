@@ -28,6 +28,8 @@ class State:
     """The app as it was compiled last."""
     routes: list[Mapping[str, object]] = field(default_factory=list)
     """The routes in force."""
+    budgets: Mapping[str, object] = field(default_factory=dict)
+    """The budgets in force, by their names."""
     faults: list[dict[str, str]] = field(default_factory=list)
     """What keeps the app's latest policy from being in force: `where`, `what`, `remedy`."""
     error: str | None = None
@@ -51,6 +53,7 @@ class State:
             "app": None if self.app is None else self.app.app,
             "guarded": self.app is not None and self.app.guarded,
             "routes": self.routes,
+            "budgets": self.budgets,
             "scopes": [*scopes],
             "faults": self.faults,
             "error": self.error,
@@ -140,6 +143,8 @@ class PolicyInForce:
             return refused
         routes = policy.get("routes")
         self.state.routes = routes if isinstance(routes, list) else []
+        budgets = policy.get("budgets")
+        self.state.budgets = budgets if isinstance(budgets, dict) else {}
         return None
 
     def _backends(self, policy: Mapping[str, object]) -> dict[str, str]:

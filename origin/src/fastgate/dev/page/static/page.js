@@ -1,20 +1,16 @@
 // The page of `fastgate dev`: the requests as the edge logs them, the faults of the policy, and a form that sends a
 // request with a token of the development provider. All text is inserted as text, never as HTML.
 
+import { BudgetTable, costOf } from "./budgets.js";
+import { $, element } from "./elements.js";
+
 const MOST_REQUESTS = 200;
 const AGAIN_AFTER = 3000; // ms
 const BODY_METHODS = new Set(["POST", "PUT", "PATCH", "DELETE"]);
 
-const $ = (id) => document.getElementById(id);
 const form = $("request");
 let current = { routes: [], scopes: [], issuers: [], faults: [], error: null };
-
-function element(name, text, kind) {
-  const made = document.createElement(name);
-  made.textContent = text;
-  if (kind) made.className = kind;
-  return made;
-}
+const budgets = new BudgetTable($("budgets"));
 
 const list = (text) => text.split(/[\s,]+/).filter(Boolean);
 
@@ -37,6 +33,7 @@ function showState(state) {
   $("ended").textContent = state.ended ?? "";
   showRoutes(state.routes);
   showScopes(state.scopes);
+  budgets.inForce(state.budgets, state.routes);
   replaceOptions(form.issuer, state.issuers.map(({ id }) => [id, id]));
 }
 
@@ -156,10 +153,21 @@ form.method.addEventListener("change", chooseMethod);
 
 // ---- what happens ----
 
+function placementOf({ model, region, backend, skipped = [], retried = [] }) {
+  const parts = [["model", model], ["region", region], ["backend", backend]];
+  const shown = parts.filter(([, name]) => name !== undefined).map(([kind, name]) => `${kind} ${name}`);
+  if (skipped.length) shown.push(`passed over: ${skipped.join(", ")}`);
+  if (retried.length) shown.push(`failed before: ${retried.join(", ")}`);
+  return shown.join(", ");
+}
+
 function showRequest(request) {
   const steps = request.steps.map(([step, time]) => `${step} ${time.toLocaleString("en")}`).join(", ");
   const kind = request.status < 400 ? "good" : "bad";
   const outcome = request.cause ? `${request.verdict}: ${request.cause}` : request.verdict;
+  const placement = placementOf(request);
+  if (placement) $("requests").classList.add("placed");
+  budgets.reserved(request);
   const row = document.createElement("tr");
   row.dataset.requestId = request.request_id;
   row.append(
@@ -169,6 +177,7 @@ function showRequest(request) {
     element("td", request.route ?? ""),
     element("td", request.subject ?? ""),
     element("td", outcome, `outcome ${kind}`),
+    element("td", placement, "placement"),
     element("td", steps),
   );
   const body = $("requests").tBodies[0];
@@ -179,12 +188,10 @@ function showRequest(request) {
 }
 
 // What a request to a model cost is known after its response.
-function showSettlement({ request_id: id, settled, input_tokens: input, output_tokens: output, micros }) {
-  const row = [...$("requests").tBodies[0].rows].find((each) => each.dataset.requestId === id);
-  if (!row) return;
-  const money = micros === undefined ? "" : `, ${micros.toLocaleString("en")} micros`;
-  const tokens = `${input.toLocaleString("en")} + ${output.toLocaleString("en")} tokens`;
-  row.querySelector(".outcome").append(`, ${tokens}${money} (${settled})`);
+function showSettlement(settlement) {
+  budgets.settled(settlement);
+  const row = [...$("requests").tBodies[0].rows].find((each) => each.dataset.requestId === settlement.request_id);
+  row?.querySelector(".outcome").append(`, ${costOf(settlement)}`);
 }
 
 let seen = 0;
