@@ -17,7 +17,7 @@ pub(in crate::compute) fn response(
 ) -> Result<(Response, Spent), Refusal> {
     let spent = Spent::by_status(origin.status);
     let settles_usage = grant.charge().is_some_and(|charge| charge.settle_by() == Settle::Usage);
-    let form = if settles_usage && origin.status == 200 { form(&origin, buffer) } else { None };
+    let form = if settles_usage && matches!(origin.status, 200..=299) { form(&origin, buffer) } else { None };
     let response = from_origin(origin, grant.response(), buffer)?;
     Ok(match (form, grant.api()) {
         (Some(form), Some(api)) => (response.observed(form, Observer::new(api, form, grant.hides_usage())), spent),
@@ -38,7 +38,8 @@ pub(in crate::compute) const fn without_response(error: &Refusal) -> Spent {
 /// The form of a response; `None` if it cannot be read.
 fn form(origin: &OriginResponse, buffer: &mut Vec<u8>) -> Option<Form> {
     let mut is_encoded = false;
-    abi::values(&origin.handle, "content-encoding", buffer, |_| is_encoded = true).ok()?;
+    let note = |value: &[u8]| is_encoded |= !matches!(value.trim_ascii(), b"" | b"identity");
+    abi::values(&origin.handle, "content-encoding", buffer, note).ok()?;
     let mut media_type = None;
     abi::values(&origin.handle, "content-type", buffer, |value| media_type = Form::of_media_type(value)).ok()?;
     media_type.filter(|_| !is_encoded)

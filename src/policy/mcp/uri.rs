@@ -29,9 +29,22 @@ impl UriTemplate {
 
     /// Whether it matches a URI.
     pub(super) fn matches(&self, uri: &str) -> bool {
-        let mut found = uri.split('/');
-        self.parts.iter().all(|texts| found.next().is_some_and(|part| part_matches(texts, part)))
-            && found.next().is_none()
+        self.fits(uri.as_bytes(), 1, |text| text.as_bytes().to_vec())
+    }
+
+    /// Whether some server could find it for one of these [readings](readings) of a URI: variables may be empty there, and its
+    /// own text is read like the URI.
+    pub(super) fn could_match(&self, readings: &[Vec<u8>]) -> bool {
+        readings.iter().any(|uri| self.fits(uri, 0, decoded))
+    }
+
+    /// Whether it matches a URI if variables have at least so many characters, and its texts are read by `read`.
+    fn fits(&self, uri: &[u8], shortest: usize, read: impl Fn(&str) -> Vec<u8>) -> bool {
+        let mut found = uri.split(|byte| *byte == b'/');
+        self.parts.iter().all(|texts| {
+            let texts: Vec<_> = texts.iter().map(|text| read(text)).collect();
+            found.next().is_some_and(|part| part_matches(&texts, part, shortest))
+        }) && found.next().is_none()
     }
 
     /// Whether it is a URI, without variables.
@@ -64,40 +77,55 @@ fn part(text: &str) -> Option<Vec<String>> {
     (!rest.contains('}')).then_some(texts)
 }
 
-/// Whether a part of a URI consists of these texts, with one or more characters between each two. It is linear: each text
-/// between two variables is found where it comes first.
-fn part_matches(texts: &[String], part: &str) -> bool {
+/// Whether a part of a URI consists of these texts, with at shortest so many characters between each two. It is linear: each
+/// text between two variables is found where it comes first.
+fn part_matches(texts: &[Vec<u8>], part: &[u8], shortest: usize) -> bool {
     let Some(([first, between @ ..], last)) = texts.split_last().map(|(last, others)| (others, last)) else {
         return matches!(texts, [only] if only == part);
     };
-    let Some(mut rest) = part.strip_prefix(first.as_str()).and_then(|rest| rest.strip_suffix(last.as_str())) else {
+    let Some(mut rest) = part.strip_prefix(first.as_slice()).and_then(|rest| rest.strip_suffix(last.as_slice())) else {
         return false;
     };
     for text in between {
-        let after_variable = rest.get(1..).and_then(|tail| tail.split_once(text.as_str()));
-        let Some((_, behind)) = after_variable else { return false };
+        let tail = rest.get(shortest..).unwrap_or_default();
+        let place = tail.windows(text.len().max(1)).position(|window| window == text.as_slice());
+        let Some(behind) = place.and_then(|place| tail.get(place.saturating_add(text.len())..)) else { return false };
         rest = behind;
     }
-    !rest.is_empty() && !matches!(part, "." | "..")
+    shortest == 0 || !(rest.is_empty() || matches!(part, b"." | b".."))
 }
 
-/// A URI as a server could compare it: in lower case, with percent-encoded characters decoded, and without a fragment.
-pub(super) fn folded(uri: &str) -> Vec<u8> {
-    let mut rest = uri.split('#').next().unwrap_or_default().bytes();
-    let mut folded = Vec::with_capacity(rest.len());
+/// The ways in which a server could read a URI: with or without its fragment and its query, with percent-encoded characters
+/// decoded or not, and in lower case.
+pub(super) fn readings(uri: &str) -> Vec<Vec<u8>> {
+    let without_fragment = uri.split('#').next().unwrap_or_default();
+    let path = without_fragment.split('?').next().unwrap_or_default();
+    let mut readings: Vec<Vec<u8>> = [uri, without_fragment, path]
+        .into_iter()
+        .flat_map(|text| [text.as_bytes().to_ascii_lowercase(), decoded(text)])
+        .collect();
+    readings.sort_unstable();
+    readings.dedup();
+    readings
+}
+
+/// A text in lower case, with percent-encoded characters decoded.
+pub(super) fn decoded(text: &str) -> Vec<u8> {
+    let mut rest = text.bytes();
+    let mut decoded = Vec::with_capacity(text.len());
     while let Some(byte) = rest.next() {
         let mut ahead = rest.clone();
         let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
         match (byte, digit(ahead.next()), digit(ahead.next())) {
             (b'%', Some(high), Some(low)) => {
-                folded.extend(u8::try_from(high << 4 | low));
+                decoded.extend(u8::try_from(high << 4 | low));
                 rest = ahead;
             }
-            _ => folded.push(byte),
+            _ => decoded.push(byte),
         }
     }
-    folded.make_ascii_lowercase();
-    folded
+    decoded.make_ascii_lowercase();
+    decoded
 }
 
 #[cfg(test)]

@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::uri::{UriTemplate, folded, is_plain};
+use super::uri::{UriTemplate, decoded, is_plain, readings};
 
 /// The URIs and templates of a policy, each with the index of its entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct UriIndex {
     by_text: BTreeMap<String, usize>,
     templates: Vec<(usize, UriTemplate)>,
-    /// The URIs without variables, as a server could compare them.
-    folded: BTreeSet<Vec<u8>>,
+    /// The URIs without variables, in lower case with percent-encoded characters decoded.
+    exact: BTreeSet<Vec<u8>>,
 }
 
 impl UriIndex {
@@ -18,7 +18,7 @@ impl UriIndex {
     pub(super) fn add(&mut self, template: UriTemplate, index: usize) {
         self.by_text.insert(template.as_str().to_owned(), index);
         if template.is_exact() {
-            self.folded.insert(folded(template.as_str()));
+            self.exact.insert(decoded(template.as_str()));
         } else {
             self.templates.push((index, template));
         }
@@ -29,16 +29,22 @@ impl UriIndex {
         self.by_text.get(text).copied()
     }
 
-    /// The entry that is written as `uri` is, or else all whose template matches it; none if it is not known.
+    /// The entry that is written as `uri` is, or else all whose template matches it; none if it is not known. Servers read
+    /// URIs in different ways, so that the entries of all templates count that one of them could find.
     pub(super) fn matching(&self, uri: &str) -> Vec<usize> {
         if let Some(index) = self.written(uri) {
             return vec![index];
         }
+        let readings = readings(uri);
         // A server that normalizes URIs would find the resource of the exact entry, which may have other rules.
-        if !is_plain(uri) || self.folded.contains(&folded(uri)) {
+        if !is_plain(uri) || readings.iter().any(|reading| self.exact.contains(reading)) {
             return Vec::new();
         }
-        self.templates.iter().filter(|(_, template)| template.matches(uri)).map(|(index, _)| *index).collect()
+        if !self.templates.iter().any(|(_, template)| template.matches(uri)) {
+            return Vec::new();
+        }
+        let could_be = |template: &UriTemplate| template.matches(uri) || template.could_match(&readings);
+        self.templates.iter().filter(|(_, template)| could_be(template)).map(|(index, _)| *index).collect()
     }
 }
 
@@ -53,12 +59,33 @@ mod tests {
             index.add(UriTemplate::parse(text).expect("valid"), number);
         }
         assert_eq!(index.matching("orders://secret"), [0]);
-        for uri in ["ORDERS://secret", "orders://%73ecret", "orders://SECRET", "orders://secret#x", "orders://\u{455}"]
-        {
+        for uri in [
+            "ORDERS://secret",
+            "orders://%73ecret",
+            "orders://SECRET",
+            "orders://secret#x",
+            "orders://secret?",
+            "orders://secret?x=1",
+            "orders://%53ecret?#",
+            "orders://\u{455}",
+        ] {
             assert_eq!(index.matching(uri), [0; 0], "{uri}");
         }
         assert_eq!(index.matching("orders://secrets"), [1, 2]);
         assert_eq!(index.matching("orders://{id}"), [1]);
         assert_eq!((index.written("orders://{id}"), index.written("orders://{i}")), (Some(1), None));
+        // Servers may leave variables empty, cut the query or the fragment off, and decode what is percent-encoded.
+        let mut index = UriIndex::default();
+        let templates = ["o://{id}/secret", "o://{id}/{part}", "o://admin-{id}", "o://{id}", "o://{a}/big|file"];
+        for (number, text) in templates.into_iter().enumerate() {
+            index.add(UriTemplate::parse(text).expect("valid"), number);
+        }
+        for uri in ["o://7/secret?", "o://7/secret?x=1", "o://7/secret#x", "o://7/SECRET", "o://7/%73ecret"] {
+            assert_eq!(index.matching(uri), [0, 1], "{uri}");
+        }
+        assert_eq!((index.matching("o://admin-"), index.matching("o://Admin-?")), (vec![2, 3], vec![2, 3]));
+        assert_eq!((index.matching("o://7/big%7Cfile"), index.matching("o://7/big%7cfile?")), (vec![1, 4], vec![1, 4]));
+        assert_eq!((index.matching("o://7/x"), index.matching("o://7")), (vec![1], vec![3]));
+        assert_eq!(index.matching("o:///secret"), [0; 0], "no template matches it as it is");
     }
 }

@@ -67,8 +67,7 @@ fn usage() -> Value {
 
 /// Sends pieces of a stream without a length.
 fn stream(to: &mut TcpStream, pieces: &[String]) -> bool {
-    let head =
-        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n";
+    let head = "HTTP/1.1 201 Created\r\ncontent-encoding: identity\r\ncontent-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n";
     let chunked = |piece: &String| format!("{:x}\r\n{piece}\r\n", piece.len());
     let _ = to.set_nodelay(true);
     std::iter::once(head.to_owned())
@@ -179,7 +178,7 @@ fn the_usage_of_a_stream_counts_and_only_a_client_that_asked_for_it_sees_it() {
     let reserved = |more: &str| u64::try_from(body(more).len()).unwrap() + MOST;
     let hidden = ",\"stream\":true";
     let response = GATE.send(post("/stream", body(hidden)));
-    assert_eq!((response.status, left(&response)), (200, WHOLE - reserved(hidden)));
+    assert_eq!((response.status, left(&response)), (201, WHOLE - reserved(hidden)));
     let text = String::from_utf8(response.body.clone()).unwrap();
     assert_eq!(text, [word("Hello"), word(" world"), "data: [DONE]\n\n".to_owned()].concat());
     let line = settled(&response);
@@ -279,9 +278,9 @@ fn reservations_hold_under_64_streams_at_once() {
     sleep(Duration::from_millis(300));
     RELEASED.store(true, Ordering::SeqCst);
     let replies: Vec<_> = clients.into_iter().map(|client| client.join().unwrap()).collect();
-    let served = replies.iter().filter(|reply| reply.status == 200).count();
+    let served = replies.iter().filter(|reply| reply.status == 201).count();
     let seen = ORIGIN.everything().iter().filter(|seen| seen.head.contains("/many")).count();
-    assert!(replies.iter().all(|reply| [200, 429].contains(&reply.status)));
+    assert!(replies.iter().all(|reply| [201, 429].contains(&reply.status)));
     assert!(u64::try_from(served).unwrap() == admitted && seen == served, "{served} of {admitted} served, {seen} seen");
 }
 

@@ -48,6 +48,8 @@ _NOT_FOLLOWED = (
     MarkedWrapper,
 )
 """Types that are not followed: they refer to unrelated objects, or are examined elsewhere."""
+_NAMESPACES = "pydantic._internal._namespace_utils"
+"""The module of the types in which Pydantic keeps the global names of functions."""
 
 
 class Graph:
@@ -97,7 +99,8 @@ class Graph:
 
 def _references_of(target: object) -> Iterator[object]:
     for each in _parts(target):
-        if type(each) not in _VALUES and not is_a(each, *_NOT_FOLLOWED):
+        is_followed = not is_a(each, *_NOT_FOLLOWED) and type(each).__module__ != _NAMESPACES
+        if type(each) not in _VALUES and is_followed:
             yield each
 
 
