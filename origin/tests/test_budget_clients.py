@@ -8,6 +8,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -204,37 +205,41 @@ def test_a_client_of_anthropic_gives_up_at_once_if_the_budget_lasts_long(session
     assert verdicts(session, "bob", 3) == ["forwarded", "budget-exceeded", "budget-too-small"]
 
 
-def of_openai(session: Session, subject: str) -> Callable[[], str | None]:
-    client = openai_of(session, subject, "short").chat.completions
+@contextmanager
+def of_openai(session: Session, subject: str) -> Iterator[Callable[[], str | None]]:
+    with openai_of(session, subject, "short") as client:
 
-    def create() -> str | None:
-        made = client.create(model="small", messages=SAID, max_tokens=500)
-        return made.choices[0].message.content
+        def create() -> str | None:
+            made = client.chat.completions.create(model="small", messages=SAID, max_tokens=500)
+            return made.choices[0].message.content
 
-    return create
+        yield create
 
 
-def of_anthropic(session: Session, subject: str) -> Callable[[], str | None]:
-    client = anthropic_of(session, subject, "short").messages
+@contextmanager
+def of_anthropic(session: Session, subject: str) -> Iterator[Callable[[], str | None]]:
+    with anthropic_of(session, subject, "short") as client:
 
-    def create() -> str | None:
-        (block,) = client.create(model="small", max_tokens=500, messages=ASKED).content
-        return block.text if block.type == "text" else None
+        def create() -> str | None:
+            made = client.messages.create(model="small", max_tokens=500, messages=ASKED)
+            (block,) = made.content
+            return block.text if block.type == "text" else None
 
-    return create
+        yield create
 
 
 @pytest.mark.parametrize("client", [of_openai, of_anthropic])
 def test_the_clients_wait_for_a_window_that_ends_soon(
-    session: Session, client: Callable[[Session, str], Callable[[], str | None]]
+    session: Session,
+    client: Callable[[Session, str], AbstractContextManager[Callable[[], str | None]]],
 ) -> None:
     """With `settle="estimate"`, what was reserved stands, so the second request does not fit."""
     subject = client.__name__
-    create = client(session, subject)
-    assert create() == WORDS
-    began = time.monotonic()
-    assert create() == WORDS
-    assert time.monotonic() - began < WINDOW + 10
+    with client(session, subject) as create:
+        assert create() == WORDS
+        began = time.monotonic()
+        assert create() == WORDS
+        assert time.monotonic() - began < WINDOW + 10
     assert verdicts(session, subject, 3) == ["forwarded", "budget-exceeded", "forwarded"]
     assert " 500 tokens of output " in costs(session, subject)[0]
 
