@@ -59,21 +59,10 @@ impl Counters<'_> {
         if !taken.admitted {
             return Ok(taken);
         }
-        match self.platform.lease(Space::CountLease, key.as_bytes(), LEASE_TIMEOUT, 0)? {
-            Leased::Mine(lease) => {
-                let taken = self.count(limit, key, cost);
-                let released = lease.release();
-                let taken = taken?;
-                released.map(|()| taken)
-            }
-            Leased::TimedOut => self.queue_is_full(limit, key, cost),
-            Leased::Found(_) => Err(filled_lease()),
+        if let Some(taken) = self.leased(key, || self.count(limit, key, cost))? {
+            return Ok(taken);
         }
-    }
-
-    /// Refuses a request that did not get the lease in time: too many requests wait for it. If the limit is used up by
-    /// now, that is the reason given.
-    fn queue_is_full(&self, limit: &Limit, key: &str, cost: u64) -> Result<Taken, StoreError> {
+        // Too many requests wait for the count. If the limit is used up by now, that is the reason given.
         let (_, taken) = self.read(limit, key, cost)?;
         Ok(Taken { admitted: false, queue_full: taken.admitted, ..taken })
     }
@@ -81,20 +70,13 @@ impl Counters<'_> {
     fn count(&self, limit: &Limit, key: &str, cost: u64) -> Result<Taken, StoreError> {
         let (window, taken) = self.read(limit, key, cost)?;
         if taken.admitted {
-            let lifetime = limit.window.plus(Seconds::new(1));
-            self.platform.cache(Space::Count, key.as_bytes(), &Stored::note(window.to_record()), lifetime)?;
+            self.write(key, window.to_record(), limit.window)?;
         }
         Ok(taken)
     }
 
     fn read(&self, limit: &Limit, key: &str, cost: u64) -> Result<(Window, Taken), StoreError> {
-        let window = match self.platform.cached_note(Space::Count, key.as_bytes())? {
-            None => None,
-            Some(note) => {
-                Some(Window::from_record(&note).ok_or_else(|| StoreError("a count cannot be read".to_owned()))?)
-            }
-        };
-        Ok(Window::take(window, limit, cost, self.platform.now()))
+        Ok(Window::take(self.window(key, Window::from_record)?, limit, cost, self.platform.now()))
     }
 
     fn reserve_exactly(&self, wanted: &Requested<'_>) -> Result<Held, StoreError> {
@@ -103,72 +85,66 @@ impl Counters<'_> {
         if held.reservation.is_none() {
             return Ok(held);
         }
-        match self.platform.lease(Space::CountLease, key.as_bytes(), LEASE_TIMEOUT, 0)? {
-            Leased::Mine(lease) => {
-                let held = self.count_budget(wanted, &key);
-                let released = lease.release();
-                let held = held?;
-                released.map(|()| held)
-            }
-            Leased::TimedOut => {
-                let (_, held) = self.read_budget(wanted, &key)?;
-                Ok(Held { queue_full: held.reservation.is_some(), reservation: None, ..held })
-            }
-            Leased::Found(_) => Err(filled_lease()),
+        if let Some(held) = self.leased(&key, || self.count_budget(wanted, &key))? {
+            return Ok(held);
         }
+        let (_, held) = self.read_budget(wanted, &key)?;
+        Ok(Held { queue_full: held.reservation.is_some(), reservation: None, ..held })
     }
 
     fn count_budget(&self, wanted: &Requested<'_>, key: &str) -> Result<Held, StoreError> {
         let (window, held) = self.read_budget(wanted, key)?;
         if held.reservation.is_some() {
-            self.write_budget(wanted.budget, key, window)?;
+            self.write(key, window.to_record(), wanted.budget.window)?;
         }
         Ok(held)
+    }
+
+    fn read_budget(&self, wanted: &Requested<'_>, key: &str) -> Result<(BudgetWindow, Held), StoreError> {
+        Ok(BudgetWindow::reserve(self.window(key, BudgetWindow::from_record)?, wanted, self.platform.now()))
     }
 
     fn settle_exactly(&self, reservation: &Reservation, actual: u64) -> Result<bool, StoreError> {
         if actual == reservation.amount() {
             return Ok(true);
         }
-        let budget = reservation.budget();
-        let key = key_of(budget, reservation.key());
+        let key = key_of(reservation.budget(), reservation.key());
         for _ in 0..SETTLE_TRIES {
-            match self.platform.lease(Space::CountLease, key.as_bytes(), LEASE_TIMEOUT, 0)? {
-                Leased::Mine(lease) => {
-                    let settled = self.replace(reservation, actual, &key);
-                    let released = lease.release();
-                    let settled = settled?;
-                    return released.map(|()| settled);
-                }
-                Leased::TimedOut => {}
-                Leased::Found(_) => return Err(filled_lease()),
+            if let Some(settled) = self.leased(&key, || self.replace(reservation, actual, &key))? {
+                return Ok(settled);
             }
         }
         Err(StoreError("too many requests wait for it".to_owned()))
     }
 
     fn replace(&self, reservation: &Reservation, actual: u64, key: &str) -> Result<bool, StoreError> {
-        let window = self.budget_window(key)?.and_then(|window| window.settle(reservation, actual));
-        let Some(window) = window else { return Ok(false) };
-        self.write_budget(reservation.budget(), key, window).map(|()| true)
+        let window = self.window(key, BudgetWindow::from_record)?;
+        let Some(window) = window.and_then(|window| window.settle(reservation, actual)) else { return Ok(false) };
+        self.write(key, window.to_record(), reservation.budget().window).map(|()| true)
     }
 
-    fn read_budget(&self, wanted: &Requested<'_>, key: &str) -> Result<(BudgetWindow, Held), StoreError> {
-        Ok(BudgetWindow::reserve(self.budget_window(key)?, wanted, self.platform.now()))
+    /// Does `work` under the lease of a count, which is released in any case; `None` if the lease is not free in time.
+    fn leased<T>(&self, key: &str, work: impl FnOnce() -> Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+        match self.platform.lease(Space::CountLease, key.as_bytes(), LEASE_TIMEOUT, 0)? {
+            Leased::Mine(lease) => {
+                let done = work();
+                let released = lease.release();
+                let done = done?;
+                released.map(|()| Some(done))
+            }
+            Leased::TimedOut => Ok(None),
+            Leased::Found(_) => Err(StoreError("a lease that is never filled was filled".to_owned())),
+        }
     }
 
-    fn budget_window(&self, key: &str) -> Result<Option<BudgetWindow>, StoreError> {
+    /// The stored window of a count, read by `parse`; `None` if there is none.
+    fn window<W>(&self, key: &str, parse: impl FnOnce(&[u8]) -> Option<W>) -> Result<Option<W>, StoreError> {
         let Some(note) = self.platform.cached_note(Space::Count, key.as_bytes())? else { return Ok(None) };
-        let unreadable = || StoreError("a count cannot be read".to_owned());
-        BudgetWindow::from_record(&note).ok_or_else(unreadable).map(Some)
+        parse(&note).ok_or_else(|| StoreError("a count cannot be read".to_owned())).map(Some)
     }
 
-    fn write_budget(&self, budget: &Budget, key: &str, window: BudgetWindow) -> Result<(), StoreError> {
-        let lifetime = budget.window.plus(Seconds::new(1));
-        self.platform.cache(Space::Count, key.as_bytes(), &Stored::note(window.to_record()), lifetime)
+    /// Stores the record of a window of this length.
+    fn write(&self, key: &str, record: String, window: Seconds) -> Result<(), StoreError> {
+        self.platform.cache(Space::Count, key.as_bytes(), &Stored::note(record), window.plus(Seconds::new(1)))
     }
-}
-
-fn filled_lease() -> StoreError {
-    StoreError("a lease that is never filled was filled".to_owned())
 }

@@ -10,6 +10,8 @@ pub(super) struct UriTemplate {
     text: String,
     /// The parts between `/`: in each, the texts around its variables.
     parts: Vec<Vec<String>>,
+    /// The same texts [decoded], as some servers compare them.
+    decoded: Vec<Vec<Vec<u8>>>,
 }
 
 impl UriTemplate {
@@ -18,8 +20,9 @@ impl UriTemplate {
         if !is_plain(text) {
             return None;
         }
-        let parts = text.split('/').map(part).collect::<Option<_>>()?;
-        Some(Self { text: text.to_owned(), parts })
+        let parts: Vec<Vec<String>> = text.split('/').map(part).collect::<Option<_>>()?;
+        let decoded = parts.iter().map(|texts| texts.iter().map(|text| decoded(text)).collect()).collect();
+        Some(Self { text: text.to_owned(), parts, decoded })
     }
 
     /// As the policy writes it.
@@ -29,22 +32,13 @@ impl UriTemplate {
 
     /// Whether it matches a URI.
     pub(super) fn matches(&self, uri: &str) -> bool {
-        self.fits(uri.as_bytes(), 1, |text| text.as_bytes().to_vec())
+        fits(&self.parts, uri.as_bytes(), 1)
     }
 
     /// Whether some server could find it for one of these [readings](readings) of a URI: variables may be empty there, and its
     /// own text is read like the URI.
     pub(super) fn could_match(&self, readings: &[Vec<u8>]) -> bool {
-        readings.iter().any(|uri| self.fits(uri, 0, decoded))
-    }
-
-    /// Whether it matches a URI if variables have at least so many characters, and its texts are read by `read`.
-    fn fits(&self, uri: &[u8], shortest: usize, read: impl Fn(&str) -> Vec<u8>) -> bool {
-        let mut found = uri.split(|byte| *byte == b'/');
-        self.parts.iter().all(|texts| {
-            let texts: Vec<_> = texts.iter().map(|text| read(text)).collect();
-            found.next().is_some_and(|part| part_matches(&texts, part, shortest))
-        }) && found.next().is_none()
+        readings.iter().any(|uri| fits(&self.decoded, uri, 0))
     }
 
     /// Whether it is a URI, without variables.
@@ -77,18 +71,25 @@ fn part(text: &str) -> Option<Vec<String>> {
     (!rest.contains('}')).then_some(texts)
 }
 
+/// Whether a URI has these parts, if variables have at least so many characters.
+fn fits<T: AsRef<[u8]>>(parts: &[Vec<T>], uri: &[u8], shortest: usize) -> bool {
+    let mut found = uri.split(|byte| *byte == b'/');
+    parts.iter().all(|texts| found.next().is_some_and(|part| part_matches(texts, part, shortest)))
+        && found.next().is_none()
+}
+
 /// Whether a part of a URI consists of these texts, with at shortest so many characters between each two. It is linear: each
 /// text between two variables is found where it comes first.
-fn part_matches(texts: &[Vec<u8>], part: &[u8], shortest: usize) -> bool {
+fn part_matches<T: AsRef<[u8]>>(texts: &[T], part: &[u8], shortest: usize) -> bool {
     let Some(([first, between @ ..], last)) = texts.split_last().map(|(last, others)| (others, last)) else {
-        return matches!(texts, [only] if only == part);
+        return matches!(texts, [only] if only.as_ref() == part);
     };
-    let Some(mut rest) = part.strip_prefix(first.as_slice()).and_then(|rest| rest.strip_suffix(last.as_slice())) else {
+    let Some(mut rest) = part.strip_prefix(first.as_ref()).and_then(|rest| rest.strip_suffix(last.as_ref())) else {
         return false;
     };
-    for text in between {
+    for text in between.iter().map(AsRef::as_ref) {
         let tail = rest.get(shortest..).unwrap_or_default();
-        let place = tail.windows(text.len().max(1)).position(|window| window == text.as_slice());
+        let place = tail.windows(text.len().max(1)).position(|window| window == text);
         let Some(behind) = place.and_then(|place| tail.get(place.saturating_add(text.len())..)) else { return false };
         rest = behind;
     }
