@@ -174,7 +174,7 @@ wheel-tests: $(VENV) ## The same, and the five apps, in empty environments with 
 	FASTGATE_WHEELS=1 .venv/bin/python -m pytest -q -s tests/quickstart
 	rm -rf target/wheels && $(PYTHON) -m venv target/wheels
 	target/wheels/bin/python -m pip install -q -r tests/apps/requirements.txt dist/*.whl
-	mkdir target/wheels/path && for each in bash cat cp curl git grep mkdir mv rm sed; do ln -s "$$(command -v $$each)" target/wheels/path/; done
+	mkdir target/wheels/path && for each in bash cat cp curl env git grep mkdir mv printenv rm sed; do ln -s "$$(command -v $$each)" target/wheels/path/; done
 	cd tests/apps && env -u PYTHONPATH PATH=$(CURDIR)/target/wheels/bin:$(CURDIR)/target/wheels/path FASTGATE=$(CURDIR)/target/wheels/bin/fastgate \
 		$(CURDIR)/target/wheels/bin/python -m pytest -q -p no:cacheprovider .
 
