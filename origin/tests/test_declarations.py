@@ -947,13 +947,13 @@ def test_no_code_of_examined_objects_is_run(edge: Edge, made: Callable[[], Any])
 
 def test_each_object_is_examined_once(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[int] = []
-    held = object_graph._references_of
+    held = object_graph.references_of
 
     def counted(target: object) -> Iterator[object]:
         looked.append(id(target))
         return held(target)
 
-    monkeypatch.setattr(object_graph, "_references_of", counted)
+    monkeypatch.setattr(object_graph, "references_of", counted)
     registry = {"handlers": [handler() for _ in range(50)], "numbers": list(range(1000))}
     app = public(FastAPI(openapi_url=None))
     for number in range(50):

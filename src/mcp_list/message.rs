@@ -19,6 +19,18 @@ impl ListFilter {
         Ok(changed.map_or(body, String::into_bytes))
     }
 
+    /// The content of a response that is no success, in JSON: an error of the server or of what is in front of it, or nothing.
+    ///
+    /// # Errors
+    /// A [`ListError`] if it has a list that cannot be filtered, or if that cannot be told.
+    pub fn other_document(&self, body: Vec<u8>) -> Result<Vec<u8>, ListError> {
+        if body.trim_ascii().is_empty() {
+            return Ok(body);
+        }
+        let changed = self.changed(&parse(&body)?)?;
+        Ok(changed.map_or(body, String::into_bytes))
+    }
+
     /// A message of a stream as it passes; `None` if that is as it came.
     ///
     /// # Errors

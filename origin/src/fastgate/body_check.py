@@ -7,9 +7,12 @@ None, and it may run; or the refusal. `content` has compared a signed body befor
 from collections.abc import Mapping
 
 from fastgate.claims import Transaction
-from fastgate.declare.mcp_endpoint import mcp_endpoint_in
+from fastgate.declare.lookup import targets_of
+from fastgate.declare.mcp_endpoint import has_unjudged_rules, mcp_endpoint_in
 from fastgate.errors import ContentMismatch, Refused, RouteMismatch
 from fastgate.mcp_message import is_response
+
+_TOOLS = "an MCP server whose messages the edge has to judge"
 
 
 def body_fault(
@@ -27,11 +30,18 @@ def body_fault(
     """
     if mcp_endpoint_in(getattr(view, "endpoint", None)) is not None:
         if judged.content_digest is None or not _is_judged(judged, content):
-            return RouteMismatch(
-                found=f"{template}, an MCP server whose messages the edge has to judge"
-            )
+            return RouteMismatch(found=f"{template}, {_TOOLS}")
+    elif unjudged := unjudged_tools_fault(view, template):
+        return unjudged
     elif declared and judged.content_digest is None and declared.get("sign_body"):
         return ContentMismatch()
+    return None
+
+
+def unjudged_tools_fault(view: object, template: str) -> Refused | None:
+    """Return why what a router has chosen may not run: its tools have rules that nothing checks."""
+    if any(map(has_unjudged_rules, targets_of(view))):
+        return RouteMismatch(found=f"{template}, {_TOOLS}")
     return None
 
 

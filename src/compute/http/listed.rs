@@ -12,22 +12,29 @@ use super::listing::Listing;
 use super::respond::{Content, OriginResponse, Response, from_origin};
 use crate::compute::abi;
 
-/// The response for the client. A response that is no success has an error and no list; nor has one without content.
+/// The response for the client, which no cache keeps for others. With any status, a client may read a list in JSON or in a
+/// stream; what has another form passes if it is no success.
 pub(in crate::compute) fn response(
     origin: OriginResponse,
     grant: &Grant,
     filter: &ListFilter,
     buffer: &mut Vec<u8>,
 ) -> Result<Response, Refusal> {
-    if !matches!(origin.status, 200..=299) || matches!(origin.status, 202 | 204) {
-        return from_origin(origin, grant.response(), buffer);
-    }
-    let form = form(&origin, buffer).ok_or(OriginError::List(ListError::MediaType))?;
     let edits = ListFilter::fields(grant.response().clone());
+    if matches!(origin.status, 204 | 304) {
+        return from_origin(origin, &edits, buffer);
+    }
+    let is_result = matches!(origin.status, 200..=299) && origin.status != 202;
+    let form = match form(&origin, buffer).map_err(OriginError::List)? {
+        Some(form) => form,
+        None if is_result => return Err(OriginError::List(ListError::MediaType).into()),
+        None => return from_origin(origin, &edits, buffer),
+    };
     let (origin, content) = origin.without_content();
     let content = match form {
         Form::Json => {
-            let document = read(content).and_then(|body| filter.document(body)).map_err(OriginError::List)?;
+            let filtered = |body| if is_result { filter.document(body) } else { filter.other_document(body) };
+            let document = read(content).and_then(filtered).map_err(OriginError::List)?;
             Content::Whole(BodyHandle::from(document))
         }
         Form::EventStream => Content::Listed(Box::new(Listing::new(content, ListStream::new(filter.clone())))),
@@ -35,15 +42,18 @@ pub(in crate::compute) fn response(
     Ok(from_origin(origin, &edits, buffer)?.containing(content))
 }
 
-/// The form of a response; `None` if it is not one that can be filtered.
-fn form(origin: &OriginResponse, buffer: &mut Vec<u8>) -> Option<Form> {
+/// The form of a response; `None` if no client reads a list in it.
+fn form(origin: &OriginResponse, buffer: &mut Vec<u8>) -> Result<Option<Form>, ListError> {
     let mut is_encoded = false;
-    abi::values(&origin.handle, "content-encoding", buffer, |_| is_encoded = true).ok()?;
+    let note = |value: &[u8]| is_encoded |= !matches!(value.trim_ascii(), b"" | b"identity");
+    abi::values(&origin.handle, "content-encoding", buffer, note).map_err(|_| ListError::MediaType)?;
     let mut forms = Vec::new();
-    abi::values(&origin.handle, "content-type", buffer, |value| forms.push(Form::of_media_type(value))).ok()?;
+    abi::values(&origin.handle, "content-type", buffer, |value| forms.push(Form::of_media_type(value)))
+        .map_err(|_| ListError::MediaType)?;
     match forms.as_slice() {
-        [Some(form)] if !is_encoded => Some(*form),
-        _ => None,
+        [Some(form)] if !is_encoded => Ok(Some(*form)),
+        all if all.iter().all(Option::is_none) => Ok(None),
+        _ => Err(ListError::MediaType),
     }
 }
 

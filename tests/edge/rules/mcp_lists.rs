@@ -1,4 +1,4 @@
-//! Lists of an MCP server at the edge: the client gets what the caller may use. Rows O19 and O21 of docs/attacks.md.
+//! Lists of an MCP server at the edge: the client gets what the caller may use. Rows O19, O21 and O29 of docs/attacks.md.
 
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -30,6 +30,12 @@ static GATE: LazyLock<Gate> = LazyLock::new(|| {
         "unfinished",
         "error",
         "failed",
+        "accepted",
+        "refused",
+        "moved",
+        "empty",
+        "detail",
+        "hidden",
     ];
     let route = |id: &&str| {
         json!({
@@ -112,6 +118,12 @@ fn behave(request: &Received, to: &mut TcpStream) {
             &[media_type],
             "{\"jsonrpc\":\"2.0\",\"id\":\"l-1\",\"error\":{\"code\":-32602,\"message\":\"cursor\"}}",
         ),
+        "/accepted" => json(to, "202 Accepted", &[media_type], &text),
+        "/refused" => json(to, "400 Bad Request", &[media_type], &text),
+        "/moved" => json(to, "302 Found", &[media_type, ("location", "/x")], &text),
+        "/empty" => json(to, "202 Accepted", &[media_type], ""),
+        "/detail" => json(to, "404 Not Found", &[media_type], "{\"detail\":\"Not Found\"}"),
+        "/hidden" => json(to, "500 Internal Server Error", &[media_type, ("content-encoding", "gzip")], &text),
         "/failed" => json(to, "404 Not Found", &[("content-type", "text/plain")], "no session"),
         _ => json(to, "200 OK", &[media_type], &text),
     }
@@ -173,7 +185,7 @@ fn a_stream_that_the_client_opens_is_filtered_too() {
 
 #[test]
 fn a_list_that_cannot_be_filtered_does_not_pass() {
-    for path in ["/other", "/encoded", "/long", "/text", "/cut"] {
+    for path in ["/other", "/encoded", "/long", "/text", "/cut", "/hidden"] {
         let response = sent(path, "mcp");
         let line = GATE.line(&response);
         assert_eq!((response.status, line["verdict"].as_str()), (502, Some("origin-list-unfiltered")), "{path}");
@@ -202,4 +214,23 @@ fn errors_pass() {
     assert_eq!((response.status, &response.json()["error"]["code"]), (200, &json!(-32602)));
     let response = sent("/failed", "mcp");
     assert_eq!((response.status, text(&response)), (404, "no session"));
+    assert_eq!(response.field("cache-control"), Some("private, no-store"));
+    let response = sent("/detail", "mcp");
+    assert_eq!((response.status, text(&response)), (404, "{\"detail\":\"Not Found\"}"));
+    let response = sent("/empty", "mcp");
+    assert_eq!((response.status, text(&response)), (202, ""));
+}
+
+#[test]
+fn a_list_is_filtered_with_any_status() {
+    for (path, status) in [("/accepted", 202), ("/refused", 400), ("/moved", 302)] {
+        let response = sent(path, "mcp");
+        assert_eq!(
+            (response.status, text(&response)),
+            (status, listed("\"l-1\"", &["ping"], "private").as_str()),
+            "{path}"
+        );
+        assert_eq!(response.field("cache-control"), Some("private, no-store"));
+        assert_eq!(response.field("etag"), None);
+    }
 }

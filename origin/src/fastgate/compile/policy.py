@@ -29,6 +29,7 @@ from fastgate.compile.endpoints.route_ids import (
 from fastgate.compile.endpoints.undeclared import remedy_for_pages
 from fastgate.compile.former_routes import overlap_between
 from fastgate.compile.ineffective.declarations import ineffective_declarations
+from fastgate.compile.ineffective.unjudged_tools import unjudged_tools
 from fastgate.compile.route_conflicts import rewrite_conflicts, route_conflicts
 from fastgate.declare.members import PREFIX
 from fastgate.declare.values.mcp import MCP
@@ -138,6 +139,7 @@ def _compiled(
         faults += [Fault(*each) for each in of_all(served)]
     faults += [Fault(*each) for each in route_conflicts(everything)]
     faults += _mcp_without_server(served)
+    faults += [Fault(*each) for each in unjudged_tools(everything, served)]
     ids = ids_of(served)
     faults += _id_faults(served, ids)
     root_path = root_path_of(routed_app(app))

@@ -1,16 +1,24 @@
-"""Recognize the endpoint of an MCP server.
+"""Recognize the endpoint of an MCP server, and find the rules of its tools.
 
 Input: what a route runs. Output: the endpoint of the package `mcp` or `fastmcp` in it, if there is
-one. Both are recognized by the name of a class and never imported here; no code of the app is run.
+one; and what its server offers under a rule of `tool_rule`. Both packages are recognized by the
+names of their classes and never imported here; no code of the app is run.
 """
 
-from types import FunctionType
+from collections.abc import Iterable, Iterator
+from gc import get_referents
+from types import FunctionType, MethodType
 
-from fastgate.declare.static_access import attribute
+from fastgate.declare.static_access import attribute, is_a
+from fastgate.declare.values.mcp import requires_anything, rule_in
 
-_PACKAGES = ("mcp", "fastmcp")
+_PACKAGES = ("mcp", "fastmcp", "mcp_types")
 _ENDPOINT = "StreamableHTTPASGIApp"
+_TRANSPORTS = (_ENDPOINT, "StreamableHTTPSessionManager", "SseServerTransport")
+_SERVERS = ("MCPServer", "FastMCP", "Server")
+_CONTAINERS = (dict, list, tuple, set, frozenset)
 _MOST_LAYERS = 8
+_MOST_OBJECTS = 100_000
 
 
 def mcp_endpoint_in(endpoint: object) -> object | None:
@@ -23,3 +31,82 @@ def mcp_endpoint_in(endpoint: object) -> object | None:
             return endpoint
         endpoint = attribute(endpoint, "app")  # a middleware that asks for a token
     return None
+
+
+def has_unjudged_rules(endpoint: object) -> bool:
+    """Whether an endpoint serves tools with rules by a transport whose messages are not judged.
+
+    The edge judges the messages of an endpoint as `mcp_endpoint_in` returns it, and no others.
+    """
+    if not requires_anything():
+        return False
+    if (transport := mcp_endpoint_in(endpoint)) is not None:
+        return bool(ruled_behind([transport]))
+    for _ in range(_MOST_LAYERS):
+        if endpoint is None or is_a(endpoint, FunctionType, MethodType):
+            break
+        endpoint = attribute(endpoint, "app")
+    if not is_a(endpoint, FunctionType, MethodType):
+        return False
+    found = [*_parts(endpoint)]
+    found += [inner for each in found if is_a(each, FunctionType) for inner in _parts(each)]
+    return any(map(is_transport, found)) and bool(ruled_behind(found))
+
+
+def is_transport(target: object) -> bool:
+    """Whether an object receives the messages of the clients of an MCP server."""
+    return _is_any_of(target, _TRANSPORTS)
+
+
+def is_server(target: object) -> bool:
+    """Whether an object is an MCP server, which has tools."""
+    return _is_any_of(target, _SERVERS)
+
+
+def ruled_behind(found: Iterable[object]) -> tuple[str, ...]:
+    """Return what servers offer under a rule that requires something: names and URIs, sorted.
+
+    Args:
+        found: the servers, or objects that receive messages for them.
+
+    """
+    seen = {id(each): each for each in found if _is_followed(each)}
+    left, names = [*seen.values()], set[str]()
+    for each in left:  # the list grows
+        if rule_in(attribute(each, "meta")):
+            names.add(_name_of(each))
+        for part in _parts(each):
+            if id(part) not in seen and len(seen) < _MOST_OBJECTS and _is_followed(part):
+                seen[id(part)] = part
+                left.append(part)
+    return tuple(sorted(names))
+
+
+def _name_of(offered: object) -> str:
+    names = (attribute(offered, name) for name in ("uri_template", "uri", "name"))
+    return next((str(name) for name in names if name), "")
+
+
+def _is_any_of(target: object, names: Iterable[str]) -> bool:
+    return any(kind.__name__ in names for kind in type(target).__mro__ if _is_of_package(kind))
+
+
+def _is_of_package(kind: type) -> bool:
+    return kind.__module__.partition(".")[0] in _PACKAGES
+
+
+def _is_followed(target: object) -> bool:
+    return is_a(target, FunctionType, MethodType, *_CONTAINERS) or (
+        not is_a(target, type) and any(map(_is_of_package, type(target).__mro__))
+    )
+
+
+def _parts(target: object) -> Iterator[object]:
+    if is_a(target, FunctionType):
+        for cell in attribute(target, "__closure__") or ():  # type: ignore[attr-defined]
+            try:
+                yield cell.cell_contents
+            except ValueError:  # it is empty
+                continue
+    else:
+        yield from get_referents(target)

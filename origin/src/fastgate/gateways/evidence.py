@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from pydantic import JsonValue
 from starlette.types import Scope, Send
 
+from fastgate.body_check import unjudged_tools_fault
 from fastgate.declare.lookup import declared_on_route
 from fastgate.declare.mcp_endpoint import mcp_endpoint_in
 from fastgate.declare.members import refuses_without_the_edge
@@ -142,7 +143,7 @@ class GatewayCheck(RouteCheck):
         if template is None or refuses_without_the_edge(declared):
             return True
         endpoint = mcp_endpoint_in(getattr(view, "endpoint", None))
-        if endpoint is not None and requires_anything():
+        if (endpoint is not None and requires_anything()) or unjudged_tools_fault(view, template):
             return True
         return self._has_no_name(declared, template, scope, view)
 

@@ -14,7 +14,7 @@ from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
 from fastgate import errors
-from fastgate.body_check import body_fault
+from fastgate.body_check import body_fault, unjudged_tools_fault
 from fastgate.claims import Transaction
 from fastgate.declare.lookup import declared_on_route
 from fastgate.errors import Refused, RouteMismatch
@@ -141,8 +141,9 @@ class RouteCheck:
         return RouteMismatch(found=_described(f"a route that cannot be compared{where}", scope))
 
     def fault_within(self, scope: Scope, view: View = None) -> Refused | None:
-        """Compare within an app that was judged as a whole: only the method has to be right."""
-        fault = None if method_of(scope) == self.method else errors.MethodMismatch()
+        """Compare within an app that was judged as a whole: the method, and what nobody judges."""
+        right = method_of(scope) == self.method
+        fault = unjudged_tools_fault(view, scope["path"]) if right else errors.MethodMismatch()
         self.refused = self.refused or fault is not None
         return fault
 

@@ -68,7 +68,7 @@ class Graph:
         followed_from: Callable[[object], Iterable[object]] = lambda _: (),
         references: Callable[[object], Iterable[object]] | None = None,
     ) -> None:
-        references = references or _references_of
+        references = references or references_of
         self.objects: dict[int, object] = {id(each): each for each in begin}
         self.cut: set[int] = set()
         """The ids of objects that refer to more than was examined."""
@@ -97,7 +97,8 @@ class Graph:
         return nearest
 
 
-def _references_of(target: object) -> Iterator[object]:
+def references_of(target: object) -> Iterator[object]:
+    """Yield what an object refers to, and its class; for a function not its global names."""
     for each in _parts(target):
         is_followed = not is_a(each, *_NOT_FOLLOWED) and type(each).__module__ != _NAMESPACES
         if type(each) not in _VALUES and is_followed:

@@ -51,7 +51,8 @@ def mcp_faults(found: McpServer | None, declared: object) -> Iterator[tuple[str,
         yield (
             f"is an MCP server whose tools cannot be listed: {why}",
             f'name what the edge may admit: at_edge({MCP}=Mcp(tools={{"…": tool_rule(…)}}))(…), '
-            "or declare the app as one route: at_edge(opaque=True, methods=[…])(…)",
+            "or, if its tools need no rules of their own, declare the app as one route: "
+            "at_edge(opaque=True, methods=[…])(…)",
         )
         return
     yield from _unruled(offered, members)
