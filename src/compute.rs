@@ -154,7 +154,7 @@ impl Server {
             forward::hand_off(grant).map(|()| (None, Spent::Unknown))
         } else if let Some(storage) = grant.storage() {
             let response = cached::fetched(grant, storage, body, responses, &mut self.exchange(trail));
-            response.map(|response| (Some(response), Spent::Unknown))
+            response.map(|(response, spent)| (Some(response), spent))
         } else {
             let received = forward::forward(grant, body, &mut self.exchange(trail));
             let response = received.and_then(|origin| match grant.lists() {

@@ -125,7 +125,7 @@ impl Gateway {
         let body = pipeline.inference(&cleared, &captures, &target, read)?;
         let (body, session) = pipeline.mcp(&self.minter, &cleared, &captures, &target, body)?;
         let assignment = pipeline.assign(&cleared, origin, &target, &body)?;
-        let choice = pipeline.cache(&cleared, origin, &target, &assignment);
+        let choice = pipeline.cache(&cleared, origin, &target, &assignment, &body);
         if let Some(Choice::Send(served)) = choice {
             return Ok(Decision::Send(Box::new(served), None));
         }

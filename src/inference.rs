@@ -12,6 +12,7 @@ mod facts;
 mod input;
 mod members;
 mod nested;
+mod repeatable;
 mod values;
 
 use changes::{Changed, changed};
@@ -42,6 +43,9 @@ pub struct Admission {
     pub max_output_tokens: Option<u64>,
     /// The digest of the beginning of the conversation, if backends are chosen by it.
     pub conversation: Option<[u8; 32]>,
+    /// The digest of the body in its canonical form, if the route stores responses and the same request would get the same
+    /// response.
+    pub repeatable: Option<[u8; 32]>,
 }
 
 /// The body as it is sent. Only [`judge`] makes one.
@@ -92,12 +96,15 @@ pub fn judge(
         let by_conversation = inference.affinity == Some(Affinity::Conversation);
         let conversation =
             by_conversation.then(|| affinity::conversation(&parsed, &inference.api, &facts.model)).flatten();
+        let repeatable =
+            cleared.route().cache.as_ref().and_then(|_| repeatable::digest(&parsed, &inference.api, &facts));
         let admission = Admission {
             model_at_origin: model.name_at_origin.clone().unwrap_or_else(|| facts.model.clone()),
             adds_usage,
             input_bytes: u64::try_from(text.len()).unwrap_or(u64::MAX),
             max_output_tokens: facts.most_output(),
             conversation,
+            repeatable,
             model: facts.model,
         };
         let digest = ContentDigest::of(changed.as_deref().map_or(text, str::as_bytes));

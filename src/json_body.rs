@@ -6,6 +6,7 @@
 //! UTF-8, numbers that no parser may represent, half of a surrogate pair (§8.2), and deep nesting.
 
 mod body;
+mod canonical;
 mod error;
 mod places;
 mod value;

@@ -148,7 +148,7 @@ impl Minter {
 fn forwarded_fields(input: &MintInput<'_>, token: String) -> Headers {
     let &MintInput { cleared, target, body, session, client, request_id, .. } = input;
     let received = target.received();
-    let shared = shared_by(cleared.route(), target);
+    let shared = shared_by(cleared.route(), target, body);
     // What the response cost is read from it as it passes, and lists in it are filtered.
     let reads_usage = cleared.route().inference.as_ref().is_some_and(|inference| inference.spending.reads_usage());
     let reads_response = reads_usage || body.lists().is_some();

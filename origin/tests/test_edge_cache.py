@@ -307,7 +307,7 @@ def test_the_edge_refuses_what_the_constructor_refuses() -> None:
 # Faults.
 
 CONTRADICTIONS: list[tuple[FastAPI, str, str]] = [
-    (app_with(fastgate, methods=("POST",), cache=TENANT), "no responses to GET", "move cache"),
+    (app_with(fastgate, methods=("POST",), cache=TENANT), "neither responses to GET", "move cache"),
     (app_with(fastgate, cache=TENANT, forward_token=True), "forward_token", "remove one"),
     (app_with(fastgate, cache=TENANT, sign_body=True), "sign_body", "remove one"),
     (app_with(fastgate, cache=EdgeCache("public", 60)), "is not public itself", "shared=True"),
@@ -359,7 +359,7 @@ def test_a_websocket_has_no_stored_response() -> None:
     @at_edge(cache=TENANT)
     async def talk(caller: Caller) -> None: ...
 
-    assert "has no responses to GET" in faults(app)
+    assert "has neither responses to GET" in faults(app)
 
 
 def test_requirements_on_the_audience_and_scopes_are_none() -> None:

@@ -19,13 +19,13 @@ def blocks(language: str) -> list[str]:
     return fence.findall(PAGE.read_text("utf-8"))
 
 
-def printed_by(session: Session, script: str) -> tuple[int, str, str]:
+def printed_by(session: Session, script: str, caller: str = "ada") -> tuple[int, str, str]:
     """Run a client of the page in a shell as the page says; return its code and what it wrote."""
     _, export = blocks("sh")
     # Other ports than those of the page may be free.
     provider = f"http://127.0.0.1:{session.provider_port}"
     shell = export.replace(":7676", f":{session.port}")
-    shell = shell.replace("fastgate token ada", f"fastgate token ada --provider {provider}")
+    shell = shell.replace("fastgate token ada", f"fastgate token {caller} --provider {provider}")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     ran = subprocess.run(  # noqa: S603 the page
         ["bash", "-euo", "pipefail", "-c", f"{shell}\npython {script}"],  # noqa: S607
@@ -40,17 +40,21 @@ def printed_by(session: Session, script: str) -> tuple[int, str, str]:
 
 
 def test_the_guide_prints_what_it_says(tmp_path: Path) -> None:
-    app, client, endpoint, spend = blocks("python")
+    app, client, embeddings, embed, endpoint, spend = blocks("python")
     start, _ = blocks("sh")
-    printed, printed_of_budgets = blocks("text")
+    printed, printed_of_embeddings, printed_of_budgets = blocks("text")
     _, base = blocks("json")
     assert start == "fastgate dev main:app\n"
-    (tmp_path / "main.py").write_text(app, "utf-8")
+    above, last = app.rsplit("\n\n\nguard(", 1)
+    (tmp_path / "main.py").write_text(f"{above}\n\n\n{embeddings}\n\nguard({last}", "utf-8")
     (tmp_path / "client.py").write_text(client, "utf-8")
+    (tmp_path / "embed.py").write_text(embed, "utf-8")
     with serving(tmp_path, "main:app") as session:
         session.until_ready()
         code, said, errors = printed_by(session, "client.py")
-    assert (code, said) == (0, printed), errors
+        assert (code, said) == (0, printed), errors
+        code, said, errors = printed_by(session, "embed.py", "ada --tenant acme")
+        assert (code, said) == (0, printed_of_embeddings), errors + session.output
 
     before, _, after = app.partition("@app.post")
     rest = after[after.index("\n\n\nguard(") :]

@@ -6,11 +6,26 @@ use crate::backend::Assignment;
 use crate::digest::add_parts;
 use crate::headers::Headers;
 use crate::identity::{Caller, Identity};
+use crate::inference::Admission;
 use crate::policy::{Access, CacheRule, Origin, Route, SharedFact};
 use crate::rewrite::OriginTarget;
 
 /// The first part of every digest. It changes if the form of what is stored changes.
-const FORM: &str = "fastgate response 2";
+const FORM: &str = "fastgate response 3";
+
+/// What a response depends on, besides the caller.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'request> {
+    pub(super) route: &'request Route,
+    pub(super) rule: &'request CacheRule,
+    /// The request as the origin receives it.
+    pub(super) target: &'request OriginTarget,
+    pub(super) assignment: &'request Assignment,
+    /// The purge generation of the origin.
+    pub(super) generation: u64,
+    /// The request to a model, if the response depends on its body.
+    pub(super) body: Option<&'request Admission>,
+}
 
 /// The key of a stored response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,14 +38,8 @@ impl CacheKey {
     /// It consists of what the route's declaration and its origin are, the purge generation, the request in the form that
     /// the origin receives, the declared request fields, and the declared facts about the caller. Every part has its
     /// length before it, and every list its number of elements, so no part can look like another.
-    pub(super) fn of(
-        route: &Route,
-        rule: &CacheRule,
-        caller: &Caller,
-        target: &OriginTarget,
-        assignment: &Assignment,
-        generation: u64,
-    ) -> Option<Self> {
+    pub(super) fn of(source: &Source<'_>, caller: &Caller) -> Option<Self> {
+        let &Source { route, rule, target, assignment, generation, body } = source;
         let mut parts = Parts(Sha256::new());
         parts.text(FORM);
         parts.route(route, route.origin()?, rule);
@@ -41,6 +50,13 @@ impl CacheKey {
         let received = target.received();
         for part in [received.scheme(), received.host(), target.path().encoded(), received.query()] {
             parts.text(part);
+        }
+        let bodies: Vec<_> = body.iter().filter_map(|admission| admission.repeatable).collect();
+        parts.list(&bodies);
+        if let Some(admission) = body {
+            // The signed header has both names.
+            parts.list(&[&admission.model, &admission.model_at_origin]);
+            parts.list(&target.headers().all("content-type").collect::<Vec<_>>());
         }
         for name in &rule.vary {
             let values: Vec<_> = target.headers().all(name).map(<[u8]>::trim_ascii).collect();

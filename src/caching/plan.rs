@@ -4,24 +4,30 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use super::key::CacheKey;
+use super::key::{CacheKey, Source};
 use super::tags::Tags;
 use crate::backend::Assignment;
 use crate::conditional::Conditions;
+use crate::inference::Admission;
+use crate::mcp_request::JudgedBody;
 use crate::policy::{CacheRule, Route, SharedFact};
 use crate::request::{Content, Target};
 use crate::rewrite::OriginTarget;
 use crate::throttle::Cleared;
 
-/// The plan for one GET or HEAD of a route whose responses are stored.
+/// The plan for one request to a route whose responses are stored: a GET or HEAD, or a request to a model that would get the
+/// same response again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// `None` if the caller lacks a fact of the audience, or if the request has a body: no stored response is sent, and
-    /// none is stored.
+    /// `None` if the caller lacks a fact of the audience, or if the request has a body that is not part of the key: no stored
+    /// response is sent, and none is stored.
     pub(super) key: Option<CacheKey>,
     pub(super) rule: Arc<CacheRule>,
     pub(super) conditions: Conditions,
     pub(super) is_head: bool,
+    /// Whether the key contains the body. The origin then cannot say that a stored response is still valid, because it would
+    /// read conditions of such a request as preconditions (RFC 9110 §13.1).
+    pub(super) has_body: bool,
     pub(super) tags: Tags,
     /// The surrogate keys of the URL.
     pub(super) url: Vec<String>,
@@ -36,16 +42,25 @@ impl Plan {
         target: &OriginTarget,
         assignment: &Assignment,
         generation: Option<u64>,
+        body: &JudgedBody,
     ) -> Option<Self> {
         let route = cleared.route();
-        let rule = route.cache.as_ref().filter(|_| is_retrieval(target.received()))?;
-        let key = generation.and_then(|number| CacheKey::of(route, rule, cleared.caller(), target, assignment, number));
+        let repeatable = repeatable(body);
+        let rule = route.cache.as_ref().filter(|_| is_retrieval(target.received()) || repeatable.is_some())?;
+        let key = generation.and_then(|number| {
+            let source = Source { route, rule, target, assignment, generation: number, body: repeatable };
+            CacheKey::of(&source, cleared.caller())
+        });
         let tags = Tags::of(route.origin()?);
         Some(Self {
-            key: key.filter(|_| !has_body(target.received().content())),
+            key: key.filter(|_| repeatable.is_some() || !has_body(target.received().content())),
             rule: Arc::clone(rule),
-            conditions: Conditions::of(target.received().headers()),
+            conditions: match repeatable {
+                None => Conditions::of(target.received().headers()),
+                Some(_) => Conditions::default(),
+            },
             is_head: target.received().method() == "HEAD",
+            has_body: repeatable.is_some(),
             url: tags.of_url(target),
             tags,
         })
@@ -58,7 +73,8 @@ impl fmt::Display for Plan {
         let CacheRule { audience, vary, .. } = &*self.rule;
         let parts = ["route", "origin", "region", "version", "host", "path", "query"].into_iter().map(Cow::from);
         let fields = vary.iter().map(|name| format!("field {name}").into());
-        let parts: Vec<_> = parts.chain(fields).chain(audience.iter().map(SharedFact::name)).collect();
+        let body = self.has_body.then(|| "body".into());
+        let parts: Vec<_> = parts.chain(body).chain(fields).chain(audience.iter().map(SharedFact::name)).collect();
         let shared = match audience.len() {
             0 => "all callers",
             _ => "callers with the same claims",
@@ -74,8 +90,17 @@ impl fmt::Display for Plan {
 /// The rule of a route whose responses to such requests are shared; `None` if they are not. The origin then learns only
 /// what those who share a response have in common.
 #[must_use]
-pub fn shared_by<'policy>(route: &'policy Route, target: &OriginTarget) -> Option<&'policy CacheRule> {
-    route.cache.as_deref().filter(|_| is_retrieval(target.received()))
+pub fn shared_by<'policy>(
+    route: &'policy Route,
+    target: &OriginTarget,
+    body: &JudgedBody,
+) -> Option<&'policy CacheRule> {
+    route.cache.as_deref().filter(|_| is_retrieval(target.received()) || repeatable(body).is_some())
+}
+
+/// The digest of a body whose request would get the same response again.
+fn repeatable(body: &JudgedBody) -> Option<&Admission> {
+    body.admission().filter(|admission| admission.repeatable.is_some())
 }
 
 /// Whether the request retrieves a representation.

@@ -118,7 +118,8 @@ impl Storage {
     /// The fields by which the origin can say that the stored response is valid (RFC 9111 §4.3.1).
     #[must_use]
     pub fn validators(&self) -> Headers {
-        let can_be_validated = |stale: &&Selected| self.key.is_some() && !self.is_second && stale.entry.status() == 200;
+        let has_condition = self.key.is_some() && !self.is_second && !self.plan.has_body;
+        let can_be_validated = |stale: &&Selected| has_condition && stale.entry.status() == 200;
         let Some(stale) = self.stale.as_ref().filter(can_be_validated) else { return Headers::default() };
         let fields = stale.entry.fields();
         let pairs = [("if-none-match", "etag"), ("if-modified-since", "last-modified")];
@@ -205,6 +206,9 @@ impl Storage {
     fn insertion(&self, status: u16, fields: &Headers, now: UnixTime) -> Result<Insertion, NotStored> {
         if let Some(refused) = self.refused {
             return Err(refused);
+        }
+        if self.plan.has_body && status != 200 {
+            return Err(NotStored::Status);
         }
         let lifetimes = Lifetimes::of(status, fields, &self.plan.rule, (self.sent, now))?;
         let entry = Entry::new(status, now, lifetimes, announced(fields), stored(&response_fields(fields)));

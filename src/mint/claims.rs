@@ -79,8 +79,8 @@ struct Inference<'request> {
     #[serde(skip_serializing_if = "Option::is_none")]
     alias: Option<&'request str>,
     /// What is left of each budget of the route, without what this request can cost.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    remaining: &'request BTreeMap<String, u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remaining: Option<&'request BTreeMap<String, u64>>,
 }
 
 /// A message to an MCP server.
@@ -157,7 +157,7 @@ impl<'request> EdgeClaims<'request> {
     pub(super) fn of(input: &MintInput<'request>, backend: Option<&'request Backend>) -> Result<Self, MintError> {
         let &MintInput { edge, cleared, origin, target, body, client, now, request_id, session: _, reserved } = input;
         let route = cleared.route();
-        let rule = shared_by(route, target);
+        let rule = shared_by(route, target, body);
         let of_audience = |fact: &SharedFact| rule.is_none_or(|rule| rule.audience.contains(fact));
         let identity = match cleared.caller() {
             Caller::Known(identity) if rule.is_none_or(|rule| !rule.audience.is_empty()) => Some(identity),
@@ -197,7 +197,7 @@ impl<'request> EdgeClaims<'request> {
                 inference: body.admission().map(|admission| Inference {
                     model: &admission.model_at_origin,
                     alias: Some(admission.model.as_str()).filter(|name| *name != admission.model_at_origin),
-                    remaining: reserved.remaining(),
+                    remaining: Some(reserved.remaining()).filter(|left| rule.is_none() && !left.is_empty()),
                 }),
                 mcp: body.operation().and_then(|operation| {
                     let name = operation.name.as_deref();

@@ -37,7 +37,8 @@ const NEVER_VARY: [&str; 8] = [
     "range",
 ];
 
-/// Stored responses of a route: who shares them, and for how long.
+/// Stored responses of a route: who shares them, and for how long. On a route with `inference`, these are embeddings, and
+/// responses to requests with `"temperature": 0` and a `seed` for which nothing is kept at the provider.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
@@ -48,7 +49,7 @@ pub struct CacheDocument {
     pub audience: AudienceDocument,
     /// For how many seconds a response is fresh, 1 to 31536000. `Cache-Control` of the origin can only shorten it.
     pub ttl: u64,
-    /// For how many seconds after that a stale response is sent while a new one is requested. Default: 0.
+    /// For how many seconds after that a stale response is sent while a new one is requested; not with `inference`. Default: 0.
     #[serde(default)]
     pub stale_while_revalidate: u64,
     /// For how many seconds after `ttl` a stale response is sent if the origin fails. Default: 0.

@@ -169,6 +169,7 @@ function accepted() {
     ['a response for an anonymous caller, who has no groups and claims', shared(['groups', 'claim:plan'])],
     ['a response for callers with the same claim, under two names', shared(['claim:plan'], ofIdp({ claims: { plan: 'gold', tier: 'gold' } }))],
     ['a response for callers with something unknown in common', shared(['shoe_size'], ofIdp())],
+    ['a shared response of a model', shared(['tenant'], ofIdp({ tenant: 'acme' }), { tctx: { ...content(BODY), shared: ['tenant'], inference: { model: 'small' } } }), { ...POST, body: BODY }],
     ['a shared response to HEAD', shared([], {}, { tctx: tctx({ method: 'HEAD', shared: [] }) }), { method: 'HEAD' }]
   ]
   return [
@@ -246,6 +247,9 @@ const REFUSED_CLAIMS = {
     ...Object.entries({ text: 'tenant', null: null, 'an object': {}, 'a number in a list': [1], 'an empty text in a list': [''], true: true })
       .map(([what, value]) => [`tctx.shared is ${what}`, shared(value)]),
     ['a shared response to a POST', shared([], {}, { tctx: tctx({ ...POST, shared: [] }) })],
+    ['a shared response of a model without a signed body', shared([], {}, { tctx: tctx({ ...POST, shared: [], inference: { model: 'small' } }) })],
+    ['a shared response of a model with what is left of a budget', shared([], {}, { tctx: { ...content(''), shared: [], inference: { model: 'small', remaining: { daily: 1 } } } })],
+    ['a shared response to a signed POST that is for no model', shared([], {}, { tctx: { ...content(''), shared: [] } })],
     ['a shared response to a WebSocket', shared([], {}, { tctx: tctx({ websocket: true, shared: [] }) })],
     ['a known caller of a response for all callers', shared([], ofIdp())],
     ['a subject of a response for all callers', shared([], {}, { sub: 'ada' })],

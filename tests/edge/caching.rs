@@ -3,6 +3,7 @@
 mod invalidation;
 mod isolation;
 mod load;
+mod models;
 mod outage;
 mod sharing;
 mod streaming;
@@ -56,6 +57,11 @@ impl Gate {
 
     /// A gate whose route `/shared/{name}` has these members.
     fn with(parts: &Value) -> Self {
+        Self::with_budgets(parts, &json!({}))
+    }
+
+    /// A gate whose route `/shared/{name}` has these members, and whose policy has these budgets.
+    fn with_budgets(parts: &Value, budgets: &Value) -> Self {
         let told: Arc<Mutex<BTreeMap<String, Told>>> = Arc::default();
         let known = Arc::clone(&told);
         let origin = Origin::start(move |request, stream| {
@@ -66,7 +72,7 @@ impl Gate {
             json!({ "id": "shared", "path": "/shared/{name}", "methods": ["GET", "HEAD", "POST", "DELETE"] });
         shared.as_object_mut().unwrap().extend(parts.as_object().cloned().unwrap());
         let other = json!({ "id": "other", "path": "/other/{name}", "methods": ["GET", "POST"], "access": "public" });
-        let (edge, issuer) = start_edge(&origin, &json!([shared, other]));
+        let (edge, issuer) = start_edge(&origin, &json!([shared, other]), budgets);
         Self { edge, origin, issuer, told }
     }
 
@@ -99,7 +105,11 @@ impl Gate {
     }
 
     fn try_send(&self, line: &str, fields: &str) -> Option<Reply> {
-        let request = format!("{line} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n{fields}\r\n");
+        self.try_send_with(line, fields, "")
+    }
+
+    fn try_send_with(&self, line: &str, fields: &str, body: &str) -> Option<Reply> {
+        let request = format!("{line} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n{fields}\r\n{body}");
         exchange(self.edge.address, request.as_bytes())
     }
 
@@ -119,7 +129,7 @@ impl Gate {
 }
 
 /// An edge with these routes, in front of `origin`, and the issuer that it accepts, whose tokens have tenants and roles.
-fn start_edge(origin: &Origin, routes: &Value) -> (Edge, Origin) {
+fn start_edge(origin: &Origin, routes: &Value, budgets: &Value) -> (Edge, Origin) {
     let (issuer, listener) = (issuer(jwks()), Listener::bind());
     let policy = json!({
         "edge": { "issuer": format!("http://{}", listener.address()), "hosts": ["127.0.0.1"] },
@@ -128,6 +138,7 @@ fn start_edge(origin: &Origin, routes: &Value) -> (Edge, Origin) {
             "issuer": format!("http://{}", issuer.address), "backend": "issuer", "audiences": ["https://api.test"],
             "claims": { "tenant": "tid", "roles": ["roles"] }
         } },
+        "budgets": budgets,
         "routes": routes
     });
     let stores = stores(&policy, &[("app", origin.address), ("issuer", issuer.address)]);

@@ -2,6 +2,7 @@
 
 mod isolation;
 mod lifetimes;
+mod models;
 mod reading;
 
 use fastgate::caching::{FromOrigin, Served};

@@ -133,13 +133,15 @@ class Transaction(NamedTuple):
             websocket = "websocket" in tctx
             if websocket and tctx["websocket"] is not True:
                 raise ClaimMalformed("tctx.websocket")
-            if "shared" in tctx:
-                shared = texts_of(tctx["shared"])
-                is_retrieval = method in ("GET", "HEAD") and not websocket
-                if shared is None or "" in shared or not is_retrieval:
-                    raise ClaimMalformed("tctx.shared")
             if "inference" in tctx:
                 inference = ModelRequest.parse(tctx["inference"])
+            if "shared" in tctx:
+                shared = texts_of(tctx["shared"])
+                # A response of a model depends on the body, and not on what one caller has left.
+                of_model = inference is not None and content is not None and not inference.remaining
+                is_stored = (method in ("GET", "HEAD") or of_model) and not websocket
+                if shared is None or "" in shared or not is_stored:
+                    raise ClaimMalformed("tctx.shared")
             if "mcp" in tctx:
                 mcp = McpMessage.parse(tctx["mcp"])
         request = (route, template, method, host, path, query, content, websocket)

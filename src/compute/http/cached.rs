@@ -1,5 +1,6 @@
 //! Routes whose responses are stored: sends stored responses, and stores those of the origin while they are sent.
 
+use fastgate::budget::Spent;
 use fastgate::caching::{FromOrigin, NotStored, Served, Stale, Storage};
 use fastgate::mint::Grant;
 use fastgate::refusal::{OriginError, Refusal};
@@ -7,6 +8,7 @@ use fastgate::trail::Trail;
 use fastly::handle::BodyHandle;
 
 use super::body::ReceivedBody;
+use super::charged;
 use super::copy::Copy;
 use super::forward::{Exchange, forward};
 use super::receive::now;
@@ -24,14 +26,14 @@ pub(in crate::compute) fn stored(served: &Served, responses: &StoredResponses) -
 }
 
 /// Forwards `grant` and returns the response for the client: the origin's, which is stored while it is sent, or a stored
-/// one.
+/// one. Also returns what is known of the cost before the content was read.
 pub(in crate::compute) fn fetched(
     grant: &Grant,
     storage: &Storage,
     body: ReceivedBody,
     responses: &mut StoredResponses,
     exchange: &mut Exchange<'_>,
-) -> Result<Response, Refusal> {
+) -> Result<(Response, Spent), Refusal> {
     let received = forward(grant, body, exchange);
     let Exchange { buffer, trail, .. } = exchange;
     let origin = match received {
@@ -41,7 +43,7 @@ pub(in crate::compute) fn fetched(
                 && let Some(response) = stale_response(stale, grant, responses, trail)
             {
                 trail.cause = Some(refusal.to_string());
-                return Ok(response);
+                return Ok((response, charged::without_response(&refusal)));
             }
             if let Some(mark) = storage.mark(true, now()) {
                 responses.put(&mark);
@@ -49,6 +51,7 @@ pub(in crate::compute) fn fetched(
             return Err(refusal);
         }
     };
+    let (observer, spent) = charged::observer(&origin, grant, buffer);
     let unreadable = |abi::AbiError| OriginError::Unreachable("the fields of its response cannot be read".to_owned());
     let fields = abi::fields(&origin.handle, buffer).map_err(unreadable)?;
     let received = match storage.received(origin.status, &fields, now()) {
@@ -57,11 +60,11 @@ pub(in crate::compute) fn fetched(
         }
         received => received,
     };
-    match received {
+    let response = match received {
         FromOrigin::Store(insertion, served) => {
             let served = edited(served, grant);
-            let copy = Copy::new(origin.content, insertion, std::mem::take(responses));
-            Ok(Response::of_length(&served, Content::Copied(Box::new(copy))))
+            let copy = Copy::new(origin.content, insertion, std::mem::take(responses)).observed(observer);
+            Response::of_length(&served, Content::Copied(Box::new(copy)))
         }
         FromOrigin::Validated(insertion, served) => {
             let response = stored(&edited(served, grant), responses);
@@ -69,7 +72,7 @@ pub(in crate::compute) fn fetched(
                 responses.put(&insertion);
             }
             let lost = || OriginError::Unreachable("the stored response that it validated is gone".to_owned());
-            Ok(response.ok_or_else(lost)?)
+            response.ok_or_else(lost)?
         }
         FromOrigin::Relay { cache_status, mark, refused } => {
             trail.not_stored = Some(refused.to_string());
@@ -79,13 +82,18 @@ pub(in crate::compute) fn fetched(
             *responses = StoredResponses::default();
             let mut edits = grant.response().clone();
             edits.append("cache-status", cache_status);
-            from_origin(origin, &edits, buffer)
+            let response = from_origin(origin, &edits, buffer)?;
+            match observer {
+                Some((form, observer)) => response.observed(form, observer),
+                None => response,
+            }
         }
         FromOrigin::Stale(stale) => {
             let lost = || OriginError::Unreachable("the stored response is gone".to_owned());
-            Ok(stale_response(stale, grant, responses, trail).ok_or_else(lost)?)
+            stale_response(stale, grant, responses, trail).ok_or_else(lost)?
         }
-    }
+    };
+    Ok((response, spent))
 }
 
 /// Renews a stored response after it was sent.

@@ -15,14 +15,24 @@ pub(in crate::compute) fn response(
     grant: &Grant,
     buffer: &mut Vec<u8>,
 ) -> Result<(Response, Spent), Refusal> {
-    let spent = Spent::by_status(origin.status);
-    let settles_usage = grant.charge().is_some_and(|charge| charge.settle_by() == Settle::Usage);
-    let form = if settles_usage && matches!(origin.status, 200..=299) { form(&origin, buffer) } else { None };
+    let (observer, spent) = observer(&origin, grant, buffer);
     let response = from_origin(origin, grant.response(), buffer)?;
-    Ok(match (form, grant.api()) {
-        (Some(form), Some(api)) => (response.observed(form, Observer::new(api, form, grant.hides_usage())), spent),
-        _ => (response, spent),
+    Ok(match observer {
+        Some((form, observer)) => (response.observed(form, observer), spent),
+        None => (response, spent),
     })
+}
+
+/// What reads the cost from a response, if it says it, and what the status says about the cost.
+pub(super) fn observer(
+    origin: &OriginResponse,
+    grant: &Grant,
+    buffer: &mut Vec<u8>,
+) -> (Option<(Form, Observer)>, Spent) {
+    let settles_usage = grant.charge().is_some_and(|charge| charge.settle_by() == Settle::Usage);
+    let form = if settles_usage && matches!(origin.status, 200..=299) { form(origin, buffer) } else { None };
+    let observer = form.zip(grant.api()).map(|(form, api)| (form, Observer::new(api, form, grant.hides_usage())));
+    (observer, Spent::by_status(origin.status))
 }
 
 /// What is known of the cost of a request to which the origin did not respond. It goes on with one that it received.

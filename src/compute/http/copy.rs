@@ -2,7 +2,9 @@
 
 use std::io::{Read as _, Write as _};
 
+use fastgate::budget::Spent;
 use fastgate::caching::{Insertion, MAX_CONTENT_BYTES};
+use fastgate::usage::{Form, Observer};
 use fastly::handle::{BodyHandle, StreamingBodyHandle};
 use fastly::http::body::StreamingBody;
 
@@ -16,17 +18,24 @@ pub(super) struct Copy {
     from: BodyHandle,
     insertion: Insertion,
     owed: StoredResponses,
+    observer: Option<(Form, Observer)>,
 }
 
 impl Copy {
     /// The content `from` the origin. This request owes the response to `owed`.
     pub(super) const fn new(from: BodyHandle, insertion: Insertion, owed: StoredResponses) -> Self {
-        Self { from, insertion, owed }
+        Self { from, insertion, owed, observer: None }
+    }
+
+    /// The same, and what it cost is read by the observer.
+    pub(super) fn observed(self, observer: Option<(Form, Observer)>) -> Self {
+        Self { observer, ..self }
     }
 
     /// Copies the content into the cache, and to the client if there is one. The response must have been sent to the
-    /// client: a client that has gone ends the sandbox, and an entry that is begun must be completed.
-    pub(super) fn run(mut self, mut client: Option<StreamingBodyHandle>) {
+    /// client: a client that has gone ends the sandbox, and an entry that is begun must be completed. Returns what was observed
+    /// of its cost.
+    pub(super) fn run(mut self, mut client: Option<StreamingBodyHandle>) -> Option<Spent> {
         let mut entry = self.owed.insert(&self.insertion);
         let (is_kept, had_client) = (entry.is_some(), client.is_some());
         let mut piece = vec![0; PIECE];
@@ -43,6 +52,10 @@ impl Copy {
                 drop(entry.take().map(StreamingBody::abandon));
             }
             let bytes = piece.get(..read).unwrap_or_default();
+            if let Some((_, observer)) = &mut self.observer {
+                // Usage is hidden in streams only, which are not stored: every byte passes.
+                let _ = observer.pass(bytes);
+            }
             // One that cannot be written to any more does not end the other.
             client = client.and_then(|mut to| to.write_all(bytes).is_ok().then_some(to));
             entry = entry.and_then(|mut to| (to.write_all(bytes).is_ok() && to.flush().is_ok()).then_some(to));
@@ -63,5 +76,10 @@ impl Copy {
         if let Some(client) = client {
             let _ = if is_whole { client.finish() } else { client.abandon() };
         }
+        self.observer.map(|(form, observer)| {
+            let (_, mut observed) = observer.end();
+            observed.complete &= is_whole;
+            Spent::observed(observed, form)
+        })
     }
 }

@@ -68,9 +68,9 @@ impl Response {
             Content::Whole(body) => self.handle.send_to_client(body),
             Content::Copied(copy) if self.status == NOT_MODIFIED => {
                 self.handle.send_to_client(BodyHandle::new());
-                copy.run(None);
+                return copy.run(None);
             }
-            Content::Copied(copy) => copy.run(Some(self.handle.stream_to_client(BodyHandle::new()))),
+            Content::Copied(copy) => return copy.run(Some(self.handle.stream_to_client(BodyHandle::new()))),
             Content::Listed(listing) => listing.run(self.handle.stream_to_client(BodyHandle::new())),
             Content::Observed(observation) => {
                 return Some(observation.run(self.handle.stream_to_client(BodyHandle::new())));

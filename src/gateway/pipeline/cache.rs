@@ -3,6 +3,7 @@
 use super::Pipeline;
 use crate::backend::Assignment;
 use crate::caching::{Choice, Plan, choose};
+use crate::mcp_request::JudgedBody;
 use crate::policy::Origin;
 use crate::rewrite::OriginTarget;
 use crate::throttle::Cleared;
@@ -16,9 +17,10 @@ impl Pipeline<'_, '_> {
         origin: &Origin,
         target: &OriginTarget,
         assignment: &Assignment,
+        body: &JudgedBody,
     ) -> Option<Choice> {
         let generation = self.outside.generations.map(|known| known.of(origin));
-        let plan = Plan::of(cleared, target, assignment, generation)?;
+        let plan = Plan::of(cleared, target, assignment, generation, body)?;
         self.trail.note(Step::Cache, || plan.to_string());
         let choice = choose(plan, self.outside.responses, self.outside.now);
         self.trail.cache = Some(choice.outcome());

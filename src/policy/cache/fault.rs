@@ -6,6 +6,9 @@ pub enum CacheFault {
     /// The route does not accept GET, or is a WebSocket.
     #[error("is on a route without responses to GET, and no others are stored")]
     NoGet,
+    /// A response that is stale would be renewed by a request of the edge, which has no body.
+    #[error("is on a route for models: a response is not renewed, because the edge keeps no request")]
+    RenewsModels,
     /// The route forwards the token, which is not part of the key of a stored response.
     #[error("is on a route with \"forward_token\": the response might depend on the token")]
     ForwardsToken,
@@ -41,6 +44,7 @@ impl CacheFault {
     pub const fn remedy(&self) -> &'static str {
         match self {
             Self::NoGet => "add \"GET\" to \"methods\", or move \"cache\" to the route that has it",
+            Self::RenewsModels => "remove it, or make \"ttl\" longer",
             Self::ForwardsToken => "remove one of the two; the signed header has the claims of the audience",
             Self::SignsBody => "remove one of the two",
             Self::NoCallers => "write \"audience\": \"public\", or another \"access\"",

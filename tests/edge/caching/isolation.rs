@@ -49,7 +49,7 @@ fn start() -> (Edge, Origin, Origin) {
         cached(json!(["tenant", "roles"])),
         { "id": "purge", "path": "/purge", "methods": ["POST"], "access": "public" }
     ]);
-    let (edge, issuer) = start_edge(&origin, &routes);
+    let (edge, issuer) = start_edge(&origin, &routes, &json!({}));
     (edge, origin, issuer)
 }
 

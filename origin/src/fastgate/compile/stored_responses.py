@@ -6,7 +6,7 @@ knows.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from fastgate.compile.callers.requirements import tests_in
@@ -29,6 +29,7 @@ from fastgate.declare.values.edge_cache import (
     invalid_cache,
     is_for_all_admitted,
 )
+from fastgate.declare.values.inference import INFERENCE
 from fastgate.forwarded import written_fact
 
 
@@ -43,14 +44,22 @@ def stored_response_faults(endpoint: Endpoint) -> Iterator[StoredResponseFault]:
     """Yield what contradicts the `cache` of an endpoint."""
     if endpoint.declared.get(CACHE) is not None and not has_cacheable_responses(endpoint):
         yield StoredResponseFault(
-            "declares cache, but has no responses to GET, and the edge stores no others",
+            "declares cache, but has neither responses to GET nor an inference, and the edge "
+            "stores no others",
             "move cache to the endpoint of the GET, or leave it out",
         )
     members = members_of(endpoint)
     if (cache := members.get(CACHE)) is None or [*invalid_cache(cache)]:
         return
+    is_for_models = bool(members.get(INFERENCE))
+    if is_for_models and isinstance(cache, Mapping) and cache.get(_RENEWAL):
+        yield StoredResponseFault(
+            f"declares inference, and cache with {_RENEWAL}: the edge keeps no request by which it "
+            "could renew a response",
+            f"remove {_RENEWAL}, or make ttl longer",
+        )
     for name, why in _EXCLUDED.items():
-        if members.get(name):
+        if members.get(name) and not (is_for_models and name == "sign_body"):
             is_declared = name in endpoint.declared or name in endpoint.inherited
             yield StoredResponseFault(
                 f"declares cache and {name}: {why}",
@@ -72,6 +81,7 @@ def _schemes_of(endpoint: Endpoint) -> str:
     return " and ".join(readers_of_tokens(endpoint))
 
 
+_RENEWAL = "stale_while_revalidate"
 _EXCLUDED = {
     "forward_token": "the response might depend on the token, which is not part of the audience",
     "sign_body": "a request with a body has no stored response",

@@ -22,6 +22,7 @@ from fastgate.declare.merge import CALLER_REQUIREMENTS, OPEN, merge_inherited, r
 from fastgate.declare.schemes import AUTHORIZATION, Scheme
 from fastgate.declare.static_access import attribute, is_a, plain_text, texts_in
 from fastgate.declare.values.edge_cache import CACHE
+from fastgate.declare.values.inference import INFERENCE
 from fastgate.declare.values.mcp import MCP
 from fastgate.path_template import comparable
 from fastgate.routes.framework import WEBSOCKET
@@ -83,7 +84,7 @@ def members_of(endpoint: Endpoint) -> dict[str, object]:
     """Return the declared members of the route document, including inherited ones."""
     access = access_of(endpoint)
     dropped = ("methods",) if access == "authenticated" else ("methods", *CALLER_REQUIREMENTS)
-    if not has_cacheable_responses(endpoint) or is_page_of_fastapi(endpoint):
+    if "GET" not in requests_of(endpoint) or is_page_of_fastapi(endpoint):
         dropped = (*dropped, CACHE)  # it has no effect there, or was not meant for it
     if access == "public":
         dropped = (*dropped, "forward")  # the edge reads no token there
@@ -127,8 +128,8 @@ def readers_of_tokens(endpoint: Endpoint) -> list[str]:
 
 
 def has_cacheable_responses(endpoint: Endpoint) -> bool:
-    """Whether the edge can store responses of an endpoint: only those to GET and HEAD."""
-    return "GET" in requests_of(endpoint)
+    """Whether the edge can store responses of an endpoint: to GET and HEAD, and those of models."""
+    return "GET" in requests_of(endpoint) or bool(endpoint.declared.get(INFERENCE))
 
 
 def is_page_of_fastapi(endpoint: Endpoint) -> bool:

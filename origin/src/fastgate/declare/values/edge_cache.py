@@ -43,6 +43,9 @@ _NEVER_VARY = frozenset(
 class EdgeCache:
     """Let the edge store responses of an endpoint to GET and HEAD: `at_edge(cache=EdgeCache(…))`.
 
+    Beside `inference=Inference(…)`, it stores embeddings, and completions that ask for no
+    randomness: `temperature` 0 with a `seed`, no stream. The same body gets the same response.
+
     The edge still decides about every request first; only then does it send a stored response. The
     app learns nothing of the caller but what `audience` names, and no request field but those in
     `vary` and of the body: reading something else of the `Identity` raises `NotShared`, and other
