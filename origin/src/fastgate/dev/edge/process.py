@@ -19,6 +19,8 @@ ENDED = "the local edge has ended: press Ctrl-C, and start `fastgate dev` again"
 LOG = "fastgate :: "
 """What Viceroy writes before each line of the log endpoint `fastgate`."""
 _LISTENING, _RELOADED, _NOT_RELOADED = "listening on ", "reloaded", "not reloaded: "
+_CLOSING = 5
+"""Seconds for the rest of its output. A process that it has started may keep the output open."""
 _DEADLINE = 120
 """Seconds. On a machine without a compiled guest the first start compiles it."""
 
@@ -55,6 +57,7 @@ class EdgeProcess:
         self._folder, self._log = folder, log
         self._replies: queue.Queue[str] = queue.Queue()
         self._child: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
         self._has_started = threading.Event()
         self._is_ending = False
 
@@ -79,8 +82,10 @@ class EdgeProcess:
             start_new_session=os.name == "posix",
         )
         if self._child.stdout is not None:
-            reader = threading.Thread(target=self._read, args=(self._child.stdout,), daemon=True)
-            reader.start()
+            self._reader = threading.Thread(
+                target=self._read, args=(self._child.stdout,), daemon=True
+            )
+            self._reader.start()
         if not (said := self._reply()).startswith(_LISTENING):
             raise Failed(f"the local edge does not start: {said}")
 
@@ -104,6 +109,10 @@ class EdgeProcess:
         if self._child is not None:
             self._child.terminate()
             self._child.wait()
+            if self._child.stdin is not None:
+                self._child.stdin.close()
+        if self._reader is not None:
+            self._reader.join(_CLOSING)
 
     def _reply(self) -> str:
         try:
@@ -113,13 +122,14 @@ class EdgeProcess:
 
     def _read(self, output: IO[str]) -> None:
         last = ""
-        for line in output:
-            text = line.rstrip("\n")
-            if text.startswith((_LISTENING, _NOT_RELOADED)) or text == _RELOADED:
-                self._replies.put(text)
-            elif text:
-                last = text
-                self._log(text)
+        with output:
+            for line in output:
+                text = line.rstrip("\n")
+                if text.startswith((_LISTENING, _NOT_RELOADED)) or text == _RELOADED:
+                    self._replies.put(text)
+                elif text:
+                    last = text
+                    self._log(text)
         if not self._is_ending and self._has_started.is_set():
             self._log(ENDED)
         self._replies.put(last or "it ended without a message")
