@@ -20,11 +20,12 @@ ORIGIN = Path(__file__).parent
 HOMES = ORIGIN.parent / ".venv-versions"
 SUPPORTED = ("3.11", "3.12", "3.13", "3.14")
 OLDER = ("oldest", "middle", "later")
-# These tests need binaries of the edge, or clients of models, which need newer dependencies; one
-# Python is enough for them.
+# These tests need binaries of the edge, or models and their clients, which need newer dependencies;
+# one Python is enough for them.
 IGNORED = (
     *("tests/test_edge_agrees.py", "tests/test_command.py"),
-    *("tests/test_llm_guide.py", "tests/test_model_clients.py"),
+    *("tests/test_llm_guide.py", "tests/test_model_clients.py", "tests/test_budget_clients.py"),
+    *("tests/test_model_regions.py", "tests/test_word_vectors.py"),
 )
 TESTS = ["-q", "-p", "no:cacheprovider", *(f"--ignore={file}" for file in IGNORED)]
 

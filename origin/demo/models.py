@@ -1,13 +1,22 @@
-"""An app in front of language models, with the APIs of OpenAI and Anthropic.
+"""An app in front of models, with the APIs of OpenAI and Anthropic.
 
 Input: requests that came through the edge, which has checked them. Output: what the clients of the
-two APIs expect, whole or as streams. The model is deterministic and small: it repeats the last
-message, word by word, and a token is a word.
+two APIs expect, whole or as streams. The language model is a stand-in: it repeats the last message,
+word by word, and a token is a word. The model for embeddings is a small one that is used in
+earnest (`demo.word_vectors`).
 
     fastgate dev demo.models:app --app-dir origin
+
+One process for each region, each with its own `FASTGATE_REGION`, behind `FASTGATE_EDGE`:
+
+    FASTGATE_REGION=eu uvicorn demo.models:app --app-dir origin --port 8001
 """
 
 import json
+import os
+import sys
+from array import array
+from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 from itertools import islice
 from typing import Any
@@ -15,6 +24,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
+from demo import word_vectors
 from fastgate import Inference, Model, Settings, at_edge, guard, role
 
 app = FastAPI(title="Models", docs_url=None, redoc_url=None, openapi_url=None)
@@ -23,10 +33,13 @@ MODELS = {
     "small": Model(name_at_origin="repeat-1"),
     "large": Model(name_at_origin="repeat-2", require=role("pro"), max_tokens=4096, tools=True),
 }
+EMBEDDING_MODELS = {"words": Model(name_at_origin=word_vectors.NAME)}
 
 
 @app.post("/v1/chat/completions", operation_id="chat")
-@at_edge(access="authenticated", inference=Inference(MODELS, max_tokens=256))
+@at_edge(
+    access="authenticated", inference=Inference(MODELS, max_tokens=256, affinity="conversation")
+)
 async def chat(body: dict[str, Any]) -> Response:
     """Answer as OpenAI's chat completions do."""
     words, reason, usage = _said(body, "max_completion_tokens", "max_tokens")
@@ -69,7 +82,8 @@ async def chat(body: dict[str, Any]) -> Response:
 
 @app.post("/v1/messages", operation_id="messages")
 @at_edge(
-    access="authenticated", inference=Inference(MODELS, api="anthropic-messages", max_tokens=256)
+    access="authenticated",
+    inference=Inference(MODELS, api="anthropic-messages", max_tokens=256, affinity="conversation"),
 )
 async def messages(body: dict[str, Any]) -> Response:
     """Answer as Anthropic's messages do."""
@@ -112,6 +126,52 @@ async def messages(body: dict[str, Any]) -> Response:
     return _events(f"event: {each['type']}\ndata: {json.dumps(each)}\n\n" for each in events())
 
 
+@app.post("/v1/embeddings", operation_id="embeddings")
+@at_edge(
+    access="authenticated",
+    inference=Inference(EMBEDDING_MODELS, api="openai-embeddings", max_input_bytes=16_384),
+)
+def embeddings(body: dict[str, Any]) -> Response:
+    """Answer as OpenAI's embeddings do."""
+    given: Any = body.get("input")
+    texts: list[Any] = given if isinstance(given, list) else [given]
+    encoding = body.get("encoding_format", "float")
+    if not texts or not all(isinstance(text, str) for text in texts):
+        return _refused("input", "Send a text, or a list of texts.")
+    if body.get("dimensions", word_vectors.DIMENSIONS) != word_vectors.DIMENSIONS:
+        return _refused("dimensions", f"Leave it out: there are {word_vectors.DIMENSIONS}.")
+    if encoding not in ("float", "base64"):
+        return _refused("encoding_format", 'Send "float" or "base64".')
+    try:
+        found = [word_vectors.embedded(text) for text in texts]
+    except word_vectors.NoKnownWord:
+        return _refused("input", "Send texts in English: a word of each must be known.")
+    except word_vectors.NotInstalled as error:
+        missing = {"message": str(error), "type": "server_error", "code": "model_not_installed"}
+        return JSONResponse({"error": missing}, 503, {"x-should-retry": "false"})
+    tokens = sum(each.words for each in found)
+    data = [
+        {"object": "embedding", "index": index, "embedding": _encoded(each.vector, encoding)}
+        for index, each in enumerate(found)
+    ]
+    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+    return JSONResponse({"object": "list", "data": data, "model": body["model"], "usage": usage})
+
+
+def _encoded(vector: list[float], encoding: str) -> list[float] | str:
+    if encoding == "float":
+        return vector
+    numbers = array("f", vector)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return b64encode(numbers.tobytes()).decode()
+
+
+def _refused(member: str, message: str) -> Response:
+    error = {"message": f"{member}: {message}", "type": "invalid_request_error", "param": member}
+    return JSONResponse({"error": {**error, "code": "invalid_value"}}, 400)
+
+
 def _said(body: dict[str, Any], *limits: str) -> tuple[list[str], str, tuple[int, int]]:
     """Return the words of the response, why it ends, and the tokens of input and output."""
     spoken = [_text(each.get("content")).split() for each in body.get("messages", [])]
@@ -136,4 +196,11 @@ def _events(events: Iterator[str]) -> StreamingResponse:
     return StreamingResponse(sent(), media_type="text/event-stream")
 
 
-guard(app, Settings(edge="https://llm.example.com", audience="models"))
+guard(
+    app,
+    Settings(
+        edge=os.environ.get("FASTGATE_EDGE", "https://llm.example.com"),
+        audience="models",
+        region=os.environ.get("FASTGATE_REGION"),
+    ),
+)

@@ -43,6 +43,7 @@ async def echo(socket: WebSocket) -> None:
     await socket.send_text(await socket.receive_text())
 """
 _REPOSITORY = Path(__file__).parents[2]
+_DEMO = _REPOSITORY / "origin" / "demo"
 _DEADLINE = 90
 """Seconds. The first start after a build compiles the guest."""
 
@@ -126,6 +127,13 @@ class Session:
         """Send a signal and return the exit code."""
         self.process.send_signal(sent)
         return self.process.wait(30)
+
+
+def copy_demo(folder: Path, *modules: str) -> None:
+    """Copy modules of `demo` to a folder: an app that is served changes with its files."""
+    (folder / "demo").mkdir()
+    for each in modules:
+        (folder / "demo" / f"{each}.py").write_bytes((_DEMO / f"{each}.py").read_bytes())
 
 
 def environment(**more: str) -> dict[str, str]:

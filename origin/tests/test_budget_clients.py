@@ -9,7 +9,6 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -19,14 +18,14 @@ import pytest
 from anthropic.types import MessageParam
 from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
 
-from tests.dev_session import Session, serving, until
+from tests.dev_session import Session, copy_demo, serving, until
 
-MODELS = Path(__file__).parents[1] / "demo" / "models.py"
 APP = """
 from typing import Any
 
-import models
 from fastapi import FastAPI, Response
+
+from demo import models
 from fastgate import Inference, Model, Price, Settings, at_edge, guard
 
 app = FastAPI(openapi_url=None)
@@ -49,16 +48,31 @@ def serve(name: str, *budgets: str, settle: str | None = None) -> None:
         return await models.messages(body)
 
 
+@app.post("/v1/embeddings")
+@at_edge(
+    access="authenticated",
+    inference=Inference(
+        {"words": Model(name_at_origin="glove-6b-50d", price=Price(input=1_000_000, output=0))},
+        api="openai-embeddings",
+        budgets=["few", "money"],
+    ),
+)
+def embeddings(body: dict[str, Any]) -> Response:
+    return models.embeddings(body)
+
+
 serve("long", "long", "money")
 serve("short", "short", "money", settle="estimate")
 guard(app, Settings(edge="https://llm.example.com", audience="fastgate-dev"))
 """
 WHOLE = 10_000
 WINDOW = 4
+FEW = 280
 BASE = {
     "budgets": {
         "long": {"tokens": WHOLE, "window": 86_400, "by": ["subject"]},
         "short": {"tokens": 1000, "window": WINDOW, "by": ["subject"]},
+        "few": {"tokens": FEW, "window": 86_400, "by": ["subject"]},
         "money": {"micros": 10**12, "window": 86_400, "by": ["subject"]},
     }
 }
@@ -76,7 +90,7 @@ MOST = WHOLE - SPENT + 100
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     folder = tmp_path_factory.mktemp("budgets")
-    (folder / "models.py").write_bytes(MODELS.read_bytes())
+    copy_demo(folder, "models", "word_vectors")
     (folder / "main.py").write_text(APP, "utf-8")
     (folder / "edge").mkdir()
     (folder / "edge" / "policy.base.json").write_text(json.dumps(BASE), "utf-8")
@@ -260,6 +274,26 @@ def test_the_page_gets_what_a_request_cost_after_the_request(session: Session) -
     cost = seen["settlement"]
     assert cost["request_id"] == seen["request"]["request_id"]
     assert (cost["input_tokens"], cost["output_tokens"], cost["micros"]) == (6, 6, 30)
+
+
+def test_embeddings_cost_the_words_that_they_read(session: Session) -> None:
+    token = session.token(subject="gus")
+    texts = ["a cat " * 10, "a kitten " * 10]
+    with openai.OpenAI(base_url=f"{session.edge}/v1", api_key=token) as client:
+        create = client.embeddings.with_raw_response.create
+        for before in (0, 40):
+            raw = create(model="words", input=texts)
+            assert raw.parse().usage.total_tokens == 40
+            reserved = len(raw.http_request.content)  # all of it is input
+            assert left(raw.headers, "few") == FEW - before - reserved
+            costs(session, "gus", 1 + before // 40)
+        with pytest.raises(openai.RateLimitError) as refused:
+            create(model="words", input=texts)
+        assert refused.value.code == "insufficient_quota"
+        assert f'budget "few" has {FEW - 80} of {FEW} tokens left' in str(refused.value)
+    paid = "cost  40 tokens of input and 0 tokens of output  40 micros  usage  words  gus"
+    assert costs(session, "gus", 2) == [paid] * 2
+    assert verdicts(session, "gus", 3) == ["forwarded", "forwarded", "budget-exceeded"]
 
 
 def test_a_budget_that_the_base_does_not_have_is_named(session: Session) -> None:

@@ -4,9 +4,11 @@ The app is `demo.models`, started by `fastgate dev`: real clients, the real gues
 Rows O2 and O7 of docs/attacks.md.
 """
 
+import json
+import math
+import operator
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import anthropic
 import httpx
@@ -15,9 +17,8 @@ import pytest
 from anthropic.types import MessageParam
 from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
 
-from tests.dev_session import Session, serving
+from tests.dev_session import Session, copy_demo, serving
 
-APP = Path(__file__).parents[1] / "demo" / "models.py"
 SAID: list[ChatCompletionMessageParam] = [{"role": "user", "content": "one two three four 🦀 six"}]
 ASKED: list[MessageParam] = [{"role": "user", "content": "one two three four 🦀 six"}]
 
@@ -25,8 +26,8 @@ ASKED: list[MessageParam] = [{"role": "user", "content": "one two three four �
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     folder = tmp_path_factory.mktemp("models")
-    (folder / "main.py").write_bytes(APP.read_bytes())
-    with serving(folder) as started:
+    copy_demo(folder, "models", "word_vectors")
+    with serving(folder, "demo.models:app") as started:
         started.until_ready()
         yield started
 
@@ -79,6 +80,55 @@ def test_messages_are_answered_and_streamed(anthropic_client: anthropic.Anthropi
     with anthropic_client.messages.stream(model="small", max_tokens=9, messages=ASKED) as stream:
         assert stream.get_final_text() == "one two three four 🦀 six"
         assert stream.get_final_message().usage.output_tokens == 6
+
+
+def dot(one: list[float], other: list[float]) -> float:
+    return sum(map(operator.mul, one, other), 0.0)
+
+
+def test_texts_are_embedded_in_the_form_that_the_client_asks_for(
+    openai_client: openai.OpenAI,
+) -> None:
+    texts = ["The cat sleeps on the sofa.", "A kitten naps on a couch.", "Interest rates rise."]
+    raw = openai_client.embeddings.with_raw_response.create(model="words", input=texts)
+    assert json.loads(raw.http_request.content)["encoding_format"] == "base64"
+    found = raw.parse()
+    assert found.model == "glove-6b-50d"
+    assert found.usage.prompt_tokens == found.usage.total_tokens == 7 + 7 + 4
+    cat, kitten, rates = (each.embedding for each in found.data)
+    assert len(cat) == 50
+    assert math.hypot(*cat) == pytest.approx(1, abs=1e-6)
+    assert dot(cat, kitten) > 0.85 > 0.75 > dot(cat, rates)
+    for input_ in (texts[1], [texts[1]]):
+        numbers = openai_client.embeddings.create(
+            model="words", input=input_, encoding_format="float", dimensions=50
+        )
+        assert numbers.data[0].embedding == pytest.approx(kitten, abs=1e-6)
+
+
+def test_what_the_edge_refuses_of_embeddings_and_what_the_app_refuses(
+    openai_client: openai.OpenAI,
+) -> None:
+    create = openai_client.embeddings.create
+    for model in ("small", "glove-6b-50d"):  # a model of chats, and the name that the app knows
+        with pytest.raises(openai.PermissionDeniedError) as refused:
+            create(model=model, input="a cat")
+        assert refused.value.param == "model"
+        assert f'the model "{model}" is not available to you' in str(refused.value)
+    began = time.monotonic()
+    with pytest.raises(openai.APIStatusError, match="body is too long") as too_long:
+        create(model="words", input="a cat " * 3000)
+    assert too_long.value.status_code == 413
+    assert time.monotonic() - began < 2, "it is tried again"
+    for member, value, more in (
+        ("input", [464, 3797], {}),
+        ("input", "qwrtzx", {}),
+        ("input", "", {}),
+        ("dimensions", "a cat", {"dimensions": 10}),
+    ):
+        with pytest.raises(openai.BadRequestError, match=member) as wrong:
+            create(model="words", input=value, **more)  # type: ignore[arg-type]
+        assert (wrong.value.param, wrong.value.code) == (member, "invalid_value")
 
 
 def test_the_clients_understand_refusals(
