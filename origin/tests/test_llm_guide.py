@@ -40,26 +40,32 @@ def printed_by(session: Session, script: str, caller: str = "ada") -> tuple[int,
 
 
 def test_the_guide_prints_what_it_says(tmp_path: Path) -> None:
-    app, client, embeddings, embed, endpoint, spend = blocks("python")
+    app, client, embeddings, embed, stored, again, endpoint, spend = blocks("python")
     start, _ = blocks("sh")
-    printed, printed_of_embeddings, printed_of_budgets = blocks("text")
+    printed, printed_of_embeddings, printed_again, printed_of_budgets = blocks("text")
     _, base = blocks("json")
     assert start == "fastgate dev main:app\n"
-    above, last = app.rsplit("\n\n\nguard(", 1)
-    (tmp_path / "main.py").write_text(f"{above}\n\n\n{embeddings}\n\nguard({last}", "utf-8")
-    (tmp_path / "client.py").write_text(client, "utf-8")
-    (tmp_path / "embed.py").write_text(embed, "utf-8")
+    clients = {"client": client, "embed": embed, "again": again, "spend": spend}
+    for name, text in clients.items():
+        (tmp_path / f"{name}.py").write_text(text, "utf-8")
+    above, guard = app[: app.index("guard(app")], app[app.index("guard(app") :]
+    (tmp_path / "main.py").write_text(f"{above}{embeddings}\n\n{guard}", "utf-8")
     with serving(tmp_path, "main:app") as session:
         session.until_ready()
         code, said, errors = printed_by(session, "client.py")
         assert (code, said) == (0, printed), errors
-        code, said, errors = printed_by(session, "embed.py", "ada --tenant acme")
-        assert (code, said) == (0, printed_of_embeddings), errors + session.output
+        code, said, errors = printed_by(session, "embed.py")
+        assert (code, said) == (0, printed_of_embeddings), errors
+
+    (tmp_path / "main.py").write_text(f"{above}{stored}\n\n{guard}", "utf-8")
+    with serving(tmp_path, "main:app") as session:
+        session.until_ready()
+        code, said, errors = printed_by(session, "again.py", "ada --tenant acme")
+        assert (code, said) == (0, printed_again), errors + session.output
 
     before, _, after = app.partition("@app.post")
     rest = after[after.index("\n\n\nguard(") :]
     (tmp_path / "main.py").write_text(before + endpoint.rstrip("\n") + rest, "utf-8")
-    (tmp_path / "spend.py").write_text(spend, "utf-8")
     (tmp_path / "edge").mkdir()
     (tmp_path / "edge" / "policy.base.json").write_text(base, "utf-8")
     with serving(tmp_path, "main:app") as session:
