@@ -32,24 +32,30 @@ impl Framing {
             self.after_return = false;
         }
         while let Some(rest) = bytes.get(start..).filter(|rest| !rest.is_empty()) {
-            let Some(length) = scan::either(rest, LINE_FEED, RETURN) else {
-                self.has_begun = true;
-                return None;
-            };
-            let is_blank = length == 0 && !self.has_begun;
-            self.has_begun = false;
-            start += length + 1;
-            if rest.get(length) == Some(&RETURN) {
-                match rest.get(length + 1) {
-                    None => self.after_return = true,
-                    Some(next) => start += usize::from(*next == LINE_FEED),
-                }
-            }
-            if is_blank {
+            let had_begun = self.has_begun;
+            let (length, end) = self.end_of_line(rest)?;
+            start += end;
+            if length == 0 && !had_begun {
                 return Some(start);
             }
         }
         None
+    }
+
+    /// The length up to the end of the current line, without its end and with it. `None` if it does not end in these bytes.
+    pub(crate) fn end_of_line(&mut self, bytes: &[u8]) -> Option<(usize, usize)> {
+        let length = scan::either(bytes, LINE_FEED, RETURN);
+        self.after_return &= bytes.is_empty();
+        self.has_begun = length.is_none() && (self.has_begun || !bytes.is_empty());
+        let length = length?;
+        let mut end = length + 1;
+        if bytes.get(length) == Some(&RETURN) {
+            match bytes.get(end) {
+                None => self.after_return = true,
+                Some(next) => end += usize::from(*next == LINE_FEED),
+            }
+        }
+        Some((length, end))
     }
 }
 

@@ -65,7 +65,7 @@ pub fn observe(api: &Api, form: Form, hides: bool, pieces: &[&[u8]]) -> (Vec<u8>
     (passed, observed)
 }
 
-/// The stream without the events that have only a usage.
+/// The stream without the events that have only a usage. Comments before one of them stay.
 fn without_usage(stream: &str) -> String {
     let mut kept = String::new();
     let mut event = String::new();
@@ -74,8 +74,12 @@ fn without_usage(stream: &str) -> String {
         let end = rest.find(['\r', '\n']).unwrap_or(rest.len());
         let feed = ["\r\n", "\r", "\n"].into_iter().find(|feed| rest[end..].starts_with(feed)).unwrap_or("");
         let (line, after) = rest.split_at(end + feed.len());
-        event.push_str(line);
         rest = after;
+        if event.is_empty() && line.starts_with(':') {
+            kept.push_str(line);
+            continue;
+        }
+        event.push_str(line);
         if end == 0 || rest.is_empty() {
             let lines = event.strip_prefix('\u{feff}').filter(|_| kept.is_empty() && stream.starts_with(&event));
             if !has_only_usage(lines.unwrap_or(&event)) {
@@ -104,6 +108,11 @@ fn has_only_usage(event: &str) -> bool {
     matches!((&values("choices")[..], &values("usage")[..]), ([choices], [usage]) if is_empty(choices) && *usage != "null")
 }
 
+/// Everything besides the input is output.
+fn with_total(input: u64, output: u64, total: Option<u64>) -> (u64, u64) {
+    (input, total.map_or(output, |total| output.max(total.saturating_sub(input))))
+}
+
 fn tokens(api: &Api, usage: &str) -> Option<Usage> {
     let mut counts: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, value) in members(usage).ok()? {
@@ -117,8 +126,8 @@ fn tokens(api: &Api, usage: &str) -> Option<Usage> {
         Some(_) => None,
     };
     let (input, output) = match api {
-        Api::OpenAiChat => (count("prompt_tokens")??, count("completion_tokens")??),
-        Api::OpenAiResponses => (count("input_tokens")??, count("output_tokens")??),
+        Api::OpenAiChat => with_total(count("prompt_tokens")??, count("completion_tokens")??, count("total_tokens")?),
+        Api::OpenAiResponses => with_total(count("input_tokens")??, count("output_tokens")??, count("total_tokens")?),
         Api::OpenAiEmbeddings => (count("prompt_tokens")??, 0),
         Api::AnthropicMessages => {
             let stored = count("cache_creation_input_tokens")?.unwrap_or(0);

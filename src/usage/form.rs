@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::counts::{ChatUsage, EmbeddingsUsage, MessagesUsage, ResponsesUsage, believed};
+use super::counts::{ChatUsage, EmbeddingsUsage, MessagesUsage, ResponsesUsage, believed, with_total};
 use super::delta;
 use super::found::{Observed, Usage};
 use crate::event_stream::Event;
@@ -18,14 +18,10 @@ pub(super) struct Account {
     usage: Option<Usage>,
     /// Anthropic's usage at the beginning of a message, of which the usage at its end may repeat only a part.
     first: Option<MessagesUsage>,
-    /// The events with output: how many, the length of their data, the length of the shortest.
-    events: u64,
-    length: u64,
-    shortest: u64,
-    /// The data of the shortest.
-    example: Vec<u8>,
-    /// What the last event, which was cut off, is longer than the shortest.
-    excess: u64,
+    /// The output that passed, in bytes.
+    delivered: u64,
+    /// Whether an event had a `delta`.
+    has_delta: bool,
     long: Kind,
     complete: bool,
 }
@@ -52,11 +48,8 @@ impl Account {
             api: api.clone(),
             usage: None,
             first: None,
-            events: 0,
-            length: 0,
-            shortest: u64::MAX,
-            example: Vec::new(),
-            excess: 0,
+            delivered: 0,
+            has_delta: false,
             long: Kind::Other,
             complete: false,
         }
@@ -67,25 +60,20 @@ impl Account {
         let kind = self.kind(event);
         let has_only_usage = self.read_usage(kind, &event.data);
         if kind == Kind::Output && !has_only_usage {
-            let length = event.data.len() as u64;
-            self.events += 1;
-            self.length = self.length.saturating_add(length);
-            if length < self.shortest {
-                self.shortest = length;
-                self.example.clear();
-                self.example.extend_from_slice(&event.data);
-            }
+            let output = delta::length(&event.data);
+            self.has_delta |= output.is_some();
+            self.deliver(output.unwrap_or_else(|| without_delta(&event.data)));
         }
         has_only_usage
     }
 
-    /// Reads an event that no blank line ends. It may be a part of one, so that its length says nothing about the others.
+    /// Reads an event that no blank line ends. It may be a part of one, so that its `delta` may be missing.
     pub(super) fn read_last(&mut self, event: &Event) -> bool {
         let kind = self.kind(event);
         let has_only_usage = self.read_usage(kind, &event.data);
         if kind == Kind::Output && !has_only_usage {
-            let shortest = if self.events == 0 { 0 } else { self.shortest };
-            self.excess = (event.data.len() as u64).saturating_sub(shortest).saturating_add(1);
+            let missing = || if self.has_delta { 0 } else { without_delta(&event.data) };
+            self.deliver(delta::length(&event.data).unwrap_or_else(missing));
         }
         has_only_usage
     }
@@ -99,26 +87,20 @@ impl Account {
     /// It ends, and had this length.
     pub(super) fn end_long(&mut self, length: u64) {
         match self.long {
-            Kind::Output => {
-                self.events += 1;
-                self.length = self.length.saturating_add(length);
-                if length < self.shortest {
-                    self.shortest = length;
-                    self.example.clear();
-                }
-            }
+            Kind::Output => self.deliver(length),
             Kind::Result | Kind::Last => self.complete = true,
             Kind::First | Kind::Usage | Kind::Other => {}
         }
     }
 
     pub(super) fn into_observed(self) -> Observed {
-        // Each event with output has as much around it as the shortest has, whose output is at least one token.
-        let output = delta::length(&self.example).unwrap_or(self.shortest).max(1);
-        let envelopes = self.events.saturating_mul(self.shortest.saturating_sub(output));
-        let delivered =
-            if has_output(&self.api) { self.length.saturating_sub(envelopes).saturating_add(self.excess) } else { 0 };
+        let delivered = if has_output(&self.api) { self.delivered } else { 0 };
         Observed { usage: self.usage, delivered, complete: self.complete }
+    }
+
+    /// An event with this output passes. A token may be in an event without a letter.
+    fn deliver(&mut self, output: u64) {
+        self.delivered = self.delivered.saturating_add(output.max(1));
     }
 
     fn kind(&self, event: &Event) -> Kind {
@@ -191,16 +173,23 @@ pub(super) fn has_output(api: &Api) -> bool {
     *api != Api::OpenAiEmbeddings
 }
 
+/// The most output that an event without `delta` can have: all of it, unless it has no response of the model.
+fn without_delta(data: &[u8]) -> u64 {
+    let choices = scan::member(data, b"\"choices\"").and_then(|choices| choices.strip_prefix(b"["));
+    let is_empty = choices.is_some_and(|choices| choices.trim_ascii_start().starts_with(b"]"));
+    if is_empty { 0 } else { data.len() as u64 }
+}
+
 /// Reads the member `usage` of a document, or of an event that has it in the same form.
 pub(super) fn of_document(api: &Api, usage: &[u8]) -> Option<Usage> {
     let (input, output) = match api {
         Api::OpenAiChat => {
             let usage: ChatUsage = object(usage)?;
-            (usage.prompt_tokens, usage.completion_tokens)
+            (usage.prompt_tokens, with_total(usage.prompt_tokens, usage.completion_tokens, usage.total_tokens))
         }
         Api::OpenAiResponses => {
             let usage: ResponsesUsage = object(usage)?;
-            (usage.input_tokens, usage.output_tokens)
+            (usage.input_tokens, with_total(usage.input_tokens, usage.output_tokens, usage.total_tokens))
         }
         Api::OpenAiEmbeddings => {
             let usage: EmbeddingsUsage = object(usage)?;

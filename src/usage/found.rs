@@ -18,8 +18,9 @@ pub struct Observed {
     /// What the provider said. `None` if it said nothing, or something that cannot be.
     pub usage: Option<Usage>,
     /// An estimate of the output tokens that were passed on, for a response that was cut off. It is too high rather than too
-    /// low, because a token is at least one byte: of a JSON document all bytes count, and of a stream the bytes of output in
-    /// each event, at least one. What is around the output is as long as in the event with the shortest data.
+    /// low, because a token is at least one byte: of a JSON document all bytes count, and of each event of a stream the texts
+    /// in its members `delta`, in UTF-8, at least one. What is around them does not count. An event with output and without
+    /// `delta`, and one that is too long to be read, counts as a whole.
     pub delivered: u64,
     /// Whether the response came to its end.
     pub complete: bool,

@@ -14,7 +14,7 @@ pub const MAX_EVENT: usize = 1024 * 1024;
 /// How much of an event that is too long to be read is looked at for its type.
 const HEAD: usize = 4096;
 
-/// Observes one stream. Unless usage is hidden, every byte passes at once.
+/// Observes one stream. Unless usage is hidden, every byte passes at once; otherwise comments between events do.
 #[derive(Debug)]
 pub(super) struct Stream {
     account: Account,
@@ -27,6 +27,8 @@ pub(super) struct Stream {
     long: Option<u64>,
     /// Whether the last event was removed.
     has_removed: bool,
+    /// Whether the current line is a comment before an event, and usage is hidden.
+    in_comment: bool,
 }
 
 impl Stream {
@@ -39,6 +41,7 @@ impl Stream {
             current: Vec::new(),
             long: None,
             has_removed: false,
+            in_comment: false,
         }
     }
 
@@ -53,7 +56,9 @@ impl Stream {
                 output.push(0..1);
             }
         }
-        while let Some(length) = self.framing.end_of_event(chunk.get(start..).unwrap_or_default()) {
+        loop {
+            start = self.pass_comments(start, &mut output);
+            let Some(length) = self.framing.end_of_event(chunk.get(start..).unwrap_or_default()) else { break };
             let end = start + length;
             self.finish(start..end, &mut output);
             start = end;
@@ -73,6 +78,24 @@ impl Stream {
             }
         }
         (rest, self.account.into_observed())
+    }
+
+    /// Passes comments that are before the next event, so that one that keeps the connection alive is not held. Returns where
+    /// the rest of the chunk begins.
+    fn pass_comments(&mut self, mut start: usize, output: &mut Output) -> usize {
+        let is_between = self.hides_usage && self.current.is_empty() && self.long.is_none();
+        while let Some(rest @ [first, ..]) = output.chunk.get(start..).filter(|_| is_between) {
+            if !self.in_comment && *first != b':' {
+                break;
+            }
+            let end = self.framing.end_of_line(rest);
+            self.in_comment = end.is_none();
+            (self.is_first, self.has_removed) = (false, false);
+            let length = end.map_or(rest.len(), |(_, end)| end);
+            output.push(start..start + length);
+            start += length;
+        }
+        start
     }
 
     /// The event ends with these bytes of the chunk.

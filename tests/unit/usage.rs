@@ -16,6 +16,8 @@ mod target;
 
 use target::observe;
 
+mod counts;
+mod delivered;
 mod recorded;
 
 use recorded::{CHAT, CHAT_USAGE, MESSAGES, RESPONSES};
@@ -103,13 +105,31 @@ fn the_event_that_the_edge_asked_for_is_removed_and_nothing_else() {
     ] {
         assert_eq!(in_pieces(&Api::OpenAiChat, true, kept).0, kept);
     }
-    // The other lines of the event belong to it, whatever its data is.
+    // The other lines of the event belong to it, whatever its data is, apart from comments before it.
     for removed in [
-        ": last\nid: 7\ndata: {\"choices\":[],\ndata:\"usage\":\"no\"}\nretry: 1\n\n",
+        "id: 7\ndata: {\"choices\":[],\ndata:\"usage\":\"no\"}\nretry: 1\n\n",
         "\u{feff}data:{ \"usage\" : 1, \"choices\" : [ ] }\r\r",
     ] {
         assert_eq!(in_pieces(&Api::OpenAiChat, true, removed).0, "");
+        for feed in ["\n", "\r", "\r\n"] {
+            let comments = format!(": first{feed}:{feed}");
+            let (passed, _) =
+                in_pieces(&Api::OpenAiChat, true, &(comments.clone() + removed.trim_start_matches('\u{feff}')));
+            assert_eq!(passed, comments);
+        }
     }
+}
+
+#[test]
+fn comments_between_events_pass_at_once() {
+    let mut observer = Observer::new(&Api::OpenAiChat, Form::EventStream, true);
+    for chunk in [": ping\n", ": pi", "ng\r", "\n", ":\n", "\n: ping\n", "data: {}\n\n: ping\n"] {
+        assert_eq!(&*observer.pass(chunk.as_bytes()), chunk.as_bytes());
+    }
+    assert_eq!(&*observer.pass(b"data: {\"choices\":[],"), b"");
+    assert_eq!(&*observer.pass(b"\ndata: \"usage\":{}}\n\n: ping"), b": ping");
+    assert_eq!(&*observer.pass(b"\n"), b"\n");
+    assert_eq!(observer.end().0, b"");
 }
 
 #[test]
@@ -301,7 +321,6 @@ fn the_type_of_an_event_may_be_in_its_data() {
 
 #[test]
 fn a_stream_that_is_cut_off_tells_how_much_output_passed() {
-    // The first event has no text: every other one has its own, and a few bytes more.
     for (api, stream, tokens) in
         [(Api::OpenAiChat, CHAT, 2), (Api::OpenAiResponses, RESPONSES, 2), (Api::AnthropicMessages, MESSAGES, 2)]
     {
@@ -320,8 +339,8 @@ fn a_stream_that_is_cut_off_tells_how_much_output_passed() {
     for (texts, expected) in [
         (vec![], 0),
         (vec![""], 1),
-        (vec!["", "four", "", "sixsix"], 1 + 5 + 1 + 7),
-        (vec!["sixsix", "four", ""], 7 + 5 + 1),
+        (vec!["", "four", "", "sixsix"], 1 + 4 + 1 + 6),
+        (vec!["sixsix", "four", ""], 6 + 4 + 1),
         (vec!["four"; 100], 400),
     ] {
         let stream: String = texts.into_iter().map(event).collect();
