@@ -3,14 +3,9 @@
 
 use super::error::InferenceError;
 use super::facts::Facts;
-use super::values::value;
+use super::values::{INCLUDE_USAGE, STREAM_OPTIONS, value};
 use crate::json_body::{JsonBody, Value};
 use crate::policy::{Api, Inference, Model};
-
-/// The member with the options of a stream.
-const STREAM_OPTIONS: &str = "stream_options";
-/// Its member that asks for the usage.
-const INCLUDE_USAGE: &str = "include_usage";
 
 /// A body as the origin receives it.
 pub(super) struct Changed {

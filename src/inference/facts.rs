@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::error::InferenceError;
 use super::input;
 use super::members::check_names;
-use super::nested::Found;
-use super::values::value;
+use super::nested::{Found, Members};
+use super::values::{INCLUDE_USAGE, STREAM_OPTIONS, value};
 use crate::json_body::{JsonBody, Value};
 use crate::policy::{Api, Inference, Media, Model, StateMember};
 use crate::trail::excerpt;
@@ -61,6 +61,7 @@ impl Facts {
         let mut found = Found::new(&inference.extra_members);
         facts.tools = input::tools(body, api, &mut found)?;
         input::read(body, api, &mut found)?;
+        check_stream_options(body, inference)?;
         facts.state = found.state;
         facts.state.extend(state(body, api)?);
         (facts.types, facts.media) = (found.types, found.media);
@@ -109,6 +110,17 @@ impl Facts {
             None => Ok(()),
         }
     }
+}
+
+/// Checks the names of the options of a stream, as of the client 3.57 of OpenAI: another one may withhold the usage.
+fn check_stream_options(body: &JsonBody<'_>, inference: &Inference) -> Result<(), InferenceError> {
+    let known: &[&'static str] = match inference.api {
+        Api::OpenAiChat => &["include_obfuscation", INCLUDE_USAGE],
+        Api::OpenAiResponses => &["include_obfuscation"],
+        _ => return Ok(()),
+    };
+    let Some(options) = value(body, STREAM_OPTIONS) else { return Ok(()) };
+    Members::of_object(options, STREAM_OPTIONS)?.are_among(known, &inference.extra_members)
 }
 
 fn model(body: &JsonBody<'_>, member: &str) -> Result<String, InferenceError> {

@@ -34,14 +34,22 @@ impl<'policy> Found<'policy> {
 pub(super) struct Members<'read, 'body> {
     object: &'read Object<'body>,
     within: &'read str,
+    /// Whether the object is in a list.
+    is_listed: bool,
 }
 
 impl<'read, 'body> Members<'read, 'body> {
-    /// The members of an object.
+    /// The members of an object in a list.
     pub(super) fn of(value: &'read Value<'body>, within: &'read str) -> Result<Self, InferenceError> {
         let expected = "a list of objects as the API has";
         let malformed = || InferenceError::Malformed { member: excerpt(within), expected };
-        Ok(Self { object: value.object().ok_or_else(malformed)?, within })
+        Ok(Self { object: value.object().ok_or_else(malformed)?, within, is_listed: true })
+    }
+
+    /// The members of an object that is the value of a member.
+    pub(super) fn of_object(value: &'read Value<'body>, within: &'read str) -> Result<Self, InferenceError> {
+        let malformed = || InferenceError::Malformed { member: excerpt(within), expected: "an object" };
+        Ok(Self { object: value.object().ok_or_else(malformed)?, within, is_listed: false })
     }
 
     /// The value of a member; `None` if it is `null`.
@@ -60,7 +68,10 @@ impl<'read, 'body> Members<'read, 'body> {
         self.has_no_likeness_of(known)?;
         let is_known = |name: &str| known.contains(&name) || extra.contains(name);
         match self.object.names().find(|name| !is_known(name)) {
-            Some(name) => Err(InferenceError::UnknownMember(excerpt(&format!("{}[].{name}", self.within)))),
+            Some(name) => {
+                let list = if self.is_listed { "[]" } else { "" };
+                Err(InferenceError::UnknownMember(excerpt(&format!("{}{list}.{name}", self.within))))
+            }
             None => Ok(()),
         }
     }

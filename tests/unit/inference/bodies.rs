@@ -170,3 +170,33 @@ fn a_secret_in_a_body_is_neither_logged_nor_sent_back() {
         assert!(!seen.contains("SECRET"), "{seen}");
     }
 }
+
+#[test]
+fn the_options_of_a_stream_are_judged_like_other_members() {
+    for (api, members, other) in [
+        ("openai-chat", "\"messages\":[]", "include_usage"),
+        ("openai-responses", "\"input\":[]", "include_obfuscation"),
+    ] {
+        let policy = json!({ "state": usual_state(api) });
+        let with =
+            |options: &str| format!("{{\"model\":\"small\",{members},\"stream\":true,\"stream_options\":{options}}}");
+        let judged = gate(api, &policy);
+        let unclear = other.to_uppercase();
+        for (options, code) in [
+            ("{}".to_owned(), "forwarded"),
+            ("null".to_owned(), "forwarded"),
+            (format!("{{\"{other}\":true,\"include_obfuscation2\":1}}"), "member-unknown"),
+            (format!("{{\"{other}\":true}}"), "forwarded"),
+            ("{\"include_obfuscation\":false}".to_owned(), "forwarded"),
+            ("{\"continuous_usage_stats\":true}".to_owned(), "member-unknown"),
+            (format!("{{\"{unclear}\":false}}"), "member-unclear"),
+            (format!("{{\"{other}\\u0000\":false}}"), "member-unclear"),
+            ("[]".to_owned(), "member-malformed"),
+            ("true".to_owned(), "member-malformed"),
+        ] {
+            assert_eq!(verdict(&judged, with(&options)), code, "{api} {options}");
+        }
+        let listed = json!({ "state": usual_state(api), "extra_members": ["continuous_usage_stats"] });
+        assert_eq!(verdict(&gate(api, &listed), with("{\"continuous_usage_stats\":true}")), "forwarded");
+    }
+}
