@@ -22,6 +22,14 @@ pub enum Spent {
     Usage(Tokens),
     /// The client went away: so much of the output was delivered. The input counts as estimated.
     Delivered(u64),
+    /// Likewise, after the response had said what it cost until then. The input counts at least as estimated, because what
+    /// a response says before its end need not be all.
+    Partly {
+        /// What it said.
+        said: Tokens,
+        /// So much of the output was delivered.
+        delivered: u64,
+    },
     /// The request was not sent, or never reached the origin.
     Nothing,
     /// It is not known: the reservation stands.
@@ -45,10 +53,10 @@ impl Spent {
     pub fn observed(observed: Observed, form: Form) -> Self {
         let Observed { usage, delivered, complete } = observed;
         match (usage, form) {
-            (Some(Usage { input, output }), _) => {
-                let output = if complete { output } else { output.max(delivered) };
-                Self::Usage(Tokens { input, output })
+            (Some(Usage { input, output }), Form::EventStream) if !complete => {
+                Self::Partly { said: Tokens { input, output }, delivered }
             }
+            (Some(Usage { input, output }), _) => Self::Usage(Tokens { input, output }),
             (None, Form::EventStream) if !complete => Self::Delivered(delivered),
             // The origin made all of it.
             (None, _) => Self::Unknown,
@@ -60,7 +68,7 @@ impl Spent {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Usage(_) => "usage",
-            Self::Delivered(_) => "delivered",
+            Self::Delivered(_) | Self::Partly { .. } => "delivered",
             Self::Nothing => "nothing",
             Self::Unknown => "estimate",
         }
@@ -133,14 +141,15 @@ impl Charge {
     }
 
     /// The tokens that count; `None` if the reservations stand.
-    pub(super) const fn tokens(&self, spent: Spent) -> Option<Tokens> {
+    pub(super) fn tokens(&self, spent: Spent) -> Option<Tokens> {
+        let Tokens { input, output: most } = self.estimate;
         match (self.settle, spent) {
-            (_, Spent::Nothing) => Some(Tokens { input: 0, output: 0 }),
+            (_, Spent::Nothing) => Some(Tokens::default()),
             (Settle::Estimate, _) | (Settle::Usage, Spent::Unknown) => None,
             (Settle::Usage, Spent::Usage(tokens)) => Some(tokens),
-            (Settle::Usage, Spent::Delivered(output)) => {
-                let most = self.estimate.output;
-                Some(Tokens { input: self.estimate.input, output: if output < most { output } else { most } })
+            (Settle::Usage, Spent::Delivered(output)) => Some(Tokens { input, output: output.min(most) }),
+            (Settle::Usage, Spent::Partly { said, delivered }) => {
+                Some(Tokens { input: said.input.max(input), output: said.output.max(delivered.min(most)) })
             }
         }
     }

@@ -84,7 +84,7 @@ pub(in crate::compute) fn fetched(
             edits.append("cache-status", cache_status);
             let response = from_origin(origin, &edits, buffer)?;
             match observer {
-                Some((form, observer)) => response.observed(form, observer),
+                Some((form, observer)) => response.observed(form, observer, spent),
                 None => response,
             }
         }

@@ -18,7 +18,7 @@ pub(in crate::compute) fn response(
     let (observer, spent) = observer(&origin, grant, buffer);
     let response = from_origin(origin, grant.response(), buffer)?;
     Ok(match observer {
-        Some((form, observer)) => (response.observed(form, observer), spent),
+        Some((form, observer)) => (response.observed(form, observer, spent), spent),
         None => (response, spent),
     })
 }
@@ -30,7 +30,13 @@ pub(super) fn observer(
     buffer: &mut Vec<u8>,
 ) -> (Option<(Form, Observer)>, Spent) {
     let settles_usage = grant.charge().is_some_and(|charge| charge.settle_by() == Settle::Usage);
-    let form = if settles_usage && matches!(origin.status, 200..=299) { form(origin, buffer) } else { None };
+    let form = if settles_usage { form(origin, buffer) } else { None };
+    // An error may have a cost as well, for what was written before it.
+    let form = form.filter(|form| match origin.status {
+        200..=299 => true,
+        400..=599 => *form == Form::Json,
+        _ => false,
+    });
     let observer = form.zip(grant.api()).map(|(form, api)| (form, Observer::new(api, form, grant.hides_usage())));
     (observer, Spent::by_status(origin.status))
 }

@@ -76,10 +76,8 @@ impl Copy {
         if let Some(client) = client {
             let _ = if is_whole { client.finish() } else { client.abandon() };
         }
-        self.observer.map(|(form, observer)| {
-            let (_, mut observed) = observer.end();
-            observed.complete &= is_whole;
-            Spent::observed(observed, form)
-        })
+        let (form, observer) = self.observer?;
+        let (_, observed) = observer.end();
+        Some(Spent::observed(observed, form)).filter(|spent| *spent != Spent::Unknown)
     }
 }

@@ -14,12 +14,14 @@ pub(super) struct Observation {
     from: BodyHandle,
     form: Form,
     observer: Observer,
+    /// What is known of the cost if the content does not say it.
+    otherwise: Spent,
 }
 
 impl Observation {
-    /// The content `from` the origin.
-    pub(super) const fn new(from: BodyHandle, form: Form, observer: Observer) -> Self {
-        Self { from, form, observer }
+    /// The content `from` the origin. If it does not say what it cost, that is `otherwise`.
+    pub(super) const fn new(from: BodyHandle, form: Form, observer: Observer, otherwise: Spent) -> Self {
+        Self { from, form, observer, otherwise }
     }
 
     /// Sends the content to the client, and returns what it cost. If the client leaves, the connection to the origin is
@@ -40,13 +42,15 @@ impl Observation {
             }
         };
         drop(self.from);
-        let (rest, mut observed) = self.observer.end();
+        let (rest, observed) = self.observer.end();
         if let Some(mut client) = client {
             // A client takes a stream that ends for a complete one, so one that broke off must not end.
             let is_sent = is_whole && (rest.is_empty() || client.write_all(&rest).is_ok());
             let _ = if is_sent { client.finish() } else { client.abandon() };
         }
-        observed.complete &= is_whole;
-        Spent::observed(observed, self.form)
+        match Spent::observed(observed, self.form) {
+            Spent::Unknown => self.otherwise,
+            found => found,
+        }
     }
 }

@@ -79,10 +79,10 @@ impl Response {
         None
     }
 
-    /// The same response, from which is read what it cost.
-    pub(super) fn observed(self, form: Form, observer: Observer) -> Self {
+    /// The same response, from which is read what it cost; if it does not say that, it is `otherwise`.
+    pub(super) fn observed(self, form: Form, observer: Observer, otherwise: Spent) -> Self {
         let content = match self.content {
-            Content::Whole(from) => Content::Observed(Box::new(Observation::new(from, form, observer))),
+            Content::Whole(from) => Content::Observed(Box::new(Observation::new(from, form, observer, otherwise))),
             other => other,
         };
         Self { content, ..self }

@@ -30,7 +30,20 @@ static ORIGIN: LazyLock<Origin> = LazyLock::new(|| Origin::start(behave));
 static RELEASED: AtomicBool = AtomicBool::new(false);
 
 static GATE: LazyLock<Gate> = LazyLock::new(|| {
-    let ids = ["stream", "whole", "shut", "ajar", "refused", "overloaded", "broken", "slow", "encoded", "unreadable"];
+    let ids = [
+        "stream",
+        "whole",
+        "shut",
+        "ajar",
+        "refused",
+        "metered",
+        "failed",
+        "overloaded",
+        "broken",
+        "slow",
+        "encoded",
+        "unreadable",
+    ];
     let budget =
         |unreachable: &str| json!({ "tokens": WHOLE, "window": 3600, "by": ["route"], "unreachable": unreachable });
     let mut budgets: serde_json::Map<String, Value> =
@@ -109,6 +122,13 @@ fn behave(request: &Received, to: &mut TcpStream) {
         }
         "/refused" => {
             drop(to.write_all(&response("422 Unprocessable Content", &[("content-type", "application/json")], "{}")));
+        }
+        "/metered" => {
+            let fields = [("content-type", "application/json")];
+            drop(to.write_all(&response("422 Unprocessable Content", &fields, &json(&usage()))));
+        }
+        "/failed" => {
+            drop(to.write_all(&response("502 Bad Gateway", &[("content-type", "application/json")], &json(&usage()))));
         }
         "/overloaded" => {
             drop(to.write_all(&response("500 Internal Server Error", &[("content-type", "application/json")], "{}")));
@@ -212,6 +232,8 @@ fn a_reservation_stands_unless_the_response_says_what_it_cost() {
     let reserved = u64::try_from(body("").len()).unwrap() + MOST;
     for (path, status, left, word) in [
         ("/refused", 422, WHOLE, "nothing"),
+        ("/metered", 422, WHOLE - COST, "usage"),
+        ("/failed", 502, WHOLE - COST, "usage"),
         ("/overloaded", 500, WHOLE - reserved, "estimate"),
         ("/encoded", 200, WHOLE - reserved, "estimate"),
         ("/unreadable", 200, WHOLE - reserved, "estimate"),
