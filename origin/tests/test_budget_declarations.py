@@ -72,7 +72,11 @@ def test_the_policy_has_what_was_written() -> None:
             settle="usage",
             input_bytes_per_token=16,
         ),
-        Inference({"a": Model(price=PRICE)}, api="openai-embeddings", budgets=["team"]),
+        Inference(
+            {"a": Model(price=Price(input=150_000, output=0))},
+            api="openai-embeddings",
+            budgets=["team"],
+        ),
         Inference({"a": None}, **JSON, max_tokens=9, budgets=["daily"], settle="estimate"),  # type: ignore[arg-type]
         Inference({"a": None}, api="anthropic-messages", max_tokens=9, budgets=["daily"]),
     ],
@@ -105,6 +109,14 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
             "settle": "estimate",
         },
         'write members={"model": "…", "max_tokens": "…"}, and max_tokens=…',
+    ),
+    *(
+        ({"budgets": ["daily", name], "max_tokens": 9}, f"budgets has {name!r}, which no policy")
+        for name in ("", "Daily", "a b", "…", "daily\n", "x" * 65)
+    ),
+    (
+        {"budgets": ["team"], "api": "openai-embeddings", "models": {"a": Model(price=PRICE)}},
+        'models["a"]: price has output=600000, and embeddings have no output; write output=0',
     ),
     ({"settle": "usage"}, "settle has no effect without budgets"),
     ({"settle": "estimate", "budgets": []}, "settle has no effect without budgets"),

@@ -7,25 +7,6 @@ use crate::policy::{Api, ApiName, Inference, is_like, members_of};
 use crate::trail::excerpt;
 
 impl Api {
-    /// The member with the name of the model.
-    pub(super) fn model_member(&self) -> &str {
-        match self {
-            Self::Json { model, .. } => model,
-            _ => "model",
-        }
-    }
-
-    /// The members that limit the tokens of the response; the one to write comes first.
-    pub(super) fn token_members(&self) -> Vec<&str> {
-        match self {
-            Self::OpenAiChat => vec!["max_completion_tokens", "max_tokens"],
-            Self::OpenAiResponses => vec!["max_output_tokens"],
-            Self::OpenAiEmbeddings => Vec::new(),
-            Self::AnthropicMessages => vec!["max_tokens"],
-            Self::Json { max_tokens, .. } => max_tokens.as_deref().into_iter().collect(),
-        }
-    }
-
     /// All its members; `None` if every member is forwarded.
     const fn members(&self) -> Option<&'static [&'static str]> {
         members_of(match self {

@@ -134,7 +134,6 @@ impl Budget {
         faults.range(amount, 1, MAX_AMOUNT, format_args!("{at}.{unit}"));
         faults.range(window, 1, MAX_WINDOW, format_args!("{at}.window"));
         faults.add_if(by.is_empty(), format_args!("{at}.by"), Fault::Empty);
-        let by_model = by.iter().any(|part| matches!(part, BudgetPartDocument::Model));
         let mut part = |part| match part {
             BudgetPartDocument::Subject => Some(KeyPart::Subject),
             BudgetPartDocument::ClientId => Some(KeyPart::ClientId),
@@ -143,7 +142,14 @@ impl Budget {
             BudgetPartDocument::Route => Some(KeyPart::Route),
             BudgetPartDocument::Model => None,
         };
-        let by = by.into_iter().filter_map(&mut part).collect();
+        // `None` is the model.
+        let parts: Vec<Option<KeyPart>> = by.into_iter().map(&mut part).collect();
+        for (index, part) in parts.iter().enumerate() {
+            let is_there = parts.iter().take(index).any(|earlier| earlier == part);
+            faults.add_if(is_there, format_args!("{at}.by[{index}]"), BudgetFault::PartTwice.into());
+        }
+        let by_model = parts.contains(&None);
+        let by = parts.into_iter().flatten().collect();
         Self { name: name.to_owned(), unit, amount, window, by, by_model, unreachable, shadow }
     }
 }

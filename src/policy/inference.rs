@@ -69,6 +69,27 @@ pub enum Api {
     },
 }
 
+impl Api {
+    /// The member with the name of the model.
+    pub(crate) fn model_member(&self) -> &str {
+        match self {
+            Self::Json { model, .. } => model,
+            _ => "model",
+        }
+    }
+
+    /// The members that limit the tokens of the response; the one to write comes first.
+    pub(crate) fn token_members(&self) -> Vec<&str> {
+        match self {
+            Self::OpenAiChat => vec!["max_completion_tokens", "max_tokens"],
+            Self::OpenAiResponses => vec!["max_output_tokens"],
+            Self::OpenAiEmbeddings => Vec::new(),
+            Self::AnthropicMessages => vec!["max_tokens"],
+            Self::Json { max_tokens, .. } => max_tokens.as_deref().into_iter().collect(),
+        }
+    }
+}
+
 /// A model, and what its callers may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Model {

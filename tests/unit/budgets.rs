@@ -2,6 +2,7 @@
 //! settled.
 
 mod counts;
+mod meaning;
 mod windows;
 
 use fastgate::budget::{Spent, Tokens};
@@ -80,7 +81,7 @@ fn what_a_policy_may_not_say() {
         inference
     };
     let good = json!({
-        "t": { "tokens": 10, "window": 60, "by": ["model"] }, "m": { "micros": 10, "window": 60, "by": ["subject"] }
+        "t": { "tokens": 100, "window": 60, "by": ["model"] }, "m": { "micros": 10, "window": 60, "by": ["subject"] }
     });
     let price = json!({ "small": { "price": { "input": 1, "output": 1 } } });
     assert_eq!(faults(&good, &chat(json!({ "budgets": ["t"] }))), "");

@@ -75,11 +75,54 @@ impl Spending {
             faults.add_if(all_known && !counts_money, &at, idle.into());
             faults.range(price.input, 0, MAX_AMOUNT, format_args!("{at}.input"));
             faults.range(price.output, 0, MAX_AMOUNT, format_args!("{at}.output"));
+            let is_idle = inference.api == Api::OpenAiEmbeddings && price.output > 0;
+            faults.add_if(is_idle, format_args!("{at}.output"), BudgetFault::NoOutput.into());
         }
         let input_bytes_per_token = input_bytes_per_token.unwrap_or(1);
-        let at = format_args!("{at}.input_bytes_per_token");
-        faults.range(input_bytes_per_token, 1, MAX_BYTES_PER_TOKEN, at);
-        Self { budgets, settle: settle.unwrap_or_default(), input_bytes_per_token, prices }
+        faults.range(input_bytes_per_token, 1, MAX_BYTES_PER_TOKEN, format_args!("{at}.input_bytes_per_token"));
+        let spending = Self { budgets, settle: settle.unwrap_or_default(), input_bytes_per_token, prices };
+        let is_readable = |price: &Price| price.input <= MAX_AMOUNT && price.output <= MAX_AMOUNT;
+        if all_known && spending.prices.values().all(is_readable) {
+            spending.check_amounts(inference, at, faults);
+        }
+        spending
+    }
+
+    /// Adds a fault for each budget that counts nothing, or that admits no request to a model.
+    fn check_amounts(&self, inference: &Inference, at: &str, faults: &mut Faults) {
+        for (index, budget) in self.budgets.iter().enumerate() {
+            let at = format_args!("{at}.budgets[{index}]");
+            let is_free =
+                |name: &String| self.prices.get(name).is_some_and(|price| price.input == 0 && price.output == 0);
+            if budget.unit == Unit::Micros && !inference.models.is_empty() && inference.models.keys().all(is_free) {
+                faults.add(at.to_string(), Fault::from(BudgetFault::NoCost));
+                continue;
+            }
+            let least = |name: &String| {
+                let (input, output) = self.least(inference, name);
+                match budget.unit {
+                    Unit::Tokens => input.saturating_add(output),
+                    Unit::Micros => self.prices.get(name).map_or(0, |price| price.of(input, output)),
+                }
+            };
+            let too_small =
+                inference.models.keys().map(|name| (name, least(name))).find(|(_, least)| *least > budget.amount);
+            if let Some((name, least)) = too_small {
+                let fault = BudgetFault::TooSmall { model: name.clone(), least, unit: budget.unit.as_str() };
+                faults.add(at.to_string(), Fault::from(fault));
+            }
+        }
+    }
+
+    /// The least input and output that a request to a model is estimated to have: its body has the name and the token limit.
+    fn least(&self, inference: &Inference, model: &str) -> (u64, u64) {
+        let member = |name: &str, value: usize| "\"\":,".len() + name.len() + value;
+        let mut length = "{}".len() - ",".len() + member(inference.api.model_member(), "\"\"".len() + model.len());
+        let shortest = inference.api.token_members().into_iter().min_by_key(|name| name.len());
+        if let Some(name) = shortest {
+            length += member(name, "1".len());
+        }
+        ((length as u64).div_ceil(self.input_bytes_per_token.max(1)), u64::from(shortest.is_some()))
     }
 }
 

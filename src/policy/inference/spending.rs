@@ -28,7 +28,8 @@ pub enum Settle {
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub struct Price {
-    /// The price of a million tokens of input, 0 to 1000000000000.
+    /// The price of a million tokens of input, 0 to 1000000000000. Tokens that the provider's cache had or stored count as
+    /// input at this price. If storing costs more (at Anthropic 1.25 or 2 times as much), write that price.
     pub input: u64,
     /// The price of a million tokens of output, 0 to 1000000000000.
     pub output: u64,

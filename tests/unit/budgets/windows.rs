@@ -15,9 +15,11 @@ use crate::offline::policy_of;
 const WINDOW: u64 = 60;
 
 fn budget(tokens: u64) -> Arc<Budget> {
-    let budgets = json!({ "b": { "tokens": tokens, "window": WINDOW, "by": ["subject"] } });
+    let budgets = json!({ "b": { "tokens": 100, "window": WINDOW, "by": ["subject"] } });
     let inference = json!({ "api": "openai-chat", "max_tokens": 1, "models": { "small": {} }, "budgets": ["b"] });
-    Arc::new(policy_of(&document(&budgets, &inference)).budgets().next().unwrap().clone())
+    // Some amounts are less than any request can cost.
+    let budget = policy_of(&document(&budgets, &inference)).budgets().next().unwrap().clone();
+    Arc::new(Budget { amount: tokens, ..budget })
 }
 
 #[derive(Clone, Debug)]

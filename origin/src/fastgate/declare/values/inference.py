@@ -245,7 +245,7 @@ def _budgeted(inference: Inference) -> Budgeted:
             name: inference.max_tokens if model.max_tokens is None else model.max_tokens
             for name, model in models.items()
         },
-        priced=tuple(name for name, model in models.items() if model.price is not None),
+        prices={name: price for name, model in models.items() if (price := model.price)},
     )
 
 

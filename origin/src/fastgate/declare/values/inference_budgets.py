@@ -6,6 +6,7 @@ depends on the section `budgets` of the policy: whether it has a budget of that 
 that one counts money.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ SETTLE = ("usage", "estimate")
 MOST_BYTES_PER_TOKEN = 16
 """The most bytes of input that may be counted as one token."""
 _HIGHEST_PRICE = 1_000_000_000_000
+_NAME = re.compile(r"[a-z0-9_-]{1,64}")
+"""The names that the section `budgets` of a policy can have."""
 _NAME_ONE = 'name a budget of the policy: budgets=["…"], or leave it out'
 
 
@@ -30,7 +33,8 @@ class Price:
     """
 
     input: int
-    """The price of a million tokens of input, 0 to 1000000000000."""
+    """The price of a million tokens of input, 0 to 1000000000000. Tokens that the provider's cache
+    had or stored count at this price: if storing costs more, write that price."""
     output: int
     """The price of a million tokens of output, 0 to 1000000000000."""
 
@@ -63,8 +67,8 @@ class Budgeted:
     """Whether requests say how many tokens they ask for."""
     max_tokens: Mapping[str, int | None]
     """The token limit of each model, its own or that of the endpoint."""
-    priced: tuple[str, ...]
-    """The models with a price."""
+    prices: Mapping[str, Price]
+    """The prices of the models that have one."""
 
 
 def budget_faults(declared: Budgeted) -> Iterator[str]:
@@ -73,19 +77,30 @@ def budget_faults(declared: Budgeted) -> Iterator[str]:
         for name in ("settle", "input_bytes_per_token"):
             if getattr(declared, name) is not None:
                 yield f"{name} has no effect without budgets; {_NAME_ONE}"
-        for model in declared.priced:
+        for model in declared.prices:
             yield f'models["{model}"]: price has no effect without budgets; {_NAME_ONE}'
         return
     for name in dict.fromkeys(declared.budgets):
         if declared.budgets.count(name) > 1:
             yield (f"budgets has {name!r} twice; name it once: each request would be counted twice")
+        if not _NAME.fullmatch(name):
+            yield (
+                f"budgets has {name!r}, which no policy can have; write a name from its section "
+                "budgets: 1 to 64 of a-z, 0-9, - and _"
+            )
     if declared.api == "json" and declared.settle != "estimate":
         yield (
             "budgets wait for the usage of responses, which is not known with api='json'; write "
             'settle="estimate"'
         )
-    if declared.api == "openai-embeddings":
-        return  # they have no output
+    if declared.api == "openai-embeddings":  # they have no output
+        for model, price in declared.prices.items():
+            if price.output:
+                yield (
+                    f'models["{model}"]: price has output={price.output}, and embeddings have no '
+                    "output; write output=0"
+                )
+        return
     if not declared.says_tokens:
         yield (
             "budgets need to know how many tokens a request asks for; write "
