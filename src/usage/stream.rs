@@ -25,10 +25,18 @@ pub(super) struct Stream {
     current: Vec<u8>,
     /// The length so far of an event that is too long to be read. Its bytes pass.
     long: Option<u64>,
-    /// Whether the last event was removed.
-    has_removed: bool,
-    /// Whether the current line is a comment before an event, and usage is hidden.
-    in_comment: bool,
+    before: Before,
+}
+
+/// What is before the next byte, unless that continues an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Before {
+    /// The beginning of the stream, an event that passed, or a comment before an event.
+    Passed,
+    /// An event that was removed.
+    Removed,
+    /// A part of a comment before an event.
+    Comment,
 }
 
 impl Stream {
@@ -40,8 +48,7 @@ impl Stream {
             is_first: true,
             current: Vec::new(),
             long: None,
-            has_removed: false,
-            in_comment: false,
+            before: Before::Passed,
         }
     }
 
@@ -52,7 +59,7 @@ impl Stream {
             // The blank line of the last event ended in CR: this LF belongs to it.
             let _ = self.framing.end_of_event(b"\n");
             start = 1;
-            if !self.has_removed {
+            if self.before != Before::Removed {
                 output.push(0..1);
             }
         }
@@ -85,12 +92,12 @@ impl Stream {
     fn pass_comments(&mut self, mut start: usize, output: &mut Output) -> usize {
         let is_between = self.hides_usage && self.current.is_empty() && self.long.is_none();
         while let Some(rest @ [first, ..]) = output.chunk.get(start..).filter(|_| is_between) {
-            if !self.in_comment && *first != b':' {
+            if self.before != Before::Comment && *first != b':' {
                 break;
             }
             let end = self.framing.end_of_line(rest);
-            self.in_comment = end.is_none();
-            (self.is_first, self.has_removed) = (false, false);
+            self.before = if end.is_none() { Before::Comment } else { Before::Passed };
+            self.is_first = false;
             let length = end.map_or(rest.len(), |(_, end)| end);
             output.push(start..start + length);
             start += length;
@@ -103,7 +110,7 @@ impl Stream {
         if self.is_too_long(&bytes) {
             self.hold(bytes, output);
             self.account.end_long(self.long.take().unwrap_or_default());
-            (self.is_first, self.has_removed) = (false, false);
+            (self.is_first, self.before) = (false, Before::Passed);
             return;
         }
         let piece = output.chunk.get(bytes.clone()).unwrap_or_default();
@@ -114,10 +121,11 @@ impl Stream {
             self.account.read(&Event::read(&self.current, self.is_first))
         };
         self.is_first = false;
-        self.has_removed = self.hides_usage && has_only_usage;
-        if self.has_removed || !self.hides_usage || self.current.is_empty() {
+        let removes = self.hides_usage && has_only_usage;
+        self.before = if removes { Before::Removed } else { Before::Passed };
+        if removes || !self.hides_usage || self.current.is_empty() {
             self.current.clear();
-            if !self.has_removed {
+            if !removes {
                 output.push(bytes);
             }
         } else {

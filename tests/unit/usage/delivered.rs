@@ -1,6 +1,9 @@
 //! The output that a stream delivered before it was cut off: never less than there was, whatever is around it.
 
+use std::fmt::Write as _;
+
 use fastgate::policy::Api;
+use fastgate::usage::Form;
 use proptest::prelude::{Strategy, prop};
 use proptest::prop_assert;
 use serde_json::{Value, json};
@@ -8,10 +11,9 @@ use serde_json::{Value, json};
 use super::in_pieces;
 use super::target::observe;
 use crate::samples::property;
-use fastgate::usage::Form;
 
 fn stream(events: &[Value]) -> String {
-    events.iter().map(|event| format!("data: {event}\n\n")).collect()
+    events.iter().flat_map(|event| ["data: ".to_owned(), event.to_string(), "\n\n".to_owned()]).collect()
 }
 
 fn chat(delta: &Value) -> Value {
@@ -133,13 +135,13 @@ fn no_output_is_missed_and_none_is_invented() {
                 for letter in text.encode_utf16() {
                     match u8::try_from(letter).ok().filter(u8::is_ascii) {
                         Some(letter) => escaped.push(char::from(letter)),
-                        None => escaped.push_str(&format!("\\u{letter:04x}")),
+                        None => write!(escaped, "\\u{letter:04x}").unwrap(),
                     }
                 }
                 escaped
             };
             let event = if *is_ascii { escaped(&event) } else { event };
-            stream += &format!("data: {event}\n\n");
+            write!(stream, "data: {event}\n\n").unwrap();
             expected += (texts(delta) * *choices as u64).max(1);
         }
         let found = observe(&Api::OpenAiChat, Form::EventStream, false, &[stream.as_bytes()]).1.delivered;
