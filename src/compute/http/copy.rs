@@ -77,7 +77,7 @@ impl Copy {
             let _ = if is_whole { client.finish() } else { client.abandon() };
         }
         let (form, observer) = self.observer?;
-        let (_, observed) = observer.end();
-        Some(Spent::observed(observed, form)).filter(|spent| *spent != Spent::Unknown)
+        let (_, cost) = observer.end();
+        Some(Spent::observed(cost, form)).filter(|spent| *spent != Spent::Unknown)
     }
 }
