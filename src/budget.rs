@@ -1,9 +1,9 @@
-//! Step *budget*: is what the request can cost within the route's budgets? Input: the [`Cleared`] request, its
-//! [`Admission`], and a [`Counter`]. Output: [`Reserved`], which minting requires. What is reserved is settled after the
+//! Step *budget*: is what the request can cost within the budgets of its route, or of what it uses? Input: the [`Cleared`]
+//! request, its [`JudgedBody`], and a [`Counter`]. Output: [`Reserved`], which minting requires. What is reserved is settled after the
 //! response: see [`Charge`].
 //!
-//! The estimate is the length of the body and the most tokens that the request lets the model write. It is an upper bound
-//! if `input_bytes_per_token` is 1 and all of the input is text in the body.
+//! For a model, the estimate is the length of the body and the most tokens that the request lets the model write. It is an upper bound
+//! if `input_bytes_per_token` is 1 and all of the input is text in the body. A use of an MCP server costs what the policy says.
 
 mod charge;
 mod error;
@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::digest::sha256;
-use crate::inference::Admission;
+use crate::mcp_request::JudgedBody;
 use crate::policy::budgets::Budget;
 use crate::policy::limits::Unreachable;
 use crate::throttle::{Cleared, Counter, CounterUnreachable, Held, KeyParts, Outcome, Quota, Requested};
@@ -53,8 +53,8 @@ impl Reserved {
 /// The request, as budgets see it.
 #[derive(Clone, Copy, Debug)]
 pub struct Spender<'request> {
-    /// What was decided about the request; `None` if its body is not known here, or if it is for no model.
-    pub admission: Option<&'request Admission>,
+    /// The body, and what was decided about it.
+    pub body: &'request JudgedBody,
     /// The parts of the key.
     pub parts: &'request KeyParts<'request>,
     /// The id of the request, which no other request has.
@@ -74,13 +74,14 @@ pub fn reserve(
     now: UnixTime,
     report: &mut dyn FnMut(&Budget, Result<Outcome, BudgetError>),
 ) -> Result<Reserved, BudgetError> {
-    let spending = cleared.route().inference.as_ref().map(|inference| &inference.spending);
-    let spending = spending.filter(|spending| !spending.budgets.is_empty());
-    let (Some(spending), Some(admission)) = (spending, spender.admission) else { return Ok(Reserved::default()) };
-    let mut reserved = Reserved { charge: Some(Charge::of(admission, spending)), remaining: BTreeMap::new() };
-    for budget in &spending.budgets {
+    let (charge, wanted) = wanted(cleared, spender.body);
+    if wanted.is_empty() {
+        return Ok(Reserved::default());
+    }
+    let mut reserved = Reserved { charge: Some(charge), remaining: BTreeMap::new() };
+    for (budget, amount) in wanted {
         let Some(charge) = &mut reserved.charge else { break };
-        match reserve_of(budget, admission, charge, spender, counter, now) {
+        match reserve_of((budget, amount), charge, spender, counter, now) {
             Err(error) if !budget.shadow => {
                 // What cannot be given back stays reserved until its window ends.
                 reserved.give_back(counter);
@@ -97,25 +98,43 @@ pub fn reserve(
     Ok(reserved)
 }
 
+/// How much of which budgets the request can cost, and a charge without reservations. A route is either for models or for an
+/// MCP server.
+fn wanted<'request>(
+    cleared: &'request Cleared<'_>,
+    body: &'request JudgedBody,
+) -> (Charge, Vec<(&'request Arc<Budget>, u64)>) {
+    let spending = cleared.route().inference.as_ref().map(|inference| &inference.spending);
+    match spending.zip(body.admission()) {
+        Some((spending, admission)) => {
+            let charge = Charge::of_model(admission, spending);
+            let wanted = spending.budgets.iter().map(|budget| (budget, charge.estimated(budget.unit))).collect();
+            (charge, wanted)
+        }
+        None => (Charge::of_use(), body.costs().iter().map(|(budget, cost)| (budget, *cost)).collect()),
+    }
+}
+
 fn reserve_of(
-    budget: &Arc<Budget>,
-    admission: &Admission,
+    (budget, amount): (&Arc<Budget>, u64),
     charge: &mut Charge,
     spender: &Spender<'_>,
     counter: &mut dyn Counter,
     now: UnixTime,
 ) -> Result<Outcome, BudgetError> {
-    let amount = charge.estimated(budget.unit);
+    let is_for_model = spender.body.admission().is_some();
     if amount > budget.amount {
-        return Err(BudgetError::TooLarge { quota: Quota::of_budget(budget, None), amount });
+        return Err(BudgetError::TooLarge { quota: Quota::of_budget(budget, None), amount, is_for_model });
     }
-    let key = spender.parts.key_of_budget(budget, &admission.model);
+    let key = spender.parts.key_of_budget(budget, used(spender.body));
     let wanted = Requested { budget, key: &key, amount, mark: mark(spender.request_id) };
     match counter.reserve(&wanted, now) {
         Ok(Held { queue_full: true, .. }) => Err(BudgetError::QueueFull { budget: budget.name.clone() }),
         Ok(Held { reservation, remaining, .. }) => {
             let quota = Quota::of_budget(budget, Some(remaining));
-            let Some(reservation) = reservation else { return Err(BudgetError::Exceeded { quota, amount }) };
+            let Some(reservation) = reservation else {
+                return Err(BudgetError::Exceeded { quota, amount, is_for_model });
+            };
             charge.add(reservation);
             Ok(Outcome::Counted(quota))
         }
@@ -124,6 +143,12 @@ fn reserve_of(
             Unreachable::Closed => Err(BudgetError::Unreachable { budget: budget.name.clone(), cause }),
         },
     }
+}
+
+/// The name of what the request uses: the model, or the tool, resource or prompt.
+fn used(body: &JudgedBody) -> &str {
+    let model = body.admission().map(|admission| admission.model.as_str());
+    model.or_else(|| body.operation()?.name.as_deref()).unwrap_or_default()
 }
 
 /// The mark of a window that this request opens.

@@ -24,6 +24,7 @@ use crate::content::{Body, ContentDigest};
 use crate::identity::Caller;
 use crate::inference::{Admission, CheckedBody, is_json};
 use crate::mcp_list::ListFilter;
+use crate::policy::budgets::Budget;
 use crate::policy::limits::Limit;
 use crate::policy::{Access, Captures, ListName, Mcp, McpEntry, MethodName};
 use crate::request::Target;
@@ -56,6 +57,8 @@ pub struct JudgedBody {
     operation: Option<Box<Operation>>,
     id: RequestId,
     lists: Option<Box<ListFilter>>,
+    /// What it costs of these budgets, in their units.
+    costs: Vec<(Arc<Budget>, u64)>,
 }
 
 impl JudgedBody {
@@ -81,6 +84,12 @@ impl JudgedBody {
     #[must_use]
     pub const fn id(&self) -> &RequestId {
         &self.id
+    }
+
+    /// What the use of tools, resources and prompts costs of these budgets, each once, in their units.
+    #[must_use]
+    pub fn costs(&self) -> &[(Arc<Budget>, u64)] {
+        &self.costs
     }
 
     /// The filter for the response, if it may have lists of the server.
@@ -148,7 +157,7 @@ pub fn judge<'policy>(
     id: &mut RequestId,
 ) -> Result<Judged<'policy>, McpError> {
     let unjudged = |checked, lists| Judged {
-        body: JudgedBody { body: checked, operation: None, id: RequestId::default(), lists },
+        body: JudgedBody { body: checked, operation: None, id: RequestId::default(), lists, costs: Vec::new() },
         limits: Vec::new(),
     };
     let Some(mcp) = &cleared.route().mcp else { return Ok(unjudged(checked, None)) };
@@ -179,10 +188,17 @@ pub fn judge<'policy>(
             limits.push(limit);
         }
     }
+    let mut costs: Vec<(Arc<Budget>, u64)> = Vec::new();
+    for (budget, cost) in entries.iter().flat_map(|entry| &entry.costs) {
+        match costs.iter_mut().find(|(known, _)| known.name == budget.name) {
+            Some((_, sum)) => *sum = sum.saturating_add(*cost),
+            None => costs.push((Arc::clone(budget), *cost)),
+        }
+    }
     let method = message.method.as_deref().unwrap_or_default();
     let lists = ListFilter::of_request(mcp, method, id.value(), &is_shown).map(Box::new);
     let operation = Operation { name: message.subject.name().map(str::to_owned), method: message.method };
-    let body = JudgedBody { body: checked, operation: Some(Box::new(operation)), id: id.clone(), lists };
+    let body = JudgedBody { body: checked, operation: Some(Box::new(operation)), id: id.clone(), lists, costs };
     Ok(Judged { body, limits })
 }
 

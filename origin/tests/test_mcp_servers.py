@@ -39,7 +39,12 @@ def a_server() -> MCPServer:
 
     @server.tool(
         meta={
-            **tool_rule(scopes=["orders:write"], require=role("admin"), limits=["cancel"]),
+            **tool_rule(
+                scopes=["orders:write"],
+                require=role("admin"),
+                limits=["cancel"],
+                budgets={"daily": 500},
+            ),
             "example.com/cost": 3,
         }
     )
@@ -91,6 +96,7 @@ ENTRIES = {
         "cancel_order": {
             "scopes": ["orders:write"],
             "limits": ["cancel"],
+            "budgets": {"daily": 500},
             "require": {"role": "admin"},
         },
         "get_order": {"scopes": ["orders:read"]},
@@ -307,6 +313,11 @@ def test_an_app_without_mcp_imports_neither_package() -> None:
         ({"scopes": [""]}, ValueError, "one name in each text"),
         ({"scopes": ["\ud800"]}, ValueError, "scopes has"),
         ({"limits": "cancel"}, TypeError, 'limits=["…"]'),
+        ({"budgets": ["daily"]}, TypeError, 'budgets={"daily": 500}'),
+        ({"budgets": {"Daily": 1}}, ValueError, "the name of a budget"),
+        ({"budgets": {"daily": True}}, TypeError, "a whole number"),
+        ({"budgets": {"daily": 0}}, ValueError, "1 to 1000000000000"),
+        ({"budgets": {"daily": 1}, "access": "none"}, ValueError, "leave the others out"),
         ({"require": "admin"}, TypeError, 'require=role("…")'),
         ({"require": {}}, TypeError, 'require=role("…")'),
         ({"access": "public"}, ValueError, 'access="none"'),

@@ -75,33 +75,46 @@ impl Spent {
     }
 }
 
-/// What must be settled after a response: the reservations of the request, and the price of its model.
+/// What must be settled after a response: the reservations of the request, and how what it cost is found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Charge {
     reservations: Vec<Reservation>,
-    estimate: Tokens,
-    price: Option<Price>,
-    settle: Settle,
+    basis: Basis,
+}
+
+/// By what a request costs something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Basis {
+    /// By the tokens of a model.
+    Model { estimate: Tokens, price: Option<Price>, settle: Settle },
+    /// By what it uses: the reservations are what that costs.
+    Use,
 }
 
 impl Charge {
-    /// A charge without reservations.
-    pub(super) fn of(admission: &Admission, spending: &Spending) -> Self {
+    /// A charge without reservations, for a request that uses tools, resources or prompts.
+    pub(super) const fn of_use() -> Self {
+        Self { reservations: Vec::new(), basis: Basis::Use }
+    }
+
+    /// A charge without reservations, for a request to a model.
+    pub(super) fn of_model(admission: &Admission, spending: &Spending) -> Self {
         let estimate = Tokens {
             input: admission.input_bytes.div_ceil(spending.input_bytes_per_token.max(1)),
             output: admission.max_output_tokens.unwrap_or(0),
         };
         let price = spending.prices.get(&admission.model).copied();
-        Self { reservations: Vec::new(), estimate, price, settle: spending.settle }
+        let basis = Basis::Model { estimate, price, settle: spending.settle };
+        Self { reservations: Vec::new(), basis }
     }
 
     pub(super) fn add(&mut self, reservation: Reservation) {
         self.reservations.push(reservation);
     }
 
-    /// How many units of this kind the request can cost.
+    /// How many units of this kind the request to a model can cost.
     pub(super) fn estimated(&self, unit: Unit) -> u64 {
-        self.units(self.estimate, unit)
+        self.estimate().map_or(0, |estimate| self.units(estimate, unit))
     }
 
     /// The reservations.
@@ -110,22 +123,31 @@ impl Charge {
         &self.reservations
     }
 
-    /// The tokens that the request can cost.
+    /// The tokens that the request can cost; `None` if it is for no model.
     #[must_use]
-    pub const fn estimate(&self) -> Tokens {
-        self.estimate
+    pub const fn estimate(&self) -> Option<Tokens> {
+        match self.basis {
+            Basis::Model { estimate, .. } => Some(estimate),
+            Basis::Use => None,
+        }
     }
 
     /// The price of the model, if it has one.
     #[must_use]
     pub const fn price(&self) -> Option<Price> {
-        self.price
+        match self.basis {
+            Basis::Model { price, .. } => price,
+            Basis::Use => None,
+        }
     }
 
     /// What budgets count in the end. With [`Settle::Usage`] the response must be read.
     #[must_use]
     pub const fn settle_by(&self) -> Settle {
-        self.settle
+        match self.basis {
+            Basis::Model { settle, .. } => settle,
+            Basis::Use => Settle::Estimate,
+        }
     }
 
     /// Replaces each reservation by what the request cost. Returns the budgets whose reservations stand because their counts
@@ -142,8 +164,8 @@ impl Charge {
 
     /// The tokens that count; `None` if the reservations stand.
     pub(super) fn tokens(&self, spent: Spent) -> Option<Tokens> {
-        let Tokens { input, output: most } = self.estimate;
-        match (self.settle, spent) {
+        let Tokens { input, output: most } = self.estimate().unwrap_or_default();
+        match (self.settle_by(), spent) {
             (_, Spent::Nothing) => Some(Tokens::default()),
             (Settle::Estimate, _) | (Settle::Usage, Spent::Unknown) => None,
             (Settle::Usage, Spent::Usage(tokens)) => Some(tokens),
@@ -158,7 +180,7 @@ impl Charge {
     fn units(&self, Tokens { input, output }: Tokens, unit: Unit) -> u64 {
         match unit {
             Unit::Tokens => input.saturating_add(output),
-            Unit::Micros => self.price.map_or(u64::MAX, |price| price.of(input, output)),
+            Unit::Micros => self.price().map_or(u64::MAX, |price| price.of(input, output)),
         }
     }
 }

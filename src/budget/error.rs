@@ -12,6 +12,8 @@ pub enum BudgetError {
         quota: Quota,
         /// What the request can cost.
         amount: u64,
+        /// Whether it is for a model, so that a shorter one costs less.
+        is_for_model: bool,
     },
     /// The request can cost more than the whole budget, so it is never admitted.
     #[error("{quota}, and the request alone can cost {amount}")]
@@ -20,6 +22,8 @@ pub enum BudgetError {
         quota: Quota,
         /// What the request can cost.
         amount: u64,
+        /// Whether it is for a model, so that a shorter one costs less.
+        is_for_model: bool,
     },
     /// Too many requests wait for this count at once.
     #[error("too many requests wait for the count of budget \"{budget}\"")]
@@ -65,18 +69,23 @@ impl BudgetError {
         let (name, count, window) = (&quota.limit, quota.count, quota.window);
         let unit = quota.unit.map_or("units", crate::policy::budgets::Unit::as_str);
         match self {
-            Self::Exceeded { amount, .. } => {
+            Self::Exceeded { amount, is_for_model, .. } => {
+                let advice =
+                    if *is_for_model { "ask for fewer tokens or send less input, or try again" } else { "try again" };
                 let left = quota.remaining.map_or(0, |remaining| remaining.units);
                 let wait = quota.retry_after();
                 Some(format!(
-                    "budget \"{name}\" has {left} of {count} {unit} left, and this request can cost {amount}: ask for fewer \
-                     tokens or send less input, or try again in {wait} seconds"
+                    "budget \"{name}\" has {left} of {count} {unit} left, and this request can cost {amount}: {advice} in \
+                     {wait} seconds"
                 ))
             }
-            Self::TooLarge { amount, .. } => Some(format!(
-                "this request can cost {amount} {unit}, and the whole budget \"{name}\" is {count} in {window} seconds, so it is \
-                 never admitted: ask for fewer tokens or send less input"
-            )),
+            Self::TooLarge { amount, is_for_model, .. } => {
+                let advice = if *is_for_model { ": ask for fewer tokens or send less input" } else { "" };
+                Some(format!(
+                    "this request can cost {amount} {unit}, and the whole budget \"{name}\" is {count} in {window} seconds, so it \
+                     is never admitted{advice}"
+                ))
+            }
             Self::QueueFull { .. } | Self::Unreachable { .. } => None,
         }
     }

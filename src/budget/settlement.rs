@@ -25,13 +25,15 @@ pub struct Settlement<'trail> {
     /// The model that the caller named.
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<&'trail str>,
-    /// What counts: `usage` (what the response says), `delivered` (the client left, or the response broke off), `nothing`, or
-    /// `estimate` (what was reserved).
+    /// What counts: `usage` (what the response says), `delivered` (the client left, or the response broke off), `nothing`,
+    /// `estimate` (what was reserved), or `use` (what the policy says that the message to an MCP server costs).
     settled: &'static str,
-    /// The tokens of the input that count.
-    input_tokens: u64,
-    /// The tokens of the output that count.
-    output_tokens: u64,
+    /// The tokens of the input that count, if it is for a model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input_tokens: Option<u64>,
+    /// The tokens of the output that count, if it is for a model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_tokens: Option<u64>,
     /// The cost in millionths of the currency, if the model has a price.
     #[serde(skip_serializing_if = "Option::is_none")]
     micros: Option<u64>,
@@ -45,17 +47,22 @@ impl<'trail> Settlement<'trail> {
     #[must_use]
     pub fn of(trail: &'trail Trail, charge: &Charge, spent: Spent, unsettled: Vec<String>) -> Self {
         let counted = charge.tokens(spent);
-        let tokens = counted.unwrap_or_else(|| charge.estimate());
+        let estimate = charge.estimate();
+        let tokens = estimate.map(|estimate| counted.unwrap_or(estimate));
         Self {
             request_id: &trail.request_id,
             route: trail.route.as_ref(),
             subject: trail.subject.as_deref(),
             issuer: trail.issuer.as_ref(),
             model: trail.model.as_deref(),
-            settled: if counted.is_none() { Spent::Unknown.as_str() } else { spent.as_str() },
-            input_tokens: tokens.input,
-            output_tokens: tokens.output,
-            micros: charge.price().map(|price| price.of(tokens.input, tokens.output)),
+            settled: match (estimate, counted) {
+                (_, Some(_)) => spent.as_str(),
+                (Some(_), None) => Spent::Unknown.as_str(),
+                (None, None) => "use",
+            },
+            input_tokens: tokens.map(|tokens| tokens.input),
+            output_tokens: tokens.map(|tokens| tokens.output),
+            micros: charge.price().zip(tokens).map(|(price, tokens)| price.of(tokens.input, tokens.output)),
             unsettled,
         }
     }

@@ -26,7 +26,7 @@ pub(super) const MAX_AMOUNT: u64 = 1_000_000_000_000;
 /// The longest window: 31 days, in seconds.
 const MAX_WINDOW: u64 = 31 * 86_400;
 
-/// A budget of requests to models: each key may spend so many tokens, or so much money, in each window. What a request can
+/// A budget of requests to models, and of uses of MCP servers: each key may spend so many tokens, or so much money, in each window. What a request can
 /// cost at most is reserved before it is sent, and settled after the response. A request whose estimate exceeds what is
 /// left gets 429.
 #[derive(Clone, Debug, Deserialize)]
@@ -69,7 +69,7 @@ pub enum BudgetPartDocument {
     Network,
     /// The route.
     Route,
-    /// The model, by the name that callers use.
+    /// The model, by the name that callers use; or the name of the tool or prompt, or the URI.
     Model,
 }
 

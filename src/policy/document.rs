@@ -45,7 +45,7 @@ pub struct PolicyDocument {
     /// in `RateLimit` fields.
     #[serde(default)]
     pub limits: BTreeMap<String, LimitDocument>,
-    /// Budgets of tokens and money, by a name that the `budgets` of `inference` refer to. The name is told to callers in
+    /// Budgets of tokens and money, by a name that the `budgets` of `inference` and `mcp` refer to. The name is told to callers in
     /// `RateLimit` fields.
     #[serde(default)]
     pub budgets: BTreeMap<String, BudgetDocument>,

@@ -18,6 +18,8 @@ pub use method::McpMethod;
 use uri::UriTemplate;
 use uri_index::UriIndex;
 
+use super::budgets::Budget;
+use super::budgets::fault::BudgetFault;
 use super::conditions::{Condition, Rules};
 use super::fault::{Fault, Faults};
 use super::limits::Limit;
@@ -56,6 +58,8 @@ pub struct McpEntry {
     pub require: Option<Condition>,
     /// The limits, counted in addition to those of the route.
     pub limits: Vec<Arc<Limit>>,
+    /// What each use costs of these budgets, in their units.
+    pub costs: Vec<(Arc<Budget>, u64)>,
 }
 
 /// What the entries refer to, and the route that they belong to.
@@ -68,6 +72,8 @@ pub(super) struct Surroundings<'policy, 'document> {
     pub(super) limits_of_route: &'policy [String],
     /// The limits of the policy.
     pub(super) limits: &'policy BTreeMap<String, Arc<Limit>>,
+    /// The budgets of the policy.
+    pub(super) budgets: &'policy BTreeMap<String, Arc<Budget>>,
     /// The conditions of the policy.
     pub(super) rules: &'policy mut Rules<'document>,
 }
@@ -104,6 +110,11 @@ impl Mcp {
         self.uris.matching(uri).into_iter().filter_map(|index| self.resources.get(index)).collect()
     }
 
+    /// Every entry.
+    pub fn entries(&self) -> impl Iterator<Item = &McpEntry> {
+        self.tools.values().chain(self.prompts.values()).chain(&self.resources)
+    }
+
     /// The entries of all resources, in an order that does not change.
     pub fn every_resource(&self) -> impl Iterator<Item = &McpEntry> {
         self.resources.iter()
@@ -124,7 +135,7 @@ impl Mcp {
 
 impl McpEntry {
     fn read(document: EntryDocument, around: &mut Surroundings<'_, '_>, at: &str, faults: &mut Faults) -> Self {
-        let EntryDocument { scopes, require, limits } = document;
+        let EntryDocument { scopes, require, limits, budgets } = document;
         faults.add_if(around.is_public && !scopes.is_empty(), format_args!("{at}.scopes"), Fault::RulesOnPublic);
         for (index, scope) in scopes.iter().enumerate() {
             faults.add_if(!is_scope(scope), format_args!("{at}.scopes[{index}]"), Fault::NotAScope);
@@ -145,7 +156,18 @@ impl McpEntry {
                 None => faults.add(at, Fault::UnknownLimit),
             }
         }
-        Self { scopes, require, limits: known }
+        let mut costs = Vec::with_capacity(budgets.len());
+        for (name, cost) in budgets {
+            let at = format!("{at}.budgets.{name}");
+            match around.budgets.get(&name) {
+                Some(budget) => {
+                    faults.range(cost, 1, budget.amount, &at);
+                    costs.push((Arc::clone(budget), cost));
+                }
+                None => faults.add(at, BudgetFault::Unknown.into()),
+            }
+        }
+        Self { scopes, require, limits: known, costs }
     }
 }
 

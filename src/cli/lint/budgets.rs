@@ -12,12 +12,16 @@ pub(super) fn odd_budgets(policy: &Policy) -> Vec<Lint> {
     let mut found = Vec::new();
     let mut used = BTreeSet::new();
     for (number, route) in policy.routes().iter().enumerate() {
-        for budget in route.inference.iter().flat_map(|inference| &inference.spending.budgets) {
-            used.insert(budget.name.as_str());
+        let of_models = route.inference.iter().flat_map(|inference| &inference.spending.budgets);
+        let of_models = of_models.map(|budget| (budget, "inference.budgets"));
+        let entries = route.mcp.iter().flat_map(|mcp| mcp.entries());
+        let of_entries = entries.flat_map(|entry| &entry.costs).map(|(budget, _)| (budget, "mcp"));
+        for (budget, member) in of_models.chain(of_entries) {
+            let is_new = used.insert((number, member, budget.name.as_str()));
             let counts_callers = budget.by.iter().any(|part| !matches!(part, KeyPart::Network | KeyPart::Route));
-            if counts_callers && route.access == Access::Public {
+            if is_new && counts_callers && route.access == Access::Public {
                 found.push(Lint {
-                    at: format!("$.routes[{number}].inference.budgets"),
+                    at: format!("$.routes[{number}].{member}"),
                     what: format!(
                         "budget \"{}\" counts callers, but a public route does not identify them",
                         budget.name
@@ -29,9 +33,13 @@ pub(super) fn odd_budgets(policy: &Policy) -> Vec<Lint> {
     }
     for budget in policy.budgets() {
         let at = || format!("$.budgets.{}", budget.name);
-        if !used.contains(budget.name.as_str()) {
+        if !used.iter().any(|(_, _, name)| *name == budget.name) {
             let what = "counts nothing: no route names it".to_owned();
-            found.push(Lint { at: at(), what, remedy: "name it in \"budgets\" of \"inference\", or remove it" });
+            found.push(Lint {
+                at: at(),
+                what,
+                remedy: "name it in \"budgets\" of \"inference\" or of a tool, or remove it",
+            });
         } else if budget.shadow {
             found.push(Lint { at: at(), what: IN_SHADOW.to_owned(), remedy: SHADOW_REMEDY });
         }
@@ -48,7 +56,7 @@ mod tests {
 
     #[test]
     fn what_a_budget_does_not_count_is_reported() {
-        let budget = |by: &str, shadow: bool| json!({ "tokens": 9, "window": 60, "by": [by], "shadow": shadow });
+        let budget = |by: &str, shadow: bool| json!({ "tokens": 900, "window": 60, "by": [by], "shadow": shadow });
         let policy = json!({
             "edge": { "issuer": "https://edge.test", "hosts": ["edge.test"] },
             "origins": { "o": { "backend": "b", "audience": "a" } },

@@ -24,7 +24,7 @@ impl Pipeline<'_, '_> {
             headers: target.received().headers(),
         };
         let request_id = self.trail.request_id.clone();
-        let spender = Spender { admission: body.admission(), parts: &parts, request_id: &request_id };
+        let spender = Spender { body, parts: &parts, request_id: &request_id };
         let (trail, now) = (&mut *self.trail, self.outside.now);
         let mut quotas = Vec::new();
         let reserved = reserve(cleared, &spender, self.outside.counter, now, &mut |budget, outcome| {

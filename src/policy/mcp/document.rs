@@ -65,6 +65,10 @@ pub struct EntryDocument {
     /// Names of `limits`, counted after those of the route. Default: none.
     #[serde(default)]
     pub limits: Vec<String>,
+    /// What each use costs of these `budgets`, in their units: `{ "daily": 500 }`. A use that the server refuses with a status
+    /// below 500 costs nothing. The model of a budget `by` model is the name or the URI. Default: none.
+    #[serde(default)]
+    pub budgets: BTreeMap<String, u64>,
 }
 
 /// What the lists of an MCP server show.

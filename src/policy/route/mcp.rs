@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::MethodName;
 use super::document::{AccessName, RouteDocument};
+use crate::policy::budgets::Budget;
 use crate::policy::conditions::Rules;
 use crate::policy::fault::Faults;
 use crate::policy::limits::Limit;
@@ -12,11 +13,15 @@ use crate::policy::mcp::fault::McpFault;
 use crate::policy::mcp::{Mcp, Surroundings};
 use crate::policy::pattern::PathTemplate;
 
+/// Entries of the policy by their names.
+type Named<Entry> = BTreeMap<String, Arc<Entry>>;
+
 /// Takes the section from the route `document`, whose path is `template`.
 pub(super) fn read(
     document: &mut RouteDocument,
     template: &PathTemplate,
-    (rules, limits): (&mut Rules<'_>, &BTreeMap<String, Arc<Limit>>),
+    rules: &mut Rules<'_>,
+    (limits, budgets): (&Named<Limit>, &Named<Budget>),
     at: &str,
     faults: &mut Faults,
 ) -> Option<Arc<Mcp>> {
@@ -38,6 +43,7 @@ pub(super) fn read(
         is_public: document.access == AccessName::Public,
         limits_of_route: &document.limits,
         limits,
+        budgets,
         rules,
     };
     Some(Arc::new(Mcp::read(section, around, &at_section, faults)))

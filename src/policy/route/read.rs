@@ -108,7 +108,7 @@ fn route(mut document: RouteDocument, known: &mut Known<'_, '_>, at: &str, fault
     let shadow = std::mem::take(&mut document.shadow);
     let shadow = requirement(shadow, &template, known.rules, format_args!("{at}.shadow"), faults);
     let access = access(&mut document, &template, known, at, faults);
-    let mcp = mcp::read(&mut document, &template, (known.rules, known.limits), at, faults);
+    let mcp = mcp::read(&mut document, &template, known.rules, (known.limits, known.budgets), at, faults);
     let inference = inference::read(&mut document, &template, (known.rules, known.budgets), at, faults);
     let own_audiences = document.token_audiences.is_some();
     let is_public = document.access == AccessName::Public;

@@ -66,13 +66,12 @@ class Terminal:
         self.line("  ".join(_one_line(each) for each in shown if each is not None))
 
     def settlement(self, settlement: Mapping[str, object]) -> None:
-        """Write a line about what a request to a model cost, from a line of the edge's log."""
-        tokens = " and ".join(
-            f"{settlement.get(f'{kind}_tokens')} tokens of {kind}" for kind in ("input", "output")
-        )
+        """Write a line about what a request cost, from a line of the edge's log."""
+        kinds = [kind for kind in ("input", "output") if f"{kind}_tokens" in settlement]
+        tokens = " and ".join(f"{settlement[f'{kind}_tokens']} tokens of {kind}" for kind in kinds)
         micros = settlement.get("micros")
         shown = [
-            *("cost", tokens, None if micros is None else f"{micros} micros"),
+            *("cost", tokens or None, None if micros is None else f"{micros} micros"),
             *(settlement.get("settled"), settlement.get("model"), settlement.get("subject")),
         ]
         self.line("  ".join(_one_line(each) for each in shown if each is not None))

@@ -16,8 +16,12 @@ MOST_BYTES_PER_TOKEN = 16
 """The most bytes of input that may be counted as one token."""
 _HIGHEST_PRICE = 1_000_000_000_000
 _NAME = re.compile(r"[a-z0-9_-]{1,64}")
-"""The names that the section `budgets` of a policy can have."""
 _NAME_ONE = 'name a budget of the policy: budgets=["…"], or leave it out'
+
+
+def is_budget_name(name: object) -> bool:
+    """Whether the section `budgets` of a policy can have this name."""
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +87,7 @@ def budget_faults(declared: Budgeted) -> Iterator[str]:
     for name in dict.fromkeys(declared.budgets):
         if declared.budgets.count(name) > 1:
             yield (f"budgets has {name!r} twice; name it once: each request would be counted twice")
-        if not _NAME.fullmatch(name):
+        if not is_budget_name(name):
             yield (
                 f"budgets has {name!r}, which no policy can have; write a name from its section "
                 "budgets: 1 to 64 of a-z, 0-9, - and _"

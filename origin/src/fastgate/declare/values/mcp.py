@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from fastgate.conditions import Condition
 from fastgate.declare.values.inference import Requirement
+from fastgate.declare.values.inference_budgets import is_budget_name
 from fastgate.surrogates import WHY_NONE, with_half_a_pair
 from fastgate.vocabulary import is_scope
 
@@ -26,6 +27,9 @@ LISTS = ("usable", "all")
 MOST_BODY_BYTES = 2 * 1024 * 1024
 """The longest body that can be admitted, in bytes."""
 
+_MOST_UNITS = 1_000_000_000_000
+"""The greatest amount of a budget."""
+
 _rules: dict[str, Mapping[str, object]] = {}
 
 
@@ -34,6 +38,7 @@ def tool_rule(
     scopes: Sequence[str] = (),
     require: Requirement | None = None,
     limits: Sequence[str] = (),
+    budgets: Mapping[str, int] | None = None,
     access: str | None = None,
 ) -> dict[str, object]:
     """Say who may use a tool, resource or prompt of an MCP server: `meta=tool_rule(…)`.
@@ -46,6 +51,7 @@ def tool_rule(
         require: a condition on the caller, such as `role("admin")`. For callers who cannot meet it,
             the tool does not exist.
         limits: names of limits of the policy that count its calls.
+        budgets: what each use costs of budgets of the policy, in their units: `{"daily": 500}`.
         access: `"none"` if the edge offers it to nobody.
 
     Raises:
@@ -53,7 +59,7 @@ def tool_rule(
         ValueError: the edge would refuse a value.
 
     """
-    rule = _rule(scopes, require, limits, access)
+    rule = _rule(scopes, require, limits, budgets, access)
     marker = secrets.token_hex(8)
     _rules[marker] = rule
     return {MARKER: marker}
@@ -133,14 +139,16 @@ def _is_mcp(value: object) -> bool:
     )
 
 
-def _rule(scopes: object, require: object, limits: object, access: object) -> Mapping[str, object]:
+def _rule(
+    scopes: object, require: object, limits: object, budgets: object, access: object
+) -> Mapping[str, object]:
     if access is not None:
         if access != "none":
             raise ValueError(
                 f'tool_rule: access is {access!r}; write access="none", or leave it out: who may '
                 "reach the server is declared at its app"
             )
-        if scopes or require is not None or limits:
+        if scopes or require is not None or limits or budgets:
             raise ValueError('tool_rule: access="none" lets nobody in; leave the others out')
         return NOT_OFFERED
     rule = dict[str, object]()
@@ -154,6 +162,8 @@ def _rule(scopes: object, require: object, limits: object, access: object) -> Ma
                 raise ValueError(f"tool_rule: {name} has {each!r}; write one name in each text")
         if value:
             rule[name] = [*dict.fromkeys(map(str.__str__, value))]
+    if costs := _costs(budgets):
+        rule["budgets"] = costs
     if isinstance(require, Condition):
         rule["require"] = require.document()
     elif isinstance(require, Mapping) and require:
@@ -161,6 +171,24 @@ def _rule(scopes: object, require: object, limits: object, access: object) -> Ma
     elif require is not None:
         raise TypeError(f'tool_rule: require is {require!r}; write a condition: require=role("…")')
     return rule
+
+
+def _costs(budgets: object) -> dict[str, int]:
+    if budgets is None:
+        return {}
+    if not isinstance(budgets, Mapping):
+        raise TypeError(f'tool_rule: budgets is {budgets!r}; write budgets={{"daily": 500}}')
+    for name, units in budgets.items():
+        if not is_budget_name(name):
+            raise ValueError(f"tool_rule: budgets has {name!r}; write the name of a budget")
+        # In Python a bool is an int.
+        if type(units) is not int:
+            raise TypeError(f'tool_rule: budgets["{name}"] is {units!r}; write a whole number')
+        if not 1 <= units <= _MOST_UNITS:
+            raise ValueError(
+                f'tool_rule: budgets["{name}"] is {units}; it must be 1 to {_MOST_UNITS}'
+            )
+    return {str.__str__(name): units for name, units in budgets.items()}
 
 
 def _faults(mcp: Mcp) -> Iterator[tuple[type[Exception], str]]:

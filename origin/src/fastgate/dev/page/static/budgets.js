@@ -7,11 +7,19 @@ const grouped = (number) => number.toLocaleString("en");
 
 /** What a request cost, as text. */
 export function costOf({ settled, input_tokens: input, output_tokens: output, micros }) {
+  if (input === undefined) return settled; // a use of an MCP server costs what the policy says
   const money = micros === undefined ? "" : `, ${grouped(micros)} micros`;
   return `${grouped(input)} + ${grouped(output)} tokens${money} (${settled})`;
 }
 
 const keyPart = (part) => (typeof part === "string" ? part : `claim ${[part.claim].flat().join(".")}`);
+
+/** The names of the budgets that a request was counted against, as far as the log and the policy tell. */
+function budgetsOf(request, route) {
+  const [, name] = request.mcp?.match(/^\S+ (.+)$/) ?? [];
+  const entries = ["tools", "resources", "prompts"].map((kind) => route?.mcp?.[kind]?.[name]);
+  return [...(route?.inference?.budgets ?? []), ...entries.flatMap((entry) => Object.keys(entry?.budgets ?? {}))];
+}
 
 export class BudgetTable {
   #section;
@@ -33,8 +41,7 @@ export class BudgetTable {
   reserved(request) {
     if (!request.steps.some(([step]) => step === "budget")) return;
     const isRefused = request.verdict.startsWith("budget-");
-    const names = this.#routes.find(({ id }) => id === request.route)?.inference?.budgets ?? [];
-    for (const name of names) {
+    for (const name of budgetsOf(request, this.#routes.find(({ id }) => id === request.route))) {
       if (!isRefused || request.cause?.includes(`budget "${name}"`)) this.#last.set(name, { request, isRefused });
     }
     this.#show();
