@@ -6,16 +6,24 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
+    clippy::cast_precision_loss,
     reason = "a measurement has a clock, and no caller"
 )]
 
 #[cfg(target_os = "wasi")]
+#[path = "../../tests/support/admitted.rs"]
+mod admitted;
+#[cfg(target_os = "wasi")]
 mod deciding;
+#[cfg(target_os = "wasi")]
+mod envelope;
 #[cfg(target_os = "wasi")]
 mod fields;
 #[cfg(not(target_os = "wasi"))]
 #[path = "../../tests/support/guest.rs"]
 mod guest;
+#[cfg(target_os = "wasi")]
+mod lists;
 #[cfg(target_os = "wasi")]
 mod matching;
 #[cfg(target_os = "wasi")]
@@ -47,6 +55,10 @@ fn main() {
     matching::run();
     println!();
     signatures::run();
+    println!();
+    envelope::run();
+    println!();
+    lists::run();
 }
 
 #[cfg(target_os = "wasi")]
