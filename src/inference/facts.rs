@@ -64,7 +64,8 @@ impl Facts {
         check_stream_options(body, inference)?;
         facts.state = found.state;
         facts.state.extend(state(body, api)?);
-        (facts.types, facts.media) = (found.types, found.media);
+        facts.types = found.types.iter().map(|(member, kind)| ((*member).to_owned(), (*kind).to_owned())).collect();
+        facts.media = found.media;
         Ok(facts)
     }
 

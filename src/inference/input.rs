@@ -65,7 +65,11 @@ const OF_PARTS: [&str; 27] = [
 ];
 
 /// Whether the request offers tools. Tools that are not functions of the client are found by their types.
-pub(super) fn tools(body: &JsonBody<'_>, api: &Api, found: &mut Found<'_>) -> Result<bool, InferenceError> {
+pub(super) fn tools<'read>(
+    body: &'read JsonBody<'_>,
+    api: &Api,
+    found: &mut Found<'read>,
+) -> Result<bool, InferenceError> {
     let listed = list(body, "tools")?;
     for tool in listed {
         let members = Members::of(tool, "tools")?;
@@ -81,7 +85,11 @@ pub(super) fn tools(body: &JsonBody<'_>, api: &Api, found: &mut Found<'_>) -> Re
 }
 
 /// Reads the input.
-pub(super) fn read(body: &JsonBody<'_>, api: &Api, found: &mut Found<'_>) -> Result<(), InferenceError> {
+pub(super) fn read<'read>(
+    body: &'read JsonBody<'_>,
+    api: &Api,
+    found: &mut Found<'read>,
+) -> Result<(), InferenceError> {
     match api {
         Api::OpenAiChat => {
             let has_audio = body.value("audio").is_some_and(|value| !value.is_empty());
@@ -125,7 +133,7 @@ fn malformed(member: &str, expected: &'static str) -> InferenceError {
     InferenceError::Malformed { member: excerpt(member), expected }
 }
 
-fn messages(body: &JsonBody<'_>, found: &mut Found<'_>) -> Result<(), InferenceError> {
+fn messages<'read>(body: &'read JsonBody<'_>, found: &mut Found<'read>) -> Result<(), InferenceError> {
     for element in list(body, "messages")? {
         let message = Members::of(element, "messages")?;
         message.are_among(&OF_MESSAGES, found.extra)?;
@@ -140,7 +148,7 @@ fn messages(body: &JsonBody<'_>, found: &mut Found<'_>) -> Result<(), InferenceE
 }
 
 /// An item of the input of OpenAI's responses.
-fn item(element: &Value<'_>, found: &mut Found<'_>) -> Result<(), InferenceError> {
+fn item<'read>(element: &'read Value<'_>, found: &mut Found<'read>) -> Result<(), InferenceError> {
     let item = Members::of(element, "input")?;
     let kind = item.kind()?;
     let is_known = matches!(
@@ -178,7 +186,12 @@ fn item(element: &Value<'_>, found: &mut Found<'_>) -> Result<(), InferenceError
 }
 
 /// Text, or parts.
-fn content(value: &Value<'_>, member: &str, depth: usize, found: &mut Found<'_>) -> Result<(), InferenceError> {
+fn content<'read>(
+    value: &'read Value<'_>,
+    member: &'static str,
+    depth: usize,
+    found: &mut Found<'read>,
+) -> Result<(), InferenceError> {
     let parts = match value {
         Value::Text(_) => return Ok(()),
         Value::List(parts) => parts,
@@ -190,7 +203,12 @@ fn content(value: &Value<'_>, member: &str, depth: usize, found: &mut Found<'_>)
     parts.iter().try_for_each(|each| part(each, member, depth, found))
 }
 
-fn part(element: &Value<'_>, member: &str, depth: usize, found: &mut Found<'_>) -> Result<(), InferenceError> {
+fn part<'read>(
+    element: &'read Value<'_>,
+    member: &'static str,
+    depth: usize,
+    found: &mut Found<'read>,
+) -> Result<(), InferenceError> {
     let part = Members::of(element, member)?;
     let kind = part.kind()?;
     match kind {

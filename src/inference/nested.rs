@@ -9,22 +9,22 @@ use crate::trail::excerpt;
 
 /// What was found in a request.
 #[derive(Debug)]
-pub(super) struct Found<'policy> {
-    pub(super) types: BTreeSet<(String, String)>,
+pub(super) struct Found<'read> {
+    pub(super) types: BTreeSet<(&'read str, &'read str)>,
     pub(super) media: BTreeSet<Media>,
     pub(super) state: BTreeSet<StateMember>,
     /// The members that the policy admits in addition to those that are known.
-    pub(super) extra: &'policy BTreeSet<String>,
+    pub(super) extra: &'read BTreeSet<String>,
 }
 
-impl<'policy> Found<'policy> {
-    pub(super) const fn new(extra: &'policy BTreeSet<String>) -> Self {
+impl<'read> Found<'read> {
+    pub(super) const fn new(extra: &'read BTreeSet<String>) -> Self {
         Self { types: BTreeSet::new(), media: BTreeSet::new(), state: BTreeSet::new(), extra }
     }
 
     /// Something of a type that only the policy can admit. What it contains at any depth counts as if it were elsewhere.
-    pub(super) fn other(&mut self, member: &str, kind: Option<&str>, value: &Value<'_>) {
-        self.types.insert((member.to_owned(), kind.unwrap_or_default().to_owned()));
+    pub(super) fn other(&mut self, member: &'read str, kind: Option<&'read str>, value: &Value<'_>) {
+        self.types.insert((member, kind.unwrap_or_default()));
         search(value, self);
     }
 }
@@ -65,9 +65,14 @@ impl<'read, 'body> Members<'read, 'body> {
 
     /// Checks that all members are known, or among those that the policy adds.
     pub(super) fn are_among(&self, known: &[&'static str], extra: &BTreeSet<String>) -> Result<(), InferenceError> {
-        self.has_no_likeness_of(known)?;
-        let is_known = |name: &str| known.contains(&name) || extra.contains(name);
-        match self.object.names().find(|name| !is_known(name)) {
+        let mut unknown = None;
+        for name in self.object.names().filter(|name| !known.contains(name)) {
+            is_like_none(name, known)?;
+            if unknown.is_none() && !extra.contains(name) {
+                unknown = Some(name);
+            }
+        }
+        match unknown {
             Some(name) => {
                 let list = if self.is_listed { "[]" } else { "" };
                 Err(InferenceError::UnknownMember(excerpt(&format!("{}{list}.{name}", self.within))))
@@ -78,34 +83,34 @@ impl<'read, 'body> Members<'read, 'body> {
 
     /// Checks that no member can be taken for one of these.
     pub(super) fn has_no_likeness_of(&self, known: &[&'static str]) -> Result<(), InferenceError> {
-        for name in self.object.names().filter(|name| !known.contains(name)) {
-            if let Some(other) = known.iter().find(|other| is_like(name, other)) {
-                return Err(InferenceError::UnclearMember { name: excerpt(name), other });
-            }
-        }
-        Ok(())
+        self.object.names().filter(|name| !known.contains(name)).try_for_each(|name| is_like_none(name, known))
     }
 }
 
-/// Searches a value at every depth for media, and for references to state at the provider.
+/// Checks that a member that is not among these cannot be taken for one of them.
+fn is_like_none(name: &str, known: &[&'static str]) -> Result<(), InferenceError> {
+    match known.iter().find(|other| is_like(name, other)) {
+        Some(other) => Err(InferenceError::UnclearMember { name: excerpt(name), other }),
+        None => Ok(()),
+    }
+}
+
+/// Searches a value at every depth, of which no body has many, for media and for references to state at the provider.
 fn search(value: &Value<'_>, found: &mut Found<'_>) {
-    let mut open = vec![value];
-    while let Some(value) = open.pop() {
-        match value {
-            Value::List(elements) => open.extend(elements),
-            Value::Object(object) => {
-                for (name, inside) in object.members() {
-                    note(name, inside, found);
-                    open.push(inside);
-                }
-                let is_only_a_reference =
-                    object.value("id").is_some() && object.names().all(|name| matches!(name, "id" | "type" | "status"));
-                if is_only_a_reference {
-                    found.state.insert(StateMember::ItemReference);
-                }
+    match value {
+        Value::List(elements) => elements.iter().for_each(|element| search(element, found)),
+        Value::Object(object) => {
+            for (name, inside) in object.members() {
+                note(name, inside, found);
+                search(inside, found);
             }
-            _ => {}
+            let is_only_a_reference =
+                object.value("id").is_some() && object.names().all(|name| matches!(name, "id" | "type" | "status"));
+            if is_only_a_reference {
+                found.state.insert(StateMember::ItemReference);
+            }
         }
+        _ => {}
     }
 }
 

@@ -1,9 +1,10 @@
 //! A body, and the body with other values for some of its members.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::error::JsonBodyError;
-use super::places::{Place, inner, places};
+use super::places::{Place, inner, place, place_of};
 use super::value::{Object, Value, parse};
 
 /// A change of a member.
@@ -62,22 +63,31 @@ impl<'body> JsonBody<'body> {
     /// The JSON text of a member's value; `None` if there is no such member.
     #[must_use]
     pub fn text_of(&self, name: &str) -> Option<&'body str> {
-        let (_, place) = places(self.text, &[name]).ok()?.into_iter().next()?;
-        self.text.get(place)
+        self.text.get(self.place_of(name)?)
+    }
+
+    /// The place of a member's value; `None` if there is no such member.
+    fn place_of(&self, name: &str) -> Option<Range<usize>> {
+        match self.value(name)? {
+            // It is a part of the body, between two quotes. Other values are sought, which takes time.
+            Value::Text(Cow::Borrowed(value)) => {
+                let inside = place(self.text, value);
+                Some(inside.start.checked_sub(1)?..inside.end.saturating_add(1))
+            }
+            // The text was parsed before, so that it can be read.
+            _ => place_of(self.text, name).ok()?,
+        }
     }
 
     /// The body with other values for these members, each as a name and JSON text. A member that is not there is put at the
     /// beginning; all other bytes are as before.
     #[must_use]
     pub fn with(&self, changes: &[(&str, String)]) -> String {
-        let names: Vec<&str> = changes.iter().map(|(name, _)| *name).collect();
-        // The text was parsed before, so that it can be read.
-        let places = places(self.text, &names).unwrap_or_default();
         let mut edits: Vec<(Range<usize>, String)> = Vec::with_capacity(changes.len());
         let mut added = Vec::new();
-        for (index, (name, value)) in changes.iter().enumerate() {
-            match places.iter().find(|(found, _)| *found == index) {
-                Some((_, place)) => edits.push((place.clone(), value.clone())),
+        for (name, value) in changes {
+            match self.place_of(name) {
+                Some(place) => edits.push((place, value.clone())),
                 None => added.push(format!("{}:{value}", serde_json::Value::from(*name))),
             }
         }
@@ -158,6 +168,7 @@ mod tests {
     #[test]
     fn a_member_that_is_there_twice_is_refused_at_every_depth_and_in_every_spelling() {
         let many = (0..40).map(|number| format!("\"m{number}\":0,")).collect::<Vec<_>>().concat();
+        let alike = (10..30).map(|number| format!("\"{number} names\":0,")).collect::<Vec<_>>().concat();
         for json in [
             r#"{"model":"a","model":"b"}"#.to_owned(),
             r#"{"model":"a","mod\u0065l":"b"}"#.to_owned(),
@@ -165,10 +176,12 @@ mod tests {
             format!("{{\"a\":{{{many}\"m39\":1}}}}"),
             format!("{{\"a\":{{{many}\"m3\":1}}}}"),
             format!("{{{many}\"m7\":1}}"),
+            format!("{{{alike}\"18 names\":1}}"),
         ] {
             assert!(matches!(parsed(&json), Err(JsonBodyError::Repeated(_))), "{json}");
         }
         assert!(parsed(r#"{"a":{"b":1},"b":{"b":2},"c":[{"b":1},{"b":1}]}"#).is_ok());
+        assert!(parsed(&format!("{{{alike}\"n\":[{{{many}\"n\":1}}]}}")).is_ok());
     }
 
     #[test]
@@ -226,6 +239,13 @@ mod tests {
         let both = body.with(&[("stream_options", "{}".to_owned()), ("model", "\"x\"".to_owned())]);
         assert_eq!(both, text.replace("\"small\"", "\"x\"").replacen('{', "{\"stream_options\":{},", 1));
         assert_eq!(body.with(&[]), text);
+        let texts = parsed("{\"a\": \"\", \"b\": \"\\u0062\" , \"c\":\"c\",\"d\":[0 ] }").expect("valid");
+        let all = ["d", "c", "b", "a"].map(|name| (name, name.len().to_string()));
+        assert_eq!(texts.with(&all), "{\"a\": 1, \"b\": 1 , \"c\":1,\"d\":1 }");
+        assert_eq!(
+            ["a", "b", "c", "d", "e"].map(|name| texts.text_of(name)),
+            [Some("\"\""), Some("\"\\u0062\""), Some("\"c\""), Some("[0 ]"), None]
+        );
         let empty = parsed("{ }").expect("valid");
         assert_eq!(empty.with(&[("a", "1".to_owned())]), "{\"a\":1 }");
         let two = empty.with(&[("a", "1".to_owned()), ("b", "2".to_owned())]);

@@ -8,40 +8,42 @@ use serde_json::value::RawValue;
 
 use super::value::Name;
 
-/// The place of the value of each member called one of `names`, in the order of the text.
-pub(super) fn places(object: &str, names: &[&str]) -> Result<Vec<(usize, Range<usize>)>, serde_json::Error> {
-    let mut deserializer = serde_json::Deserializer::from_slice(object.as_bytes());
-    deserializer.deserialize_map(PlacesVisitor { object, names })
+/// The place of the value of the member called `name`; `None` if there is none.
+pub(super) fn place_of(object: &str, name: &str) -> Result<Option<Range<usize>>, serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_str(object);
+    deserializer.deserialize_map(PlaceVisitor { object, name })
 }
 
-struct PlacesVisitor<'visit> {
+struct PlaceVisitor<'visit> {
     object: &'visit str,
-    names: &'visit [&'visit str],
+    name: &'visit str,
 }
 
-impl<'de> Visitor<'de> for PlacesVisitor<'_> {
-    type Value = Vec<(usize, Range<usize>)>;
+impl<'de> Visitor<'de> for PlaceVisitor<'_> {
+    type Value = Option<Range<usize>>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("an object")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
-        let mut places = Vec::new();
+        let mut found = None;
         while let Some(Name(name)) = entries.next_key()? {
-            let value: &RawValue = entries.next_value()?;
-            if let Some(index) = self.names.iter().position(|wanted| *wanted == name) {
-                places.push((index, place(self.object, value)));
+            if name == self.name {
+                let value: &RawValue = entries.next_value()?;
+                found = Some(place(self.object, value.get()));
+            } else {
+                let _: IgnoredAny = entries.next_value()?;
             }
         }
-        Ok(places)
+        Ok(found)
     }
 }
 
-/// The place of a value that is a part of the text.
-fn place(text: &str, value: &RawValue) -> Range<usize> {
-    let start = value.get().as_ptr().addr().saturating_sub(text.as_ptr().addr());
-    start..start.saturating_add(value.get().len())
+/// The place of a part of the text.
+pub(super) fn place(text: &str, part: &str) -> Range<usize> {
+    let start = part.as_ptr().addr().saturating_sub(text.as_ptr().addr());
+    start..start.saturating_add(part.len())
 }
 
 /// Where a member is.
@@ -56,7 +58,7 @@ pub(super) enum Place {
 /// text. With `true`, its value is a list, whose elements are sought.
 pub(super) fn inner(text: &str, outer: &str, names: &[(&str, bool)]) -> Result<Vec<(usize, Place)>, serde_json::Error> {
     let mut places = Vec::new();
-    let mut deserializer = serde_json::Deserializer::from_slice(text.as_bytes());
+    let mut deserializer = serde_json::Deserializer::from_str(text);
     Inside { text, depth: Depth::Outer(outer), names, places: &mut places }.deserialize(&mut deserializer)?;
     Ok(places)
 }
@@ -115,7 +117,7 @@ impl<'de> Visitor<'de> for Inside<'_> {
                 }
                 Some((index, _)) => {
                     let value: &RawValue = entries.next_value()?;
-                    places.push((index, Place::Value(place(text, value))));
+                    places.push((index, Place::Value(place(text, value.get()))));
                 }
                 None => {
                     let _: IgnoredAny = entries.next_value()?;
@@ -128,7 +130,7 @@ impl<'de> Visitor<'de> for Inside<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
         let mut found = Vec::new();
         while let Some(element) = elements.next_element::<&RawValue>()? {
-            found.push(place(self.text, element));
+            found.push(place(self.text, element.get()));
         }
         if let Depth::List(index) = self.depth {
             self.places.push((index, Place::Elements(found)));

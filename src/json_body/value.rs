@@ -87,15 +87,27 @@ impl<'body> Object<'body> {
 
     /// The first name that is there twice.
     fn repeated(&self) -> Option<&str> {
-        /// Most objects have few members, and for those comparing each pair is faster than a set.
-        const FEW: usize = 16;
+        /// Most objects have few members, and for those comparing those that look alike is faster than a set.
+        const FEW: usize = 32;
         if self.members.len() > FEW {
             let mut seen = HashSet::with_capacity(self.members.len());
             return self.names().find(|name| !seen.insert(*name));
         }
-        let is_among = |name: &str, earlier: usize| self.names().take(earlier).any(|other| other == name);
-        self.names().enumerate().find(|(index, name)| is_among(name, *index)).map(|(_, name)| name)
+        let mut seen = 0_u64;
+        let is_repeated = |(index, name): &(usize, &str)| {
+            let bit = bit_of(name);
+            let is_alike = seen & bit != 0;
+            seen |= bit;
+            is_alike && self.names().take(*index).any(|other| other == *name)
+        };
+        self.names().enumerate().find(is_repeated).map(|(_, name)| name)
     }
+}
+
+/// One bit of 64, by the length and the last letters of a name.
+fn bit_of(name: &str) -> u64 {
+    let last = name.bytes().rev().take(2).fold(name.len(), |sum, byte| sum.wrapping_mul(7).wrapping_add(byte.into()));
+    1 << (last % 64)
 }
 
 /// Reads a whole JSON text.
@@ -103,11 +115,11 @@ impl<'body> Object<'body> {
 /// # Errors
 /// A [`JsonBodyError`] if it is no JSON, or if two parsers could read it differently.
 pub(super) fn parse(json: &str) -> Result<Value<'_>, JsonBodyError> {
-    let mut fault = None;
-    let mut deserializer = serde_json::Deserializer::from_slice(json.as_bytes());
-    let read = Reader { depth: 0, fault: &mut fault }.deserialize(&mut deserializer);
+    let mut state = State::default();
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    let read = Reader { depth: 0, state: &mut state }.deserialize(&mut deserializer);
     let ended = read.and_then(|value| deserializer.end().map(|()| value));
-    ended.map_err(|error| fault.unwrap_or_else(|| not_json(&error)))
+    ended.map_err(|error| state.fault.unwrap_or_else(|| not_json(&error)))
 }
 
 /// The error for text that `serde_json` refuses.
@@ -140,29 +152,69 @@ impl<'de> Deserialize<'de> for Name<'de> {
     }
 }
 
-/// Reads a value that is nested `depth` levels deep in the body. `fault` gets what `serde_json` does not refuse by itself.
-struct Reader<'fault> {
-    depth: usize,
-    fault: &'fault mut Option<JsonBodyError>,
+/// What is kept while a body is read.
+#[derive(Default)]
+struct State<'body> {
+    /// What `serde_json` does not refuse by itself.
+    fault: Option<JsonBodyError>,
+    lists: Spare<Value<'body>>,
+    objects: Spare<(Cow<'body, str>, Value<'body>)>,
 }
 
-impl Reader<'_> {
+/// Empty vectors that were used before: most lists and objects are short, and growing a vector for each takes longer than
+/// reading it.
+struct Spare<T>(Vec<Vec<T>>);
+
+impl<T> Default for Spare<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> Spare<T> {
+    /// An empty vector.
+    fn empty(&mut self) -> Vec<T> {
+        self.0.pop().unwrap_or_default()
+    }
+
+    /// What was read, with no memory that is not used: of many short lists, that would be most of it.
+    fn exact(&mut self, mut read: Vec<T>) -> Vec<T> {
+        /// The longest that is copied, so that few bytes are spare.
+        const SHORT: usize = 64;
+        if read.len() > SHORT {
+            read.shrink_to_fit();
+            return read;
+        }
+        let mut exact = Vec::with_capacity(read.len());
+        exact.append(&mut read);
+        self.0.push(read);
+        exact
+    }
+}
+
+/// Reads a value that is nested `depth` levels deep in the body.
+struct Reader<'read, 'body> {
+    depth: usize,
+    state: &'read mut State<'body>,
+}
+
+impl<'body> Reader<'_, 'body> {
     /// What is nested in this value.
-    fn nested<E: serde::de::Error>(&mut self) -> Result<Reader<'_>, E> {
+    fn nested<E: serde::de::Error>(&mut self) -> Result<Reader<'_, 'body>, E> {
         if self.depth >= MAX_DEPTH {
             return Err(self.refuse(JsonBodyError::TooDeep));
         }
-        Ok(Reader { depth: self.depth.saturating_add(1), fault: self.fault })
+        Ok(Reader { depth: self.depth.saturating_add(1), state: self.state })
     }
 
     fn refuse<E: serde::de::Error>(&mut self, fault: JsonBodyError) -> E {
         let error = E::custom(&fault);
-        *self.fault = Some(fault);
+        self.state.fault = Some(fault);
         error
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Reader<'_> {
+impl<'de> DeserializeSeed<'de> for Reader<'_, 'de> {
     type Value = Value<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value<'de>, D::Error> {
@@ -170,7 +222,7 @@ impl<'de> DeserializeSeed<'de> for Reader<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Reader<'_> {
+impl<'de> Visitor<'de> for Reader<'_, 'de> {
     type Value = Value<'de>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -206,21 +258,20 @@ impl<'de> Visitor<'de> for Reader<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut elements: A) -> Result<Value<'de>, A::Error> {
-        let mut list = Vec::new();
+        let mut list = self.state.lists.empty();
         while let Some(element) = elements.next_element_seed(self.nested()?)? {
             list.push(element);
         }
-        list.shrink_to_fit(); // of many short lists, most of the memory would be unused
-        Ok(Value::List(list))
+        Ok(Value::List(self.state.lists.exact(list)))
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<Value<'de>, A::Error> {
-        let mut object = Object::default();
+        let mut members = self.state.objects.empty();
         while let Some(Name(name)) = entries.next_key()? {
             let value = entries.next_value_seed(self.nested()?)?;
-            object.members.push((name, value));
+            members.push((name, value));
         }
-        object.members.shrink_to_fit();
+        let object = Object { members: self.state.objects.exact(members) };
         match object.repeated().map(excerpt) {
             Some(name) => Err(self.refuse(JsonBodyError::Repeated(name))),
             None => Ok(Value::Object(object)),

@@ -121,8 +121,7 @@ pub fn is_like(name: &str, other: &str) -> bool {
         '\u{212a}' => 'k',
         letter => letter.to_ascii_lowercase(),
     };
-    let name = name.split('\0').next().unwrap_or_default();
-    name.chars().map(folded).eq(other.chars().map(folded))
+    name.chars().take_while(|letter| *letter != '\0').map(folded).eq(other.chars().map(folded))
 }
 
 /// Whether a parser could take one of these for the other.
