@@ -122,7 +122,7 @@ lint: target-wasm edge $(VENV) $(APPS) ## Formats, clippy for both targets, ruff
 
 # Wide arithmetic makes words of 64 bits fast, which curve25519-dalek does not use on wasm32 unless told to.
 WIDE := -C target-feature=+wide-arithmetic --cfg curve25519_dalek_bits="64"
-bench: guest $(VENV) ## What a request costs: writes docs/reference/costs.md and the README's figures (six minutes once built)
+bench: guest $(VENV) ## What a request costs: writes docs/reference/costs.md and the README's figures (eight minutes once built)
 	cargo build --locked --release --target wasm32-wasip1 --example passthrough --example passthrough_raw --example guest_cost
 	RUSTFLAGS='$(WIDE)' cargo build --locked --release --target wasm32-wasip1 --bin fastgate --target-dir target/wide
 	cargo build $(NATIVE) --bins --example bench --example guest_cost
@@ -184,7 +184,7 @@ dist: guest $(DIST_TOOLS) $(CYCLONEDX) ## What a release consists of, in dist/: 
 reproducible: ## Build the guest of the last commit twice, in two folders and with two cargo homes, and compare the bytes
 	@$(PYTHON) dev/dist/reproducible.py
 
-guest-cost: target-wasm ## What a signature, and finding a route among 10 or 2,000, cost in the guest, in microseconds
+guest-cost: target-wasm ## What a signature, finding a route among 10 or 2,000, the body of a request to a model, and a list of tools cost in the guest, in microseconds
 	cargo build --locked --release --target wasm32-wasip1 --example guest_cost
 	cargo run $(NATIVE) -q --example guest_cost
 

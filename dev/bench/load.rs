@@ -49,6 +49,49 @@ pub(crate) fn send_at_rate(
     })
 }
 
+/// Sends `request` so many times over each of so many connections, and reads the whole stream that responds to it. Returns
+/// the milliseconds until the first byte of the content of each arrived. Each must have so many events besides the last,
+/// and no usage, for which the client did not ask.
+pub(crate) fn streams(
+    address: SocketAddr,
+    request: &[u8],
+    times: usize,
+    connections: usize,
+    events: usize,
+) -> Vec<f64> {
+    scope(|scope| {
+        let one = |_| {
+            scope.spawn(move || {
+                let mut stream = connect(address);
+                (0..times).map(|_| exchange_stream(&mut stream, request, events)).collect::<Vec<_>>()
+            })
+        };
+        let threads: Vec<_> = (0..connections).map(one).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+fn exchange_stream(stream: &mut TcpStream, request: &[u8], events: usize) -> f64 {
+    let begin = Instant::now();
+    stream.write_all(request).unwrap();
+    let mut first = None;
+    let mut seen = Vec::new();
+    let mut buffer = [0; 16_384];
+    while !seen.ends_with(b"\r\n0\r\n\r\n") {
+        let count = stream.read(&mut buffer).unwrap();
+        assert!(count > 0, "connection closed: {}", String::from_utf8_lossy(&seen));
+        seen.extend_from_slice(&buffer[..count]);
+        if first.is_none() && !seen.ends_with(b"\r\n\r\n") {
+            first = Some(begin.elapsed().as_secs_f64() * 1e3);
+        }
+    }
+    let text = String::from_utf8(seen).unwrap();
+    assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+    assert_eq!(text.matches("data: {").count(), events, "{text}");
+    assert!(!text.contains("total_tokens") && text.contains("data: [DONE]"), "{text}");
+    first.unwrap()
+}
+
 fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
     stream.set_nodelay(true).unwrap();

@@ -1,7 +1,7 @@
 //! The processes that are measured: one Viceroy for each guest, in front of one origin.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{BufRead as _, BufReader};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -11,9 +11,8 @@ use fastgate::identity::key_life::FetchedAt;
 use fastgate::time::{Seconds, UnixTime};
 use serde_json::Value;
 
-use crate::policy::policy;
-use crate::process;
 use crate::requests::{ISSUER, Requests};
+use crate::{origin, process};
 
 /// The root of the repository.
 pub(crate) const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -43,7 +42,7 @@ impl Guest {
     }
 }
 
-/// The manifest that all guests read, with an origin that is running.
+/// The manifest that guests read, with an origin that is running.
 pub(crate) struct Machine {
     manifest: PathBuf,
 }
@@ -71,10 +70,11 @@ impl Drop for Edge {
 }
 
 impl Machine {
-    pub(crate) fn start(requests: &Requests) -> Self {
-        let folder = Path::new(ROOT).join("target/bench");
+    /// What its guests read is kept in the folder `name`.
+    pub(crate) fn start(name: &str, policy: &Value, requests: &Requests) -> Self {
+        let folder = Path::new(ROOT).join("target/bench").join(name);
         std::fs::create_dir_all(&folder).unwrap();
-        Self { manifest: manifest(&folder, origin(), &requests.jwks()) }
+        Self { manifest: manifest(&folder, policy, origin::start(), &requests.jwks()) }
     }
 
     /// An edge for measuring time. It is stopped.
@@ -141,8 +141,7 @@ impl Edge {
 }
 
 /// All guests read the same manifest.
-fn manifest(folder: &Path, origin: SocketAddr, jwks: &str) -> PathBuf {
-    let policy = policy(ISSUER);
+fn manifest(folder: &Path, policy: &Value, origin: SocketAddr, jwks: &str) -> PathBuf {
     let write = |name: &str, content: &str| {
         let path = folder.join(name);
         std::fs::write(&path, content).unwrap();
@@ -162,42 +161,4 @@ fn manifest(folder: &Path, origin: SocketAddr, jwks: &str) -> PathBuf {
          [[local_server.secret_stores.fastgate]]\nkey = \"signing-keys\"\nfile = \"{keys}\"\n"
     );
     folder.join(write("fastly.toml", &manifest))
-}
-
-/// An origin that responds to every request at once and keeps its connections open.
-fn origin() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            thread::spawn(move || serve(stream));
-        }
-    });
-    address
-}
-
-/// What is to be validated has an entity tag, which never changes.
-fn serve(mut stream: TcpStream) {
-    const PLAIN: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
-    const VALIDATED: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncache-control: no-cache\r\n\
-                             etag: \"1\"\r\ncontent-length: 2\r\n\r\n{}";
-    const VALID: &str = "HTTP/1.1 304 Not Modified\r\ncache-control: no-cache\r\netag: \"1\"\r\n\r\n";
-    let mut seen = Vec::new();
-    let mut buffer = [0; 16_384];
-    while let Ok(count @ 1..) = stream.read(&mut buffer) {
-        seen.extend_from_slice(&buffer[..count]);
-        // The requests that are measured have no bodies: each ends with an empty line or a chunk of length 0.
-        if seen.ends_with(b"\r\n\r\n") {
-            let head = String::from_utf8_lossy(&seen).to_ascii_lowercase();
-            let response = match head.starts_with("get /validated/") {
-                true if head.contains("if-none-match:") => VALID,
-                true => VALIDATED,
-                false => PLAIN,
-            };
-            seen.clear();
-            if stream.write_all(response.as_bytes()).is_err() {
-                return;
-            }
-        }
-    }
 }

@@ -19,21 +19,26 @@ mod chart;
 mod load;
 mod machine;
 mod measure;
+mod models;
+mod origin;
 mod policy;
 mod process;
 mod programs;
 mod report;
 mod requests;
 mod statistics;
+mod streams;
 
 use machine::Machine;
-use requests::Requests;
+use requests::{ISSUER, Requests};
 
 fn main() {
     let load = programs::load();
     let requests = Requests::prepare(measure::TOKENS);
-    let machine = Machine::start(&requests);
+    let machine = Machine::start("requests", &policy::policy(ISSUER), &requests);
     let rows = measure::rows(&machine, &requests);
-    let report = report::Report { rows, guest: programs::guest_cost(), app: programs::origin_bench(), load };
+    let machine = Machine::start("streams", &models::policy(ISSUER), &requests);
+    let streams = streams::rows(&machine, &requests);
+    let report = report::Report { rows, streams, guest: programs::guest_cost(), app: programs::origin_bench(), load };
     report.write();
 }

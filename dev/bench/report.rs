@@ -9,6 +9,7 @@ use crate::chart;
 use crate::machine::ROOT;
 use crate::measure::{BATCH, PAIRS, RATE, RATE_CONNECTIONS, RATE_SECONDS, RATE_TIMES, Row};
 use crate::programs::{self, Tables};
+use crate::{origin, streams};
 
 const COSTS: &str = include_str!("costs.template.md");
 const README: &str = include_str!("readme.template.md");
@@ -27,6 +28,7 @@ const SHOWN: [&str; 5] = [
 /// Everything that was measured.
 pub(crate) struct Report {
     pub(crate) rows: Vec<Row>,
+    pub(crate) streams: Vec<streams::Row>,
     pub(crate) guest: Tables,
     pub(crate) app: Value,
     /// Of the machine, before the measurement.
@@ -74,6 +76,15 @@ impl Report {
                 ("seconds", RATE_SECONDS.to_string()),
                 ("times", RATE_TIMES.to_string()),
                 ("latency", self.latency()),
+                ("streams", streams::table(&self.streams)),
+                ("stream_pairs", streams::PAIRS.to_string()),
+                ("stream_batch", streams::BATCH.to_string()),
+                ("stream_connections", streams::CONNECTIONS.to_string()),
+                ("events", origin::EVENTS.to_string()),
+                ("thought", origin::THOUGHT.as_millis().to_string()),
+                ("pause", origin::PAUSE.as_millis().to_string()),
+                ("envelope", self.of_the_guest("one text")),
+                ("lists", self.of_the_guest("filtered")),
                 ("deciding", self.of_the_guest("new sandbox")),
                 ("matching", self.of_the_guest("found")),
                 ("signatures", self.of_the_guest("read key")),
@@ -215,11 +226,14 @@ mod tests {
         let guest = "µs           new sandbox       later\npublic MAC           249        12.6\n\n\
                      µs                 found   not found read policy\n10 routes           0.30        0.20          30\n\n\
                      µs              read key       first       later  jwt-simple\n\
-                     RS256 2048           1.0       220.0       215.0      1365.0\n";
+                     RS256 2048           1.0       220.0       215.0      1365.0\n\n\
+                     µs              one text     escapes\n1024 KiB            7.25        9.50\n\n\
+                     µs              filtered         KiB\n500 tools           1000         180\n";
         let adds = |adds: f64| json!({ "adds": adds, "alone": 14.2, "to_client": 0.364, "to_key": 0.444 });
         let apps = json!({ "MAC": adds(63.0), "EdDSA": adds(182.0), "client": { "adds": 176.0 }, "key": adds(144.0) });
         Report {
             rows: names.map(row).collect(),
+            streams: Vec::new(),
             guest: programs::tables(guest),
             app: json!({ "rounds": 30, "bare": 54.1, "apps": apps }),
             load: 0.25,
@@ -233,6 +247,8 @@ mod tests {
             "| new RS256 token | 700 | 1.50 | 1.40–1.60 | 35.2 | 4.5 |\n",
             "| public route, EdDSA header | 1.50 | 3.00 |\n",
             "| RS256 2048 | 1.0 | 220.0 | 215.0 | 1365.0 |\n",
+            "| 1024 KiB | 7.25 | 9.50 |\n",
+            "100 events, the first of them 20 ms after",
             "| the guard, MAC | 63 | 0.36 | 0.44 |\n",
             "| PyJWT, RS256, `PyJWKClient` | 176 |  |  |\n",
             "above the 54\n",

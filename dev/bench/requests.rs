@@ -102,6 +102,23 @@ impl Requests {
         self.jwks.to_string()
     }
 
+    /// A request for a stream of a model, to this route of [`models`](crate::models).
+    pub(crate) fn chat(&self, route: &str) -> Vec<u8> {
+        let token = self.rsa.last().unwrap();
+        let messages = json!([
+            { "role": "system", "content": "You are an assistant. ".repeat(20) },
+            { "role": "user", "content": "What does a gate cost? ".repeat(20) },
+        ]);
+        let body = json!({ "model": "small", "messages": messages, "max_tokens": 200, "stream": true }).to_string();
+        format!(
+            "POST /{route}/chat/completions HTTP/1.1\r\nhost: api.bench.example\r\nauthorization: Bearer {token}\r\n\
+             accept: text/event-stream\r\ncontent-type: application/json\r\nuser-agent: bench/1\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .into_bytes()
+    }
+
     /// `count` requests of a kind, from number `first` on.
     pub(crate) fn of(&self, kind: Kind, first: usize, count: usize) -> Vec<Vec<u8>> {
         let garbage = format!("{}.{}.{}", URL_SAFE_NO_PAD.encode("{}"), "A".repeat(600), "B".repeat(342));
