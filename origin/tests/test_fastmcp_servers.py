@@ -11,6 +11,12 @@ from fastgate.compile.policy import CannotCompile, compile_routes
 
 fastmcp: Any = pytest.importorskip("fastmcp")
 auth: Any = pytest.importorskip("fastmcp.server.auth")
+tools: Any = pytest.importorskip("fastmcp.tools")
+injection: Any = pytest.importorskip("fastmcp.server.middleware.tool_injection")
+transform: Any = pytest.importorskip("fastmcp.tools.tool_transform")
+transforms: Any = pytest.importorskip("fastmcp.server.transforms")
+search: Any = pytest.importorskip("fastmcp.server.transforms.search")
+as_tools: Any = pytest.importorskip("fastmcp.server.transforms.resources_as_tools")
 
 
 def give() -> str:
@@ -100,3 +106,64 @@ def test_two_versions_with_different_rules_are_a_fault() -> None:
     server.tool(name="a", version="2", meta=tool_rule(scopes=["s"]))(give)
     with pytest.raises(CannotCompile, match='of one name with different rules: tool "a"'):
         compiled(server)
+
+
+def a_server() -> Any:  # noqa: ANN401
+    server = fastmcp.FastMCP("orders")
+    server.tool(name="cancel", meta=tool_rule(scopes=["c"]))(give)
+    server.tool(name="scoped", auth=auth.require_scopes("a"))(give)
+    server.resource("config://app", meta=tool_rule())(give)
+    return server
+
+
+def test_names_are_those_after_the_transforms_of_the_server() -> None:
+    server = a_server()
+    server.add_transform(transforms.Namespace("ns"))
+    assert compiled(server)["mcp"] == {
+        "tools": {"ns_cancel": {"scopes": ["c"]}, "ns_scoped": {"scopes": ["a"]}},
+        "resources": {"config://ns/app": {}},
+    }
+
+
+def test_a_rule_follows_its_tool_to_another_name() -> None:
+    server = a_server()
+    names = {"cancel": "scoped", "scoped": "cancel"}
+    renamed = {name: transform.ToolTransformConfig(name=other) for name, other in names.items()}
+    server.add_transform(transforms.ToolTransform(renamed))
+    found = compiled(server)["mcp"]
+    assert isinstance(found, dict)
+    assert found["tools"] == {"cancel": {"scopes": ["a"]}, "scoped": {"scopes": ["c"]}}
+
+
+@pytest.mark.parametrize("inner", [False, True])
+def test_a_transform_that_omits_tools_with_rules_is_a_fault(inner: bool) -> None:
+    """They stay callable: another tool takes their name as an argument."""
+    server, outer = a_server(), fastmcp.FastMCP("outer")
+    server.add_transform(search.BM25SearchTransform())
+    outer.mount(server)
+    with pytest.raises(CannotCompile, match=': one of its transforms omits "cancel", which has a'):
+        compiled(outer if inner else server)
+
+
+def test_tools_that_middleware_or_a_transform_adds_need_rules() -> None:
+    added = injection.ToolInjectionMiddleware([tools.Tool.from_function(give, name="injected")])
+    server = fastmcp.FastMCP("orders", middleware=[added])
+    server.add_transform(as_tools.ResourcesAsTools(server))
+    with pytest.raises(CannotCompile) as caught:
+        compiled(server)
+    said = [each.what for each in caught.value.faults]
+    names = ("list_resources", "read_resource", "injected")
+    assert said == [f'offers the tool "{name}" without a rule' for name in names]
+
+
+def test_what_is_disabled_keeps_its_rule() -> None:
+    server = a_server()
+    rules = compiled(server)["mcp"]
+    server.disable(names={"cancel"})
+    assert compiled(server)["mcp"] == rules
+
+
+def test_a_server_that_verifies_tokens_itself_is_found() -> None:
+    server = fastmcp.FastMCP("orders", auth=auth.StaticTokenVerifier({}))
+    server.tool(meta=tool_rule(scopes=["a"]))(give)
+    assert compiled(server)["mcp"] == {"tools": {"give": {"scopes": ["a"]}}}

@@ -8,12 +8,13 @@ outside of any request; apart from that no code of the app is run.
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from fastgate.compile.cache import cached
 from fastgate.declare.mcp_endpoint import mcp_endpoint_in
 from fastgate.declare.static_access import attribute
+from fastgate.declare.values.mcp import rule_in
 
 _LISTS = {
     "list_tools": "tools",
@@ -130,19 +131,26 @@ def _listed(server: object) -> tuple[Offered, ...] | Unlisted:
         return Unlisted("its author handles the requests without MCPServer or FastMCP")
     try:
         return tuple(_run(lambda: _ask(server)))
+    except Unlisted as why:
+        return why
     except Exception as error:
         return Unlisted(f"{type(error).__name__}: {error}")
 
 
 async def _ask(server: object) -> list[Offered]:
+    found = dict[tuple[str, str], list[Offered]]()
     providers = getattr(server, "providers", None)
-    sources = [server] if providers is None else [*providers]
-    found = []
-    for source in sources:
-        for method, kind in _LISTS.items():
-            found += [_offered(kind, each) for each in await getattr(source, method)()]
+    for method, kind in _LISTS.items():
+        if providers is None:
+            listed = await getattr(server, method)()
+        else:
+            listed = await _of_providers(server, providers, method)
+        for each in listed:
+            offered = _offered(kind, each)
+            if offered not in (same := found.setdefault((kind, offered.name), [])):
+                same.append(offered)
     # A mounted server omits what has `auth`, so ask that server as well.
-    for source in sources if providers is not None else ():
+    for source in providers or ():
         if (inner := _mounted_server(source)) is None:
             continue
         if hidden := [each.name for each in await _ask(inner) if each.auth]:
@@ -150,7 +158,24 @@ async def _ask(server: object) -> list[Offered]:
                 f"a server that it mounts does not list what has auth=…: {', '.join(hidden)}; "
                 "write meta=tool_rule(…) there instead of auth=…"
             )
-    return found
+    return [each for same in found.values() for each in same]
+
+
+async def _of_providers(server: object, providers: Iterable[object], method: str) -> list[object]:
+    """Return what a server of `fastmcp` lists, and what it omits because it has `auth`."""
+    before = [each for source in providers for each in await getattr(source, method)()]
+    listed = before
+    for transform in getattr(server, "transforms", ()):
+        listed = await getattr(transform, method)(listed)
+    # Its middleware may add tools. This runs no function of it.
+    listed = [*listed, *await getattr(server, method)(run_middleware=False)]
+    names = {getattr(each, "name", None) for each in listed}
+    rules = [rule_in(getattr(each, "meta", None)) for each in listed]
+    for each in before:
+        rule, name = rule_in(getattr(each, "meta", None)), getattr(each, "name", None)
+        if rule is not None and name not in names and not any(rule is other for other in rules):
+            raise Unlisted(f'one of its transforms omits "{name}", which has a rule')
+    return listed
 
 
 def _mounted_server(provider: object) -> object:
