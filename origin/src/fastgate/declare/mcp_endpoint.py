@@ -58,9 +58,23 @@ def is_transport(target: object) -> bool:
     return _is_any_of(target, _TRANSPORTS)
 
 
+def is_unconnected(target: object) -> bool:
+    """Whether an object is an endpoint of `fastmcp` whose server is known when the app starts."""
+    return _is_any_of(target, (_ENDPOINT,)) and attribute(target, "session_manager") is None
+
+
 def is_server(target: object) -> bool:
     """Whether an object is an MCP server, which has tools."""
     return _is_any_of(target, _SERVERS)
+
+
+def servers_of(app: object) -> Iterator[object]:
+    """Yield the MCP servers that an app connects with its transports when it starts.
+
+    The transport of the package `fastmcp` refers to no server before that; the lifespan does.
+    """
+    router = attribute(app, "router") or app
+    yield from filter(is_server, _reached_from([attribute(router, "lifespan_context")]))
 
 
 def ruled_behind(found: Iterable[object]) -> tuple[str, ...]:
@@ -70,16 +84,20 @@ def ruled_behind(found: Iterable[object]) -> tuple[str, ...]:
         found: the servers, or objects that receive messages for them.
 
     """
+    reached = _reached_from(found)
+    return tuple(sorted({_name_of(each) for each in reached if rule_in(attribute(each, "meta"))}))
+
+
+def _reached_from(found: Iterable[object]) -> Iterator[object]:
+    """Yield objects and what they refer to, by functions, containers and objects of MCP servers."""
     seen = {id(each): each for each in found if _is_followed(each)}
-    left, names = [*seen.values()], set[str]()
+    left = [*seen.values()]
     for each in left:  # the list grows
-        if rule_in(attribute(each, "meta")):
-            names.add(_name_of(each))
+        yield each
         for part in _parts(each):
             if id(part) not in seen and len(seen) < _MOST_OBJECTS and _is_followed(part):
                 seen[id(part)] = part
                 left.append(part)
-    return tuple(sorted(names))
 
 
 def _name_of(offered: object) -> str:

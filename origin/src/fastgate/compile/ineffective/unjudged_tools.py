@@ -19,7 +19,13 @@ from fastgate.compile.endpoints.endpoint import Endpoint
 from fastgate.compile.ineffective.comparison import layers_of
 from fastgate.compile.ineffective.delegates import ServedObjects
 from fastgate.declare.lookup import layers, targets_of
-from fastgate.declare.mcp_endpoint import is_server, is_transport, ruled_behind
+from fastgate.declare.mcp_endpoint import (
+    is_server,
+    is_transport,
+    is_unconnected,
+    ruled_behind,
+    servers_of,
+)
 from fastgate.declare.static_access import attribute, is_a
 from fastgate.declare.values.mcp import requires_anything
 from fastgate.routes.framework import effective_routes
@@ -74,17 +80,20 @@ def unjudged_tools(
             and not graph.reached_from([key]).keys().isdisjoint(keys)
         ]
         if names := ruled_behind(found):
-            yield _fault(endpoint, names)
+            listed = ", ".join(f'"{name}"' for name in names[:_MOST_NAMES])
+            if more := len(names) - _MOST_NAMES:
+                listed += f" and {more} more" if more > 0 else ""
+            yield _fault(endpoint, listed)
+        elif any(map(is_unconnected, found)) and not any(map(is_server, found)):
+            yield _fault(endpoint, "those of a server that is known only when the app runs")
 
 
-def _fault(endpoint: Endpoint, names: Sequence[str]) -> Unjudged:
-    listed = ", ".join(f'"{name}"' for name in names[:_MOST_NAMES])
-    if more := len(names) - _MOST_NAMES:
-        listed += f" and {more} more" if more > 0 else ""
+def _fault(endpoint: Endpoint, listed: str) -> Unjudged:
     return Unjudged(
         endpoint,
         f"serves the tools of an MCP server without their rules: {listed}. The edge judges only "
-        "the messages of server.streamable_http_app() whose routes are visible",
+        "the messages of server.streamable_http_app(), or http_app() of fastmcp, whose routes are "
+        "visible",
         "mount that app, app.mount(…, at_edge(access=…)(server.streamable_http_app())), without "
         "opaque; or remove the rules, tool_rule(…), and require on this endpoint what its tools "
         "need",
@@ -99,13 +108,14 @@ def _layers(endpoint: Endpoint) -> list[object]:
 
 
 def _within(listed: ServedObjects, part: object) -> Iterator[object]:
-    """Return what an app or a route runs that is not served in its own right."""
+    """Return what an app or a route runs that is not served in its own right, and its servers."""
     if listed.has(part):
         return
     if is_a(part, BaseRoute):
         yield from targets_of(part)
     else:
         yield from (route for route, _ in effective_routes(part))
+        yield from servers_of(part)
 
 
 def _referenced(judged: set[int], target: object) -> Iterator[object]:
