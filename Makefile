@@ -90,9 +90,10 @@ edge-tests: guest $(VENV) $(IDP) ## The real guest on Viceroy, against real orig
 	cargo test $(NATIVE) --test edge --examples -- --test-threads 4 # half of them wait, for clocks and time limits
 	node tests/contract/documented.mjs
 
-origin-tests: guest $(VENV) $(IDP) ## The FastAPI package, with 100,000 generated requests against the edge's matcher
+origin-tests: guest $(VENV) $(IDP) $(APPS) ## The FastAPI package, with 100,000 generated requests against the edge's matcher
 	cargo build $(NATIVE) --bins --example decide
 	.venv/bin/python -m pytest -q -n auto origin
+	target/apps/bin/python -m pytest -q origin/tests/test_fastmcp_*.py # this environment has the package
 
 publish-tests: guest edge $(VENV) $(FASTLY) ## Fastly's own tool publishes to a stand-in for its API; Viceroy serves what was published; the Terraform example (a minute)
 	FASTGATE_GUEST=$(GUEST) FASTGATE_EDGE=$(EDGE) FASTGATE_TOOL=$(TOOL) .venv/bin/python -m pytest -q -n auto tests/publish
@@ -101,7 +102,7 @@ publish-tests: guest edge $(VENV) $(FASTLY) ## Fastly's own tool publishes to a 
 page-tests: guest edge $(VENV) $(PAGE) chromium ## The page of `fastgate dev` in Chromium, headless (CHROMIUM=path for another one; half a minute)
 	CHROMIUM='$(CHROMIUM)' node --test tests/page/page.test.mjs
 
-app-tests: guest edge $(APPS) ## Five apps that are built like real projects: init, dev, requests through the edge; a migration (a minute)
+app-tests: guest edge $(APPS) ## Six apps that are built like real projects: init, dev, requests through the edge; a migration (a minute)
 	FASTGATE='$(or $(FASTGATE),$(CURDIR)/target/apps/bin/fastgate)' target/apps/bin/python -m pytest -q -n auto tests/apps
 
 lint: target-wasm edge $(VENV) $(APPS) ## Formats, clippy for both targets, ruff, mypy, the committed schema and reference
@@ -113,7 +114,7 @@ lint: target-wasm edge $(VENV) $(APPS) ## Formats, clippy for both targets, ruff
 	cd tests && MYPYPATH=publish:../origin/src ../.venv/bin/mypy --strict fastly_api publish quickstart
 	cd tests && MYPYPATH=terraform ../.venv/bin/mypy --strict terraform
 	cd tests/apps && ../../.venv/bin/mypy --strict --python-executable ../../target/apps/bin/python *.py
-	for project in full_stack/backend mcp_server routers single_page websockets_graphql; do \
+	for project in full_stack/backend fastmcp_server mcp_server routers single_page websockets_graphql; do \
 		(cd tests/apps/$$project && $(CURDIR)/.venv/bin/mypy --strict --python-executable $(CURDIR)/target/apps/bin/python .) || exit 1; done
 	for folder in demo soak mutants reference dist; do (cd dev/$$folder && ../../.venv/bin/mypy --strict .) || exit 1; done
 	$(TOOL) schema | diff - policy.schema.json && $(TOOL) check policy.json
@@ -170,7 +171,7 @@ edge: ## Build the command-line tool and the local edge (Viceroy as a library; t
 quickstart-test: guest edge $(VENV) ## Follow the quickstart with the programs of this checkout
 	.venv/bin/python -m pytest -q -s tests/quickstart
 
-wheel-tests: $(VENV) ## The same, and the five apps, in empty environments with the wheels in dist/ (make dist first), without cargo and node
+wheel-tests: $(VENV) ## The same, and the six apps, in empty environments with the wheels in dist/ (make dist first), without cargo and node
 	FASTGATE_WHEELS=1 .venv/bin/python -m pytest -q -s tests/quickstart
 	rm -rf target/wheels && $(PYTHON) -m venv target/wheels
 	target/wheels/bin/python -m pip install -q -r tests/apps/requirements.txt dist/*.whl

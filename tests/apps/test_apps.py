@@ -2,25 +2,32 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
+import fastmcp
 import httpx2
 import pytest
-from mcp import Client
+from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from company import Company
+from company import AUDIENCE, Company
 from helpers import FILES, Dev, bearer, dev, init, project
+
+HINTS = {"fastmcp_server": "hint: 1 of 1 routes pass the client's token on"}
 
 
 @pytest.fixture
 def served(request: pytest.FixtureRequest, tmp_path: Path, company: Company) -> Path:
     """Return the folder of an app after `fastgate init`."""
     folder = project(request.param, tmp_path)
+    hint = HINTS.get(request.param, "")
     ran = init(folder, company)
-    assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout
+    assert (ran.returncode, ran.stderr.partition(" to the app")[0]) == (0, hint), ran.stdout
     assert {each.name for each in (folder / "edge").iterdir()} == {*FILES}
     return folder
 
@@ -143,3 +150,86 @@ async def _call_tools(url: str, fields: dict[str, str]) -> None:
         assert not (await client.call_tool("add_note", {"text": "sleep"})).is_error
         found = await client.call_tool("search_notes", {"word": "sleep"})
         assert found.structured_content == {"result": ["sleep"]}
+
+
+@of("fastmcp_server")
+def test_a_server_of_fastmcp(served: Path) -> None:
+    verifier = {"ISSUER": "{provider}", "JWKS": "{provider}/jwks", "AUDIENCE": AUDIENCE}
+    with dev(served, verifier) as running:
+        url = f"{running.edge}/mcp"
+        assert running.post("/mcp", {}).status_code == 401
+        reader, writer = running.token("ada"), running.token("bob", "notes:write")
+        admin = running.token("eve", "archive:read", roles=["admin"])
+        for client in (_official, _of_fastmcp):
+            asyncio.run(_read_notes(client(url, reader)))
+            asyncio.run(_write_notes(client(url, writer)))
+            asyncio.run(_administer(client(url, admin)))
+        direct = running.client.post(f"{running.app}/mcp", json={}, headers=bearer(admin))
+        assert direct.status_code == 401
+
+
+_Session = AbstractAsyncContextManager[Any]
+_UNKNOWN = "Unknown tool: {}"
+_SCOPES = "The token does not have the required scopes"
+
+
+@asynccontextmanager
+async def _official(url: str, token: str) -> AsyncIterator[Any]:
+    async with (
+        httpx2.AsyncClient(headers=bearer(token), timeout=30) as http,
+        Client(streamable_http_client(url, http_client=http)) as client,
+    ):
+        yield client
+
+
+@asynccontextmanager
+async def _of_fastmcp(url: str, token: str) -> AsyncIterator[Any]:
+    async with fastmcp.Client(url, auth=token, timeout=30) as client:
+        yield client
+
+
+async def _read_notes(session: _Session) -> None:
+    async with session as client:
+        assert await _tools(client) == ["search_notes"]
+        assert await _call(client, "search_notes", word="Bob") == ["call Bob"]
+        for name in ("remove_note", "nothing"):
+            assert await _refusal(client, name, text="call Bob") == _UNKNOWN.format(name)
+        assert await _refusal(client, "add_note", text="sleep") == _SCOPES
+        assert await _refusal(client, "archive_count") == _SCOPES
+        with pytest.raises(MCPError, match=_SCOPES):
+            await client.read_resource("archive://archive/a")
+
+
+async def _write_notes(session: _Session) -> None:
+    async with session as client:
+        assert await _tools(client) == ["add_note", "search_notes"]
+        assert await _call(client, "add_note", text="sleep") == "sleep"
+        assert await _call(client, "search_notes", word="sleep") == ["sleep"]
+
+
+async def _administer(session: _Session) -> None:
+    async with session as client:
+        assert await _tools(client) == ["archive_count", "remove_note", "search_notes"]
+        assert await _call(client, "remove_note", text="sleep") is None
+        assert await _call(client, "search_notes", word="sleep") == []
+        assert await _call(client, "archive_count") == 7
+        read = await client.read_resource("archive://archive/a")
+        assert getattr(read, "contents", read)[0].text == "the entry a"
+        assert await _refusal(client, "add_note", text="sleep") == _SCOPES
+
+
+async def _tools(client: Any) -> list[str]:
+    listed = await client.list_tools()
+    return sorted(tool.name for tool in getattr(listed, "tools", listed))
+
+
+async def _call(client: Any, name: str, **arguments: object) -> object:
+    called = await client.call_tool(name, arguments)
+    assert not called.is_error
+    return (called.structured_content or {}).get("result")
+
+
+async def _refusal(client: Any, name: str, **arguments: object) -> str:
+    with pytest.raises(MCPError) as caught:
+        await client.call_tool(name, arguments)
+    return str(caught.value)
