@@ -6,17 +6,20 @@ Row O28 of docs/attacks.md.
 import functools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from fastapi import FastAPI, Request
 from mcp.server import MCPServer
 from mcp.server.sse import SseServerTransport
+from mcp.server.streamable_http import StreamableHTTPServerTransport
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastgate import at_edge, guard, role, tool_rule
 from fastgate.compile.policy import CannotCompile, compile_routes
@@ -154,14 +157,28 @@ def test_a_server_whose_rules_nobody_checks_is_a_fault(
     place(a_server(), app)
     with pytest.raises(CannotCompile) as caught:
         compile_routes(app)
-    (fault,) = caught.value.faults
+    fault = caught.value.faults[0]
     assert 'serves the tools of an MCP server without their rules: "cancel".' in fault.what
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_a_server_without_rules_may_be_anywhere(
+EVENTS = (events, opaque_events, own_events)
+
+
+@pytest.mark.parametrize("place", EVENTS)
+def test_it_is_not_known_which_server_sends_events(
     place: Callable[[MCPServer, FastAPI], None],
 ) -> None:
+    app = FastAPI(openapi_url=None)
+    place(a_server(ruled=False), app)
+    with pytest.raises(CannotCompile, match="those of this app"):
+        compile_routes(app)
+
+
+@pytest.mark.parametrize("place", [each for each in PLACES if each not in EVENTS])
+def test_a_server_without_rules_may_be_anywhere_else(
+    place: Callable[[MCPServer, FastAPI], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fastgate.declare.values.mcp._named", set())  # of other tests
     other = a_server()  # in the same process
     app = FastAPI(openapi_url=None)
     place(a_server(ruled=False), app)
@@ -190,6 +207,131 @@ def test_it_stops_a_strict_start(edge: Edge) -> None:
         pass
 
 
+class Service:
+    """A service of an app, which a global name refers to."""
+
+    server: MCPServer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.server.session_manager.handle_request(scope, receive, send)
+
+
+class Sent(Response):
+    """A response that was sent before."""
+
+    async def __call__(self, *_: object) -> None: ...
+
+
+SERVICE = Service()
+REGISTRY: dict[str, MCPServer] = {}
+
+
+def of_a_service(server: MCPServer, app: FastAPI) -> None:
+    SERVICE.server = server
+
+    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+        await SERVICE(scope, receive, send)
+
+    app.mount("/ai", WHOLE(handle))
+
+
+def of_a_registry(server: MCPServer, app: FastAPI) -> None:
+    REGISTRY["tools"] = server
+
+    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+        manager = REGISTRY["tools"].session_manager
+        await manager.handle_request(scope, receive, send)
+
+    app.mount("/ai", WHOLE(handle))
+
+
+def of_the_state(server: MCPServer, app: FastAPI) -> None:
+    app.state.tools = server
+
+    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+        await scope["app"].state.tools.session_manager.handle_request(scope, receive, send)
+
+    app.mount("/ai", WHOLE(handle))
+
+
+def of_an_endpoint(server: MCPServer, app: FastAPI) -> None:
+    app.state.tools = server
+
+    @app.post("/ai/{rest:path}")
+    @at_edge(access="authenticated")
+    async def handle(request: Request) -> Response:
+        run = request.app.state.tools.session_manager.handle_request
+        await run(request.scope, request.receive, request._send)
+        return Sent()
+
+
+def of_middleware(server: MCPServer, app: FastAPI) -> None:
+    class Tools:
+        def __init__(self, app: ASGIApp) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http":
+                await server.session_manager.handle_request(scope, receive, send)
+            else:
+                await self.app(scope, receive, send)
+
+    app.add_middleware(Tools)
+
+    @app.post("/ai/{rest:path}")
+    @at_edge(access="authenticated")
+    async def placeholder() -> None: ...
+
+
+def of_a_session(_: MCPServer, app: FastAPI) -> None:
+    transport = StreamableHTTPServerTransport(None)
+
+    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+        await transport.handle_request(scope, receive, send)
+
+    app.mount("/ai", WHOLE(handle))
+
+
+HIDDEN = [
+    *(of_a_service, of_a_registry, of_the_state, of_an_endpoint, of_middleware, of_a_session),
+    *(function, function_of_a_function, bound_method, an_object),
+]
+
+
+@pytest.mark.parametrize("place", HIDDEN)
+def test_the_transports_refuse_what_the_compiler_does_not_find(
+    edge: Edge, place: Callable[[MCPServer, FastAPI], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    server = a_server()
+    response = called(edge, server, place, "POST", "/ai/mcp", "/ai/{path:path}")
+    if place is of_an_endpoint:
+        response = called(edge, a_server(), place, "POST", "/ai/mcp", "/ai/{rest:path}")
+    assert response.status_code == 401
+    assert caplog.messages[-1] == "refused: route-mismatch"
+
+
+def test_a_server_without_rules_is_served(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fastgate.declare.values.mcp._named", set())  # of other tests
+    server = a_server(ruled=False)
+    for place in (of_a_service, of_a_registry):
+        response = called(edge, server, place, "POST", "/ai/mcp", "/ai/{path:path}")
+        assert (response.status_code, "pong" in response.text) == (200, True)
+        server = a_server(ruled=False)
+
+
+def test_a_page_about_a_server_serves_no_tools() -> None:
+    server = a_server()
+    app = FastAPI(openapi_url=None)
+    app.mount("/judged", at_edge(access="authenticated")(server.streamable_http_app()))
+
+    @app.get("/health")
+    @at_edge(access="public")
+    async def health() -> str:
+        return f"{server.session_manager}, {await server.list_tools()}"
+
+    assert len(compile_routes(app)) == 2
+
+
 @pytest.mark.parametrize(
     ("place", "method", "path", "template"),
     [
@@ -206,13 +348,28 @@ def test_the_app_refuses_it_whatever_the_policy_says(
     template: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    server = a_server()
+    response = called(edge, a_server(), place, method, path, template)
+    assert response.status_code == 401
+    assert caplog.messages[-1] == "refused: route-mismatch"
+    assert "an MCP server whose messages the edge has to judge" in str(vars(caplog.records[-1]))
+
+
+def called(
+    edge: Edge,
+    server: MCPServer,
+    place: Callable[[MCPServer, FastAPI], None],
+    method: str,
+    path: str,
+    template: str,
+) -> Any:  # noqa: ANN401 - of httpx, or of the package that follows it
+    """Send a request that the edge judged to an app with a server in this place."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        server.streamable_http_app()
         async with server.session_manager.run():
             yield
+
+    server.streamable_http_app(stateless_http=True, json_response=True, transport_security=ACCEPTED)
 
     app = FastAPI(openapi_url=None, lifespan=lifespan)
     place(server, app)
@@ -224,7 +381,4 @@ def test_the_app_refuses_it_whatever_the_policy_says(
     tctx["content_digest"] = content_digest(body)
     headers = {HEADER: edge.sign(claims).decode(), **OPTIONS}
     with TestClient(app) as client:
-        response = client.request(method, path, content=body, headers=headers)
-    assert response.status_code == 401
-    assert caplog.messages[-1] == "refused: route-mismatch"
-    assert "an MCP server whose messages the edge has to judge" in str(vars(caplog.records[-1]))
+        return client.request(method, path, content=body, headers=headers)

@@ -28,6 +28,7 @@ from fastgate.local_edge import as_served
 from fastgate.refusal_log import LOG_KEY, RefusalLog
 from fastgate.request.expiry import run_until
 from fastgate.request.head import HEADER, asks_for, head_of, only, take_headers
+from fastgate.request.mcp_transports import check_transports
 from fastgate.request.nested import GuardedFor, is_guarded_for, refuse_nested
 from fastgate.request.observe import ObservedCheck, let_pass, observed_body
 from fastgate.request.readiness import respond_readiness
@@ -137,6 +138,7 @@ class FastgateMiddleware:
 
     async def _guard(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one request through, or refuse it: every step, in order."""
+        check_transports()  # the package may have been loaded since the last request
         settings, startup = self.settings, self.startup
         app = startup.app
         (found, host, has_optional), arrival = take_headers(scope), arrival_of(scope, app)

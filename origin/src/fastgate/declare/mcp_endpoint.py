@@ -10,7 +10,7 @@ from gc import get_referents
 from types import FunctionType, MethodType
 
 from fastgate.declare.static_access import attribute, is_a
-from fastgate.declare.values.mcp import requires_anything, rule_in
+from fastgate.declare.values.mcp import requires_anything, requires_anything_by_name, rule_in
 
 _PACKAGES = ("mcp", "fastmcp", "mcp_types")
 _ENDPOINT = "StreamableHTTPASGIApp"
@@ -36,12 +36,13 @@ def mcp_endpoint_in(endpoint: object) -> object | None:
 def has_unjudged_rules(endpoint: object) -> bool:
     """Whether an endpoint serves tools with rules by a transport whose messages are not judged.
 
-    The edge judges the messages of an endpoint as `mcp_endpoint_in` returns it, and no others.
+    The edge judges the messages of an endpoint as `mcp_endpoint_in` returns it, and no others. What
+    is hidden from this function, the transports themselves refuse (`request.mcp_transports`).
     """
     if not requires_anything():
         return False
     if (transport := mcp_endpoint_in(endpoint)) is not None:
-        return bool(ruled_behind([transport]))
+        return has_rules([transport])
     for _ in range(_MOST_LAYERS):
         if endpoint is None or is_a(endpoint, FunctionType, MethodType):
             break
@@ -50,12 +51,27 @@ def has_unjudged_rules(endpoint: object) -> bool:
         return False
     found = [*_parts(endpoint)]
     found += [inner for each in found if is_a(each, FunctionType) for inner in _parts(each)]
-    return any(map(is_transport, found)) and bool(ruled_behind(found))
+    return any(map(is_transport, found)) and has_rules(found)
+
+
+def has_rules(found: Iterable[object]) -> bool:
+    """Whether servers may have something under a rule that requires something.
+
+    Args:
+        found: the servers, or objects that receive messages for them.
+
+    """
+    return requires_anything_by_name() or bool(ruled_behind(found))
 
 
 def is_transport(target: object) -> bool:
     """Whether an object receives the messages of the clients of an MCP server."""
     return _is_any_of(target, _TRANSPORTS)
+
+
+def is_of_events(target: object) -> bool:
+    """Whether an object is a transport by server-sent events, which refers to no server."""
+    return _is_any_of(target, ("SseServerTransport",))
 
 
 def is_unconnected(target: object) -> bool:

@@ -20,6 +20,7 @@ from fastgate.compile.ineffective.comparison import layers_of
 from fastgate.compile.ineffective.delegates import ServedObjects
 from fastgate.declare.lookup import layers, targets_of
 from fastgate.declare.mcp_endpoint import (
+    is_of_events,
     is_server,
     is_transport,
     is_unconnected,
@@ -27,16 +28,18 @@ from fastgate.declare.mcp_endpoint import (
     servers_of,
 )
 from fastgate.declare.static_access import attribute, is_a
-from fastgate.declare.values.mcp import requires_anything
+from fastgate.declare.values.mcp import requires_anything, requires_anything_by_name
 from fastgate.routes.framework import effective_routes
 
 _SERVES = frozenset(
     (
-        *("session_manager", "handle_request", "connect_sse", "handle_post_message"),
-        *("streamable_http_app", "sse_app", "http_app", "create_initialization_options"),
+        *("connect_sse", "handle_post_message", "create_initialization_options"),
+        *("streamable_http_app", "sse_app", "http_app"),
     )
 )
 """Attributes of MCP servers and their transports by which a function serves one."""
+_MANAGES = frozenset(("session_manager", "handle_request"))
+"""Attributes by which a function serves one if it uses both."""
 _MOST_NAMES = 3
 
 
@@ -84,6 +87,10 @@ def unjudged_tools(
             if more := len(names) - _MOST_NAMES:
                 listed += f" and {more} more" if more > 0 else ""
             yield _fault(endpoint, listed)
+        elif found and requires_anything_by_name():
+            yield _fault(endpoint, "those in Mcp(…)")
+        elif any(map(is_of_events, found)):
+            yield _fault(endpoint, "those of this app, because it does not know the server")
         elif any(map(is_unconnected, found)) and not any(map(is_server, found)):
             yield _fault(endpoint, "those of a server that is known only when the app runs")
 
@@ -133,5 +140,6 @@ def _referenced(judged: set[int], target: object) -> Iterator[object]:
 
 def _serves(target: object) -> bool:
     if is_a(target, FunctionType):
-        return not _SERVES.isdisjoint(names_in(attribute(target, "__code__")))  # type: ignore[arg-type]
+        names = names_in(attribute(target, "__code__"))  # type: ignore[arg-type]
+        return not _SERVES.isdisjoint(names) or names >= _MANAGES
     return is_transport(target)
