@@ -44,7 +44,7 @@
 //!   type of a refusal, `problem/kind.rs` has the status of each type; [`response`], edits of responses; [`trail`], the facts of
 //!   a request, which become its log line.
 //! - *Foundations*: [`client`], the facts about a client; [`conditional`], conditional requests and ranges; [`headers`]; `json_form`; [`mcp_session`], ids of sessions with a MAC; [`store_keys`], every name in the stores; [`secret`];
-//!   [`strict_json`]; `digest`; `event_stream`, server-sent events; `scan`, searches in bytes; [`time`]; [`usage`], what a response of a model cost.
+//!   [`strict_json`]; `digest`; [`content_form`], the form of the content of a response; `event_stream`, server-sent events; `scan`, searches in bytes; [`time`]; [`usage`], what a response of a model cost.
 //!
 //! The library does no I/O and reads no clock: the caller passes in both. Only the binary's `compute` module calls Fastly's SDK,
 //! and only its `cli` module prints to a terminal. The FastAPI package begins at `origin/src/fastgate/__init__.py`.
@@ -57,6 +57,7 @@ pub mod caching;
 pub mod client;
 pub mod conditional;
 pub mod content;
+pub mod content_form;
 pub mod cors;
 mod digest;
 mod event_stream;

@@ -13,6 +13,7 @@ mod stream;
 
 use std::borrow::Cow;
 
+use crate::content_form::ContentForm;
 use crate::policy::Api;
 
 use json::Document;
@@ -20,27 +21,6 @@ use stream::Stream;
 
 pub use found::{MAX_TOKENS, Observed, Usage};
 pub use stream::MAX_EVENT;
-
-/// The form of a response, from its media type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// One JSON document, `application/json`.
-    Json,
-    /// Server-sent events, `text/event-stream`.
-    EventStream,
-}
-
-impl Form {
-    /// The form of a response with this `Content-Type`; `None` if it is another one.
-    #[must_use]
-    pub fn of_media_type(value: &[u8]) -> Option<Self> {
-        let media_type = value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-        [(b"application/json".as_slice(), Self::Json), (b"text/event-stream", Self::EventStream)]
-            .into_iter()
-            .find(|(name, _)| media_type.eq_ignore_ascii_case(name))
-            .map(|(_, form)| form)
-    }
-}
 
 /// Observes one response.
 #[derive(Debug)]
@@ -59,10 +39,10 @@ impl Observer {
     /// An observer of a response of this API. With `hides_usage`, the edge asked for a last event with the usage that the
     /// client did not ask for (`stream_options.include_usage` of chat completions): that event is removed.
     #[must_use]
-    pub fn new(api: &Api, form: Form, hides_usage: bool) -> Self {
+    pub fn new(api: &Api, form: ContentForm, hides_usage: bool) -> Self {
         let body = match form {
-            Form::Json => Body::Json { document: Document::default(), length: 0 },
-            Form::EventStream => Body::Events(Box::new(Stream::new(api, hides_usage))),
+            ContentForm::Json => Body::Json { document: Document::default(), length: 0 },
+            ContentForm::EventStream => Body::Events(Box::new(Stream::new(api, hides_usage))),
         };
         Self { api: api.clone(), body }
     }

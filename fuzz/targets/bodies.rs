@@ -16,6 +16,10 @@ pub fn json_body(data: &[u8]) {
     let names: Vec<String> = body.object().names().map(str::to_owned).collect();
     assert_eq!(names.len(), members.len(), "{text}");
     assert_eq!(plain(&json_body::Value::Object(body.object().clone())), whole, "{text}");
+    // The digest is that of the value, however it is written, and of no other value.
+    let rewritten = serde_json::to_string_pretty(&whole).unwrap();
+    let digest = |text: &str| JsonBody::parse(text.as_bytes()).unwrap().object().digest();
+    assert_eq!(body.object().digest(), digest(&rewritten), "{text}");
     let raw: BTreeMap<String, &RawValue> = serde_json::from_str(text).unwrap();
     for name in &names {
         let replaced = body.with(&[(name, "\"\\u0000other\"".to_owned())]);
@@ -27,6 +31,7 @@ pub fn json_body(data: &[u8]) {
     }
     if !members.contains_key("added") {
         let added = body.with(&[("added", "{}".to_owned())]);
+        assert!(body.object().digest().is_none_or(|found| digest(&added) != Some(found)), "{text}");
         let mut expected = members.clone();
         expected.insert("added".to_owned(), Value::Object(serde_json::Map::new()));
         assert_eq!(

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use fastgate::content_form::ContentForm;
 use fastgate::policy::Api;
-use fastgate::usage::{Form, MAX_TOKENS, Observed, Observer, Usage};
+use fastgate::usage::{MAX_TOKENS, Observed, Observer, Usage};
 use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -13,7 +14,7 @@ use serde_json::value::RawValue;
 pub fn usage(data: &[u8]) {
     let [choice, piece, response @ ..] = data else { return };
     let api = api(choice % 8);
-    let form = if choice & 8 == 0 { Form::EventStream } else { Form::Json };
+    let form = if choice & 8 == 0 { ContentForm::EventStream } else { ContentForm::Json };
     let hides = choice & 16 != 0;
     let (passed, observed) = observe(&api, form, hides, &[response]);
     for length in [1, usize::from(*piece).max(2)] {
@@ -22,13 +23,13 @@ pub fn usage(data: &[u8]) {
     }
     assert!(observed.delivered <= response.len() as u64, "{observed:?}");
     match form {
-        Form::EventStream if hides && api == Api::OpenAiChat => {
+        ContentForm::EventStream if hides && api == Api::OpenAiChat => {
             if let Ok(text) = std::str::from_utf8(response) {
                 assert_eq!(String::from_utf8(passed).unwrap(), without_usage(text));
             }
         }
-        Form::EventStream => assert_eq!(passed, response),
-        Form::Json => {
+        ContentForm::EventStream => assert_eq!(passed, response),
+        ContentForm::Json => {
             assert_eq!(passed, response);
             let Some(document) = std::str::from_utf8(response).ok().and_then(|text| members(text).ok()) else { return };
             assert!(observed.complete);
@@ -51,7 +52,7 @@ pub fn api(number: u8) -> Api {
 }
 
 /// What passes, and what is found, if the response is read in these pieces.
-pub fn observe(api: &Api, form: Form, hides: bool, pieces: &[&[u8]]) -> (Vec<u8>, Observed) {
+pub fn observe(api: &Api, form: ContentForm, hides: bool, pieces: &[&[u8]]) -> (Vec<u8>, Observed) {
     let mut response = Observer::new(api, form, hides);
     let mut passed = Vec::new();
     for piece in pieces {

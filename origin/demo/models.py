@@ -135,10 +135,10 @@ def embeddings(body: dict[str, Any]) -> Response:
     """Answer as OpenAI's embeddings do."""
     given: Any = body.get("input")
     texts: list[Any] = given if isinstance(given, list) else [given]
-    encoding = body.get("encoding_format", "float")
+    encoding = body.get("encoding_format") or "float"
     if not texts or not all(isinstance(text, str) for text in texts):
         return _refused("input", "Send a text, or a list of texts.")
-    if body.get("dimensions", word_vectors.DIMENSIONS) != word_vectors.DIMENSIONS:
+    if body.get("dimensions") not in (None, word_vectors.DIMENSIONS):
         return _refused("dimensions", f"Leave it out: there are {word_vectors.DIMENSIONS}.")
     if encoding not in ("float", "base64"):
         return _refused("encoding_format", 'Send "float" or "base64".')

@@ -56,3 +56,23 @@ def test_it_cannot_be_renewed_while_it_is_sent() -> None:
     (fault,) = caught.value.faults
     assert "stale_while_revalidate: the edge keeps no request" in fault.what
     assert fault.remedy == "remove stale_while_revalidate, or make ttl longer"
+
+
+@pytest.mark.parametrize("api", ["openai-responses", "anthropic-messages", "json"])
+def test_it_is_a_fault_where_nothing_would_be_stored(api: str) -> None:
+    app = FastAPI(openapi_url=None)
+    members = {"model": "engine"} if api == "json" else None
+
+    @app.post("/v1/requests")
+    @at_edge(
+        access="authenticated",
+        inference=Inference(api=api, models={"small": Model()}, members=members),
+        cache=TENANT,
+    )
+    async def requests() -> None: ...
+
+    with pytest.raises(CannotCompile) as caught:
+        compile_routes(app)
+    (fault,) = caught.value.faults
+    assert "nothing would be stored" in fault.what
+    assert fault.remedy == "remove cache"

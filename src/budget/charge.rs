@@ -1,10 +1,11 @@
 //! What a request may have cost, and how that is settled.
 
+use crate::content_form::ContentForm;
 use crate::inference::Admission;
 use crate::policy::budgets::Unit;
 use crate::policy::{Price, Settle, Spending};
 use crate::throttle::{Counter, CounterUnreachable, Reservation};
-use crate::usage::{Form, Observed, Usage};
+use crate::usage::{Observed, Usage};
 
 /// Tokens of a request and of its responses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,14 +51,14 @@ impl Spent {
 
     /// What was found in a response of this form.
     #[must_use]
-    pub fn observed(observed: Observed, form: Form) -> Self {
+    pub fn observed(observed: Observed, form: ContentForm) -> Self {
         let Observed { usage, delivered, complete } = observed;
         match (usage, form) {
-            (Some(Usage { input, output }), Form::EventStream) if !complete => {
+            (Some(Usage { input, output }), ContentForm::EventStream) if !complete => {
                 Self::Partly { said: Tokens { input, output }, delivered }
             }
             (Some(Usage { input, output }), _) => Self::Usage(Tokens { input, output }),
-            (None, Form::EventStream) if !complete => Self::Delivered(delivered),
+            (None, ContentForm::EventStream) if !complete => Self::Delivered(delivered),
             // The origin made all of it.
             (None, _) => Self::Unknown,
         }

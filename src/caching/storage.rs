@@ -109,6 +109,13 @@ impl Storage {
         Self { plan, key: None, reason: "bypass", refused: Some(refused), stale: None, is_second: false, sent }
     }
 
+    /// Whether the origin makes all of the response at once, so that the rest of its content is worth waiting for without a
+    /// client, too. Those of models are JSON documents.
+    #[must_use]
+    pub const fn is_made_at_once(&self) -> bool {
+        self.plan.has_body
+    }
+
     /// Why the request is forwarded (RFC 9211 §2.2).
     #[must_use]
     pub const fn reason(&self) -> &'static str {

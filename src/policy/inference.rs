@@ -208,6 +208,16 @@ impl Api {
         }
     }
 
+    /// The name of the API if none of its requests says by which the same one would get the same response.
+    pub(super) const fn without_repeatable(&self) -> Option<&'static str> {
+        match self {
+            Self::OpenAiChat | Self::OpenAiEmbeddings => None,
+            Self::OpenAiResponses => Some("openai-responses"),
+            Self::AnthropicMessages => Some("anthropic-messages"),
+            Self::Json { .. } => Some("json"),
+        }
+    }
+
     /// Whether a request can limit the tokens of its response.
     const fn limits_tokens(&self) -> bool {
         !matches!(self, Self::OpenAiEmbeddings | Self::Json { max_tokens: None, .. })

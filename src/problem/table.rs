@@ -48,6 +48,10 @@ impl From<&Refusal> for Problem {
         let plain = |kind| with(kind, Vec::new());
         let challenge = |kind, challenge| Self { challenge: Some(challenge), ..plain(kind) };
         let later = || with(Kind::Unavailable, vec![("retry-after", RETRY_AFTER.to_owned())]);
+        let too_long = |most: u64| {
+            let message = format!("the body is longer than the {most} bytes that are accepted here");
+            Self { detail: Some(Detail { message, member: None }), ..plain(Kind::ContentTooLarge) }
+        };
         match refusal {
             Refusal::Request(error) => match error {
                 RequestError::HostMalformed | RequestError::TargetMalformed | RequestError::PathAmbiguous(_) => {
@@ -116,11 +120,11 @@ impl From<&Refusal> for Problem {
                 // RFC 9110 §15.5.22: the response names the protocol that is required.
                 InspectError::NoHandshake => with(Kind::UpgradeRequired, vec![("upgrade", "websocket".to_owned())]),
                 InspectError::QueryTooLong { .. } => plain(Kind::UriTooLong),
-                InspectError::BodyTooLong { .. } => plain(Kind::ContentTooLarge),
+                InspectError::BodyTooLong { most } => too_long(*most),
                 InspectError::ContentType => plain(Kind::UnsupportedMediaType),
                 InspectError::HeaderMissing { .. } => plain(Kind::BadRequest),
             },
-            Refusal::Content(ContentError::TooLong { .. }) => plain(Kind::ContentTooLarge),
+            Refusal::Content(ContentError::TooLong { most }) => too_long(*most),
             Refusal::Content(ContentError::TooSlow) => plain(Kind::RequestTimeout),
             Refusal::Content(ContentError::Unreadable) | Refusal::Rewrite(_) => plain(Kind::BadRequest),
             Refusal::Inference(error) => {

@@ -34,9 +34,10 @@ const MODULES: [&str; 24] = [
     "sandbox",
 ];
 /// The modules that every module may import, and their own imports.
-const FOUNDATIONS: [(&str, &[&str]); 15] = [
+const FOUNDATIONS: [(&str, &[&str]); 16] = [
     ("conditional", &["headers", "time"]),
     ("digest", &[]),
+    ("content_form", &[]),
     ("event_stream", &["scan"]),
     ("headers", &[]),
     ("json_body", &["trail"]),
@@ -49,7 +50,7 @@ const FOUNDATIONS: [(&str, &[&str]); 15] = [
     ("client", &[]),
     ("time", &[]),
     ("trail", &["identity", "policy", "request", "client", "time"]), // it records what the steps found
-    ("usage", &["policy", "event_stream", "scan"]),
+    ("usage", &["policy", "content_form", "event_stream", "scan"]),
 ];
 /// The imports of the type of all errors, and of the problem that the client receives for them.
 const REFUSAL: &[&str] = &[

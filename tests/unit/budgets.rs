@@ -7,8 +7,9 @@ mod uses;
 mod windows;
 
 use fastgate::budget::{Spent, Tokens};
+use fastgate::content_form::ContentForm;
 use fastgate::policy::{Policy, Price, Settle};
-use fastgate::usage::{Form, Observed, Usage};
+use fastgate::usage::{Observed, Usage};
 use serde_json::{Value, json};
 
 use crate::offline::fakes::{FakeBody, FakeKeys};
@@ -294,15 +295,15 @@ fn the_count_in_the_end_is_what_the_request_cost() {
     // A usage that the response said before it was cut off.
     let cut = |input: u64, output: u64, delivered: u64| {
         let observed = Observed { usage: Some(Usage { input, output }), delivered, complete: false };
-        used("usage", Spent::observed(observed, Form::EventStream))
+        used("usage", Spent::observed(observed, ContentForm::EventStream))
     };
     assert_eq!(cut(0, 0, 20), 120, "the input counts as estimated, and the output as delivered");
     assert_eq!(cut(150, 30, 20), 180, "what was said, if it is more");
     assert_eq!(cut(0, 0, 5000), 400, "no more output was asked for");
     let whole = Observed { usage: Some(Usage { input: 3, output: 4 }), delivered: 20, complete: true };
-    assert_eq!(used("usage", Spent::observed(whole, Form::EventStream)), 7);
+    assert_eq!(used("usage", Spent::observed(whole, ContentForm::EventStream)), 7);
     let whole = Observed { complete: false, ..whole };
-    assert_eq!(used("usage", Spent::observed(whole, Form::Json)), 7, "a document says it only at its end");
+    assert_eq!(used("usage", Spent::observed(whole, ContentForm::Json)), 7, "a document says it only at its end");
     assert_eq!(used("usage", Spent::Nothing), 0);
     assert_eq!(used("estimate", usage), 400);
     assert_eq!(used("estimate", Spent::Delivered(0)), 400);

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
+use fastgate::content_form::ContentForm;
 use fastgate::policy::Api;
-use fastgate::usage::{Form, MAX_EVENT, Observed, Observer, Usage};
+use fastgate::usage::{MAX_EVENT, Observed, Observer, Usage};
 use proptest::prelude::{Strategy, prop};
 use proptest::{prop_assert, prop_oneof};
 use serde_json::{Value, json};
@@ -44,13 +45,17 @@ fn spellings(stream: &str) -> Vec<String> {
 /// Observes a stream in two pieces that are cut at each byte, in pieces of one byte, and with empty pieces.
 fn in_pieces(api: &Api, hides: bool, stream: &str) -> (String, Observed) {
     let bytes = stream.as_bytes();
-    let whole = observe(api, Form::EventStream, hides, &[bytes]);
+    let whole = observe(api, ContentForm::EventStream, hides, &[bytes]);
     for place in 0..=bytes.len() {
         let (before, after) = bytes.split_at(place);
-        assert_eq!(observe(api, Form::EventStream, hides, &[before, &[], after]), whole, "cut at {place}: {stream}");
+        assert_eq!(
+            observe(api, ContentForm::EventStream, hides, &[before, &[], after]),
+            whole,
+            "cut at {place}: {stream}"
+        );
     }
     let single: Vec<_> = bytes.chunks(1).collect();
-    assert_eq!(observe(api, Form::EventStream, hides, &single), whole, "{stream}");
+    assert_eq!(observe(api, ContentForm::EventStream, hides, &single), whole, "{stream}");
     (String::from_utf8(whole.0).unwrap(), whole.1)
 }
 
@@ -122,7 +127,7 @@ fn the_event_that_the_edge_asked_for_is_removed_and_nothing_else() {
 
 #[test]
 fn comments_between_events_pass_at_once() {
-    let mut observer = Observer::new(&Api::OpenAiChat, Form::EventStream, true);
+    let mut observer = Observer::new(&Api::OpenAiChat, ContentForm::EventStream, true);
     for chunk in [": ping\n", ": pi", "ng\r", "\n", ":\n", "\n: ping\n", "data: {}\n\n: ping\n"] {
         assert_eq!(&*observer.pass(chunk.as_bytes()), chunk.as_bytes());
     }
@@ -157,11 +162,11 @@ fn lines_of_events_are_read_as_browsers_read_them() {
 
 #[test]
 fn one_read_is_one_write_and_at_most_one_event_is_held() {
-    let mut observer = Observer::new(&Api::OpenAiChat, Form::EventStream, false);
+    let mut observer = Observer::new(&Api::OpenAiChat, ContentForm::EventStream, false);
     for chunk in CHAT.as_bytes().chunks(7) {
         assert!(matches!(observer.pass(chunk), Cow::Borrowed(bytes) if bytes == chunk));
     }
-    let mut observer = Observer::new(&Api::OpenAiChat, Form::EventStream, true);
+    let mut observer = Observer::new(&Api::OpenAiChat, ContentForm::EventStream, true);
     // Whole events are not copied. The beginning of one is held.
     assert!(matches!(observer.pass(CHAT.as_bytes()), Cow::Borrowed(bytes) if bytes == CHAT.as_bytes()));
     assert_eq!(&*observer.pass(b"data: {}\n\ndata: {\"a"), b"data: {}\n\n");
@@ -172,7 +177,7 @@ fn one_read_is_one_write_and_at_most_one_event_is_held() {
     assert_eq!(&*observer.pass(read.as_bytes()), b"data: 1}\n\ndata: {}\n\ndata: {}\n\n");
     assert_eq!(observer.end().0, b"data: [D");
     // An event that ends in CR passes at once, and the LF after it as well.
-    let mut observer = Observer::new(&Api::OpenAiChat, Form::EventStream, true);
+    let mut observer = Observer::new(&Api::OpenAiChat, ContentForm::EventStream, true);
     assert_eq!(&*observer.pass(b"data: {}\r\n\r"), b"data: {}\r\n\r");
     assert_eq!(&*observer.pass(b"\n"), b"\n");
     assert_eq!(&*observer.pass((CHAT_USAGE.trim_end().to_owned() + "\r\n\r").as_bytes()), b"");
@@ -192,19 +197,19 @@ fn an_event_that_is_too_long_passes_and_is_not_read() {
         let expected = if is_removed { rest.clone() } else { CHAT.to_owned() + &padded(length) + "data: [DONE]\n\n" };
         for piece in [1, 1000, 65536, usize::MAX] {
             let pieces: Vec<_> = stream.as_bytes().chunks(piece).collect();
-            let (passed, observed) = observe(&Api::OpenAiChat, Form::EventStream, true, &pieces);
+            let (passed, observed) = observe(&Api::OpenAiChat, ContentForm::EventStream, true, &pieces);
             assert!(passed == expected.as_bytes(), "{length} {piece}");
             assert_eq!((observed.usage, observed.complete), (used(19, 10), true));
             let stream = stream.replace(CHAT_USAGE, "");
             let pieces: Vec<_> = stream.as_bytes().chunks(piece).collect();
-            let (passed, observed) = observe(&Api::OpenAiChat, Form::EventStream, false, &pieces);
+            let (passed, observed) = observe(&Api::OpenAiChat, ContentForm::EventStream, false, &pieces);
             assert!(passed == stream.as_bytes());
             assert_eq!(observed.usage, used(19, 10).filter(|_| is_removed), "an unread event leaves the reservation");
         }
     }
     // Of a long event only the type counts, which is at its beginning.
     let long = format!("event: response.completed\ndata: {}", "x".repeat(MAX_EVENT));
-    let observed = observe(&Api::OpenAiResponses, Form::EventStream, false, &[long.as_bytes()]).1;
+    let observed = observe(&Api::OpenAiResponses, ContentForm::EventStream, false, &[long.as_bytes()]).1;
     assert_eq!(observed, Observed { usage: None, delivered: 0, complete: true });
 }
 
@@ -248,7 +253,7 @@ fn counts_that_cannot_be_leave_the_reservation() {
                 let expected = expected.map(|count| if is_input { (count, 7) } else { (7, count) });
                 let expected = expected.map(|(input, output)| Usage { input, output });
                 let document = format!("{{\"usage\":{usage}}}");
-                let observed = observe(&api, Form::Json, false, &[document.as_bytes()]).1;
+                let observed = observe(&api, ContentForm::Json, false, &[document.as_bytes()]).1;
                 assert_eq!((observed.usage, observed.complete), (expected, true), "{document}");
                 let event = match api {
                     Api::OpenAiResponses => format!("event: response.incomplete\ndata: {{\"response\":{document}}}"),
@@ -258,18 +263,18 @@ fn counts_that_cannot_be_leave_the_reservation() {
                 // The last usage counts, also if it cannot be.
                 let stream =
                     format!("{}\n\n{event}\n\n", event.replace(&usage, &format!("{{\"{input}\":1,\"{output}\":2}}")));
-                let observed = observe(&api, Form::EventStream, false, &[stream.as_bytes()]).1;
+                let observed = observe(&api, ContentForm::EventStream, false, &[stream.as_bytes()]).1;
                 assert_eq!(observed.usage, expected, "{stream}");
             }
         }
         for usage in ["{}", "[7,7]", "7", "\"7\"", "null", "{\"total_tokens\":9}"] {
             let document = format!("{{\"usage\":{usage}}}");
-            assert_eq!(observe(&api, Form::Json, false, &[document.as_bytes()]).1.usage, None, "{usage}");
+            assert_eq!(observe(&api, ContentForm::Json, false, &[document.as_bytes()]).1.usage, None, "{usage}");
         }
     }
     for (count, expected) in counts() {
         let document = format!("{{\"usage\":{{\"prompt_tokens\":{}}}}}", count.replace("NAME", "prompt_tokens"));
-        let observed = observe(&Api::OpenAiEmbeddings, Form::Json, false, &[document.as_bytes()]).1;
+        let observed = observe(&Api::OpenAiEmbeddings, ContentForm::Json, false, &[document.as_bytes()]).1;
         assert_eq!(
             observed,
             Observed { usage: expected.and_then(|input| used(input, 0)), delivered: 0, complete: true }
@@ -326,7 +331,7 @@ fn a_stream_that_is_cut_off_tells_how_much_output_passed() {
     {
         let mut before = 0;
         for place in 0..=stream.len() {
-            let observed = observe(&api, Form::EventStream, false, &[&stream.as_bytes()[..place]]).1;
+            let observed = observe(&api, ContentForm::EventStream, false, &[&stream.as_bytes()[..place]]).1;
             let whole = stream[..place].ends_with("\n\n");
             assert!(!whole || observed.delivered >= before, "{api:?} at {place}: {observed:?} after {before}");
             if whole {
@@ -358,10 +363,11 @@ fn a_document_that_is_cut_off_is_not_complete() {
         json!({ "id": "x", "usage": { "prompt_tokens": 1, "completion_tokens": 2 }, "choices": [{ "a": "}]" }] });
     let document = document.to_string();
     for place in 0..document.len() {
-        let observed = observe(&Api::OpenAiChat, Form::Json, false, &[&document.as_bytes()[..place]]).1;
+        let observed = observe(&Api::OpenAiChat, ContentForm::Json, false, &[&document.as_bytes()[..place]]).1;
         assert_eq!(observed, Observed { usage: None, delivered: place as u64, complete: false });
     }
-    let whole = |after: &str| observe(&Api::OpenAiChat, Form::Json, false, &[document.as_bytes(), after.as_bytes()]).1;
+    let whole =
+        |after: &str| observe(&Api::OpenAiChat, ContentForm::Json, false, &[document.as_bytes(), after.as_bytes()]).1;
     assert_eq!((whole("").usage, whole("").complete), (used(1, 2), true));
     assert_eq!((whole(" \r\n\t").usage, whole("\n").complete), (used(1, 2), true));
     for after in ["x", "{}", ",", "}", "\0"] {
@@ -370,7 +376,7 @@ fn a_document_that_is_cut_off_is_not_complete() {
     for (text, complete) in
         [("[]", true), ("[{\"usage\":{}}]", true), ("", false), ("1", false), ("[}", false), ("{]", false)]
     {
-        let observed = observe(&Api::OpenAiChat, Form::Json, false, &[text.as_bytes()]).1;
+        let observed = observe(&Api::OpenAiChat, ContentForm::Json, false, &[text.as_bytes()]).1;
         assert_eq!((observed.usage, observed.complete), (None, complete), "{text}");
     }
 }
@@ -403,7 +409,7 @@ fn only_one_usage_of_the_outermost_object_counts() {
         for place in 0..=bytes.len() {
             let (before, after) = bytes.split_at(place);
             assert_eq!(
-                observe(&Api::OpenAiChat, Form::Json, false, &[before, after]).1.usage,
+                observe(&Api::OpenAiChat, ContentForm::Json, false, &[before, after]).1.usage,
                 expected,
                 "{text} at {place}"
             );
@@ -417,7 +423,7 @@ fn only_one_usage_of_the_outermost_object_counts() {
         let text = padded(length);
         for piece in [1000, usize::MAX] {
             let pieces: Vec<_> = text.as_bytes().chunks(piece).collect();
-            let observed = observe(&Api::OpenAiChat, Form::Json, false, &pieces).1;
+            let observed = observe(&Api::OpenAiChat, ContentForm::Json, false, &pieces).1;
             assert_eq!((observed.usage, observed.complete), (expected, true), "{length}");
         }
     }
@@ -478,7 +484,7 @@ fn the_usage_of_any_document_is_what_serde_json_finds() {
     property(20_000, &(0..5_u8, 2..20_u8, documents(), cut), |(api, piece, document, cut)| {
         let mut document = document.into_bytes();
         document.truncate(cut.unwrap_or(usize::MAX));
-        let observed = observe(&target::api(api), Form::Json, false, &[&document]).1;
+        let observed = observe(&target::api(api), ContentForm::Json, false, &[&document]).1;
         found.set(found.get() + u32::from(observed.usage.is_some()));
         target::usage(&[&[8 | api, piece], document.as_slice()].concat());
         prop_assert!(observed.complete || observed.usage.is_none());

@@ -19,6 +19,7 @@ pub(super) fn region_rules(policy: &Policy) -> Vec<Lint> {
             found.extend(of_tenants(backends, &at));
         }
         found.extend(of_no_country(backends, &at));
+        found.extend(after_place(backends, &at));
         found.extend(unassigned(backends, &at));
     }
     found
@@ -64,6 +65,22 @@ fn of_tenants(backends: &Backends, at: &str) -> Vec<Lint> {
             at: format!("{at}.selection.region_by[{index}].by"),
             what: "reads the tenant, but no issuer names a claim for it: the rule never decides".to_owned(),
             remedy: "add \"claims\": { \"tenant\": \"<claim>\" } to the issuer, or read a claim: \"by\": { \"claim\": \"<claim>\" }",
+        })
+        .collect()
+}
+
+/// The rules that read the token after the place of the client, which decides for nearly every request.
+fn after_place(backends: &Backends, at: &str) -> Vec<Lint> {
+    let is_of_place = |fact: &RegionFact| matches!(fact, RegionFact::Country | RegionFact::Continent);
+    let rules = backends.region_by.iter().enumerate().skip_while(|(_, rule)| !is_of_place(&rule.by));
+    rules
+        .filter(|(_, rule)| !is_of_place(&rule.by))
+        .map(|(index, _)| Lint {
+            at: format!("{at}.selection.region_by[{index}]"),
+            what:
+                "reads the token, but the place of the client decides before: a caller gets another region on a journey"
+                    .to_owned(),
+            remedy: "put the rules that read the token first, or remove this one if the place is to decide",
         })
         .collect()
 }

@@ -64,6 +64,7 @@ pub(in crate::compute) fn fetched(
         FromOrigin::Store(insertion, served) => {
             let served = edited(served, grant);
             let copy = Copy::new(origin.content, insertion, std::mem::take(responses)).observed(observer);
+            let copy = copy.made_at_once(storage.is_made_at_once());
             Response::of_length(&served, Content::Copied(Box::new(copy)))
         }
         FromOrigin::Validated(insertion, served) => {

@@ -1,13 +1,13 @@
 //! Responses to requests that are counted against budgets, and what is known of their cost.
 
 use fastgate::budget::Spent;
+use fastgate::content_form::ContentForm;
 use fastgate::mint::Grant;
 use fastgate::policy::Settle;
 use fastgate::refusal::{OriginError, Refusal};
-use fastgate::usage::{Form, Observer};
+use fastgate::usage::Observer;
 
 use super::respond::{OriginResponse, Response, from_origin};
-use crate::compute::abi;
 
 /// The response for the client, which is observed if budgets count what it cost, and what its status says about that.
 pub(in crate::compute) fn response(
@@ -28,13 +28,13 @@ pub(super) fn observer(
     origin: &OriginResponse,
     grant: &Grant,
     buffer: &mut Vec<u8>,
-) -> (Option<(Form, Observer)>, Spent) {
+) -> (Option<(ContentForm, Observer)>, Spent) {
     let settles_usage = grant.charge().is_some_and(|charge| charge.settle_by() == Settle::Usage);
-    let form = if settles_usage { form(origin, buffer) } else { None };
+    let form = if settles_usage { origin.form(buffer).ok().flatten() } else { None };
     // An error may have a cost as well, for what was written before it.
     let form = form.filter(|form| match origin.status {
         200..=299 => true,
-        400..=599 => *form == Form::Json,
+        400..=599 => *form == ContentForm::Json,
         _ => false,
     });
     let observer = form.zip(grant.api()).map(|(form, api)| (form, Observer::new(api, form, grant.hides_usage())));
@@ -49,14 +49,4 @@ pub(in crate::compute) const fn without_response(error: &Refusal) -> Spent {
         ) => Spent::Nothing,
         _ => Spent::Unknown,
     }
-}
-
-/// The form of a response; `None` if it cannot be read.
-fn form(origin: &OriginResponse, buffer: &mut Vec<u8>) -> Option<Form> {
-    let mut is_encoded = false;
-    let note = |value: &[u8]| is_encoded |= !matches!(value.trim_ascii(), b"" | b"identity");
-    abi::values(&origin.handle, "content-encoding", buffer, note).ok()?;
-    let mut media_type = None;
-    abi::values(&origin.handle, "content-type", buffer, |value| media_type = Form::of_media_type(value)).ok()?;
-    media_type.filter(|_| !is_encoded)
 }

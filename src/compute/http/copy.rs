@@ -4,7 +4,8 @@ use std::io::{Read as _, Write as _};
 
 use fastgate::budget::Spent;
 use fastgate::caching::{Insertion, MAX_CONTENT_BYTES};
-use fastgate::usage::{Form, Observer};
+use fastgate::content_form::ContentForm;
+use fastgate::usage::Observer;
 use fastly::handle::{BodyHandle, StreamingBodyHandle};
 use fastly::http::body::StreamingBody;
 
@@ -18,18 +19,24 @@ pub(super) struct Copy {
     from: BodyHandle,
     insertion: Insertion,
     owed: StoredResponses,
-    observer: Option<(Form, Observer)>,
+    observer: Option<(ContentForm, Observer)>,
+    is_made_at_once: bool,
 }
 
 impl Copy {
     /// The content `from` the origin. This request owes the response to `owed`.
     pub(super) const fn new(from: BodyHandle, insertion: Insertion, owed: StoredResponses) -> Self {
-        Self { from, insertion, owed, observer: None }
+        Self { from, insertion, owed, observer: None, is_made_at_once: false }
     }
 
     /// The same, and what it cost is read by the observer.
-    pub(super) fn observed(self, observer: Option<(Form, Observer)>) -> Self {
+    pub(super) fn observed(self, observer: Option<(ContentForm, Observer)>) -> Self {
         Self { observer, ..self }
+    }
+
+    /// The same, and its end is worth waiting for without a client.
+    pub(super) fn made_at_once(self, is_made_at_once: bool) -> Self {
+        Self { is_made_at_once, ..self }
     }
 
     /// Copies the content into the cache, and to the client if there is one. The response must have been sent to the
@@ -48,7 +55,8 @@ impl Copy {
             };
             length = length.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
             // Without a client, only a content whose end is known is worth waiting for.
-            if length > MAX_CONTENT_BYTES || (client.is_none() && had_client && self.insertion.length.is_none()) {
+            let is_endless = self.insertion.length.is_none() && !self.is_made_at_once;
+            if length > MAX_CONTENT_BYTES || (client.is_none() && had_client && is_endless) {
                 drop(entry.take().map(StreamingBody::abandon));
             }
             let bytes = piece.get(..read).unwrap_or_default();

@@ -2,15 +2,14 @@
 
 use std::io::Read as _;
 
+use fastgate::content_form::ContentForm;
 use fastgate::mcp_list::{ListError, ListFilter, ListStream, MAX_BYTES};
 use fastgate::mint::Grant;
 use fastgate::refusal::{OriginError, Refusal};
-use fastgate::usage::Form;
 use fastly::handle::BodyHandle;
 
 use super::listing::Listing;
 use super::respond::{Content, OriginResponse, Response, from_origin};
-use crate::compute::abi;
 
 /// The response for the client, which no cache keeps for others. With any status, a client may read a list in JSON or in a
 /// stream; what has another form passes if it is no success.
@@ -25,36 +24,21 @@ pub(in crate::compute) fn response(
         return from_origin(origin, &edits, buffer);
     }
     let is_result = matches!(origin.status, 200..=299) && origin.status != 202;
-    let form = match form(&origin, buffer).map_err(OriginError::List)? {
+    let form = match origin.form(buffer).map_err(|_| OriginError::List(ListError::MediaType))? {
         Some(form) => form,
         None if is_result => return Err(OriginError::List(ListError::MediaType).into()),
         None => return from_origin(origin, &edits, buffer),
     };
     let (origin, content) = origin.without_content();
     let content = match form {
-        Form::Json => {
+        ContentForm::Json => {
             let filtered = |body| if is_result { filter.document(body) } else { filter.other_document(body) };
             let document = read(content).and_then(filtered).map_err(OriginError::List)?;
             Content::Whole(BodyHandle::from(document))
         }
-        Form::EventStream => Content::Listed(Box::new(Listing::new(content, ListStream::new(filter.clone())))),
+        ContentForm::EventStream => Content::Listed(Box::new(Listing::new(content, ListStream::new(filter.clone())))),
     };
     Ok(from_origin(origin, &edits, buffer)?.containing(content))
-}
-
-/// The form of a response; `None` if no client reads a list in it.
-fn form(origin: &OriginResponse, buffer: &mut Vec<u8>) -> Result<Option<Form>, ListError> {
-    let mut is_encoded = false;
-    let note = |value: &[u8]| is_encoded |= !matches!(value.trim_ascii(), b"" | b"identity");
-    abi::values(&origin.handle, "content-encoding", buffer, note).map_err(|_| ListError::MediaType)?;
-    let mut forms = Vec::new();
-    abi::values(&origin.handle, "content-type", buffer, |value| forms.push(Form::of_media_type(value)))
-        .map_err(|_| ListError::MediaType)?;
-    match forms.as_slice() {
-        [Some(form)] if !is_encoded => Ok(Some(*form)),
-        all if all.iter().all(Option::is_none) => Ok(None),
-        _ => Err(ListError::MediaType),
-    }
 }
 
 /// The whole content.

@@ -3,7 +3,8 @@
 use std::io::{Read as _, Write as _};
 
 use fastgate::budget::Spent;
-use fastgate::usage::{Form, Observer};
+use fastgate::content_form::ContentForm;
+use fastgate::usage::Observer;
 use fastly::handle::{BodyHandle, StreamingBodyHandle};
 
 /// The size in bytes of the largest piece that is read at once. What one read delivers is written at once.
@@ -12,7 +13,7 @@ const PIECE: usize = 16 * 1024;
 /// A response that is sent while it is observed.
 pub(super) struct Observation {
     from: BodyHandle,
-    form: Form,
+    form: ContentForm,
     observer: Observer,
     /// What is known of the cost if the content does not say it.
     otherwise: Spent,
@@ -20,7 +21,7 @@ pub(super) struct Observation {
 
 impl Observation {
     /// The content `from` the origin. If it does not say what it cost, that is `otherwise`.
-    pub(super) const fn new(from: BodyHandle, form: Form, observer: Observer, otherwise: Spent) -> Self {
+    pub(super) const fn new(from: BodyHandle, form: ContentForm, observer: Observer, otherwise: Spent) -> Self {
         Self { from, form, observer, otherwise }
     }
 
@@ -37,7 +38,7 @@ impl Observation {
             };
             let delivered = self.observer.pass(piece.get(..read).unwrap_or_default());
             client = client.and_then(|mut to| to.write_all(&delivered).is_ok().then_some(to));
-            if client.is_none() && self.form == Form::EventStream {
+            if client.is_none() && self.form == ContentForm::EventStream {
                 break false;
             }
         };

@@ -2,13 +2,14 @@
 
 use fastgate::budget::Spent;
 use fastgate::caching::Served;
+use fastgate::content_form::{ContentForm, UnclearForm};
 use fastgate::gateway::Publication;
 use fastgate::headers::{Headers, response_fields};
 use fastgate::problem::Problem;
 use fastgate::refusal::{OriginError, Refusal};
 use fastgate::respond::{Content as OwnContent, OwnResponse};
 use fastgate::response::ResponseFields;
-use fastgate::usage::{Form, Observer};
+use fastgate::usage::Observer;
 use fastly::handle::{BodyHandle, ResponseHandle};
 use fastly::http::{FramingHeadersMode, StatusCode, Version};
 
@@ -53,6 +54,19 @@ pub(in crate::compute) struct OriginResponse {
 }
 
 impl OriginResponse {
+    /// The form of the content; `None` if it is none that the edge reads.
+    ///
+    /// # Errors
+    /// [`UnclearForm`] if clients may read such a form where the edge cannot.
+    pub(super) fn form(&self, buffer: &mut Vec<u8>) -> Result<Option<ContentForm>, UnclearForm> {
+        let mut values = |name| {
+            let mut found = Vec::new();
+            let read = abi::values(&self.handle, name, buffer, |value| found.push(value.to_vec()));
+            read.map(|()| found).map_err(|_| UnclearForm)
+        };
+        ContentForm::of(&values("content-encoding")?, &values("content-type")?)
+    }
+
     /// The response without its content, and its content.
     pub(super) fn without_content(self) -> (Self, BodyHandle) {
         (Self { content: BodyHandle::new(), ..self }, self.content)
@@ -80,7 +94,7 @@ impl Response {
     }
 
     /// The same response, from which is read what it cost; if it does not say that, it is `otherwise`.
-    pub(super) fn observed(self, form: Form, observer: Observer, otherwise: Spent) -> Self {
+    pub(super) fn observed(self, form: ContentForm, observer: Observer, otherwise: Spent) -> Self {
         let content = match self.content {
             Content::Whole(from) => Content::Observed(Box::new(Observation::new(from, form, observer, otherwise))),
             other => other,

@@ -35,7 +35,11 @@ impl Pipeline<'_, '_> {
         let input =
             MintInput { edge, cleared, origin, target, body, session, reserved: &reserved, client, now, request_id };
         let grant = match minter.mint(&input, candidates) {
-            Ok(grant) => grant.with_invalidation(Invalidation::of(policy, origin, target)),
+            Ok(grant) => {
+                // A request to a model changes no resource.
+                let changes = cleared.route().inference.is_none();
+                grant.with_invalidation(changes.then(|| Invalidation::of(policy, origin, target)).flatten())
+            }
             Err(error) => {
                 self.trail.unsettled.extend(reserved.give_back(self.outside.counter));
                 return Err(error.into());

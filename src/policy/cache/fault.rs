@@ -6,6 +6,14 @@ pub enum CacheFault {
     /// The route does not accept GET, or is a WebSocket.
     #[error("is on a route without responses to GET, and no others are stored")]
     NoGet,
+    /// The API of the route has no requests that would get the same response again.
+    #[error(
+        "stores nothing: requests of the API \"{api}\" say nothing by which the same one would get the same response"
+    )]
+    NoneRepeatable {
+        /// The API.
+        api: &'static str,
+    },
     /// A response that is stale would be renewed by a request of the edge, which has no body.
     #[error("is on a route for models: a response is not renewed, because the edge keeps no request")]
     RenewsModels,
@@ -44,6 +52,9 @@ impl CacheFault {
     pub const fn remedy(&self) -> &'static str {
         match self {
             Self::NoGet => "add \"GET\" to \"methods\", or move \"cache\" to the route that has it",
+            Self::NoneRepeatable { .. } => {
+                "remove it; only \"openai-embeddings\", and \"openai-chat\" with a seed, have such requests"
+            }
             Self::RenewsModels => "remove it, or make \"ttl\" longer",
             Self::ForwardsToken => "remove one of the two; the signed header has the claims of the audience",
             Self::SignsBody => "remove one of the two",

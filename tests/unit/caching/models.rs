@@ -92,7 +92,7 @@ fn a_completion_is_sent_again_if_it_asks_for_no_randomness() {
     ] {
         assert!(!is_shared(CHAT, &deterministic, &of(other)), "{other}");
     }
-    let gate = gate(CHAT, &json!({ "state": ["store"], "extra_members": ["web_search_options"] }));
+    let gate = gate(CHAT, &json!({ "state": ["store"], "media": ["image"], "extra_members": ["web_search_options"] }));
     for other in [
         "",
         r#","temperature":0"#,
@@ -106,25 +106,20 @@ fn a_completion_is_sent_again_if_it_asks_for_no_randomness() {
         r#","temperature":0,"seed":7,"store":true"#,
         r#","temperature":0,"seed":18446744073709551617"#,
         r#","temperature":0,"seed":7,"web_search_options":{}"#,
+        r#","temperature":0,"seed":7,"top_p":-0"#,
+        r#","temperature":0,"seed":7,"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://cam.test"}}]}]"#,
     ] {
-        let request = post(&gate, &of(other));
+        let body = of(other);
+        let body = if other.contains("messages") {
+            body.replacen(r#""messages":[{"role":"user","content":"Hi"}],"#, "", 1)
+        } else {
+            body
+        };
+        let request = post(&gate, &body);
         let outcome = gate.send(request);
         assert_eq!((outcome.trail.verdict, outcome.trail.cache), ("forwarded", None), "{other}");
         assert!(outcome.grant().storage().is_none(), "{other}");
         assert!(payload_of(&outcome.sent(IDENTITY).concat())["tctx"].get("shared").is_none(), "{other}");
-    }
-}
-
-#[test]
-fn nothing_else_of_a_route_for_models_is_stored() {
-    for (api, body) in [
-        ("anthropic-messages", r#"{"model":"small","max_tokens":9,"messages":[],"temperature":0}"#),
-        ("openai-responses", r#"{"model":"small","input":"Hi","store":false,"temperature":0}"#),
-    ] {
-        let gate = gate(api, &json!({}));
-        let request = post(&gate, body);
-        let outcome = gate.send(request);
-        assert_eq!((outcome.trail.verdict, outcome.trail.cache), ("forwarded", None), "{api}");
     }
 }
 
@@ -215,6 +210,19 @@ fn a_stored_response_costs_no_tokens() {
     assert_eq!(sent(&gate, &body.replace("xx", "yy")), Outcome::Refused("budget-exceeded"));
 }
 
+/// Otherwise each response would be purged when it arrives.
+#[test]
+fn a_request_to_a_model_makes_nothing_invalid() {
+    let cache = json!({ "audience": "public", "shared": true, "ttl": 60 });
+    let mut policy = document(EMBEDDINGS, &cache, &json!({}));
+    policy["routes"].as_array_mut().unwrap().push(json!({
+        "id": "pages", "path": "/v1/models", "methods": ["GET"], "origin": "app", "cache": cache
+    }));
+    let gate = Gate::new(policy_of(&policy), FakeKeys::of_both());
+    let request = post(&gate, r#"{"model":"small","input":"a"}"#);
+    assert!(gate.send(request).grant().invalidates().is_none());
+}
+
 #[test]
 fn what_a_policy_may_not_say() {
     let faults = |cache: &Value| {
@@ -224,4 +232,14 @@ fn what_a_policy_may_not_say() {
     assert_eq!(faults(&json!({ "audience": "caller", "ttl": 60, "stale_if_error": 60 })), "");
     let text = faults(&json!({ "audience": "caller", "ttl": 60, "stale_while_revalidate": 60 }));
     assert!(text.contains("routes[") && text.contains("is on a route for models"), "{text}");
+    let cache = json!({ "audience": "caller", "ttl": 60 });
+    for (api, more) in [
+        ("anthropic-messages", json!({})),
+        ("openai-responses", json!({})),
+        ("json", json!({ "members": { "model": "engine" } })),
+    ] {
+        let text = document(api, &cache, &more).to_string();
+        let text = Policy::parse(text.as_bytes()).map_or_else(|faults| faults.to_string(), |_| String::new());
+        assert!(text.contains(&format!("cache: stores nothing: requests of the API \"{api}\"")), "{text}");
+    }
 }

@@ -1,7 +1,7 @@
 //! Tokens that some providers count outside the counts that have their name.
 
+use fastgate::content_form::ContentForm;
 use fastgate::policy::Api;
-use fastgate::usage::Form;
 use serde_json::{Value, json};
 
 use super::target::observe;
@@ -9,7 +9,7 @@ use super::used;
 
 fn of_json(api: &Api, usage: &Value) -> Option<fastgate::usage::Usage> {
     let document = json!({ "usage": usage }).to_string();
-    observe(api, Form::Json, false, &[document.as_bytes()]).1.usage
+    observe(api, ContentForm::Json, false, &[document.as_bytes()]).1.usage
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn iterations_of_a_message_count_if_the_sum_does_not_have_them() {
             json!({ "message": { "usage": { "input_tokens": 25, "cache_read_input_tokens": 5, "output_tokens": 1 } } });
         let last = json!({ "usage": { "output_tokens": 7, "iterations": iterations } });
         let stream = format!("event: message_start\ndata: {first}\n\nevent: message_delta\ndata: {last}\n\n");
-        let found = observe(&Api::AnthropicMessages, Form::EventStream, false, &[stream.as_bytes()]).1.usage;
+        let found = observe(&Api::AnthropicMessages, ContentForm::EventStream, false, &[stream.as_bytes()]).1.usage;
         assert_eq!(found, expected, "{stream}");
     }
 }

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
+use fastgate::content_form::ContentForm;
 use fastgate::policy::Api;
-use fastgate::usage::Form;
 use proptest::prelude::{Strategy, prop};
 use proptest::prop_assert;
 use serde_json::{Value, json};
@@ -80,7 +80,7 @@ fn an_event_without_a_delta_counts_as_a_whole() {
     let whole = stream(&[chat(&json!({ "content": "a" })), chat(&json!({ "content": "four and more" }))]);
     for (end, expected) in [("four", 1 + 4), ("four and", 1 + 8), ("\"content\":\"four", 1 + 4)] {
         let place = whole.find(end).unwrap() + end.len();
-        let observed = observe(&Api::OpenAiChat, Form::EventStream, false, &[&whole.as_bytes()[..place]]).1;
+        let observed = observe(&Api::OpenAiChat, ContentForm::EventStream, false, &[&whole.as_bytes()[..place]]).1;
         assert_eq!((observed.delivered, observed.complete), (expected, false), "{end}");
     }
 }
@@ -144,7 +144,7 @@ fn no_output_is_missed_and_none_is_invented() {
             write!(stream, "data: {event}\n\n").unwrap();
             expected += (texts(delta) * *choices as u64).max(1);
         }
-        let found = observe(&Api::OpenAiChat, Form::EventStream, false, &[stream.as_bytes()]).1.delivered;
+        let found = observe(&Api::OpenAiChat, ContentForm::EventStream, false, &[stream.as_bytes()]).1.delivered;
         // Each half of a surrogate pair counts three bytes.
         let most = expected + 2 * stream.matches("\\u").count() as u64;
         prop_assert!((expected..=most).contains(&found), "{found} of {expected}: {stream}");

@@ -51,7 +51,14 @@ def stored_response_faults(endpoint: Endpoint) -> Iterator[StoredResponseFault]:
     members = members_of(endpoint)
     if (cache := members.get(CACHE)) is None or [*invalid_cache(cache)]:
         return
-    is_for_models = bool(members.get(INFERENCE))
+    is_for_models = bool(inference := members.get(INFERENCE))
+    api = inference.get("api", _REPEATABLE[0]) if isinstance(inference, Mapping) else None
+    if is_for_models and api not in _REPEATABLE:
+        yield StoredResponseFault(
+            f"declares cache, and inference with api={api!r}, whose requests say nothing by which "
+            "the same one would get the same response: nothing would be stored",
+            "remove cache",
+        )
     if is_for_models and isinstance(cache, Mapping) and cache.get(_RENEWAL):
         yield StoredResponseFault(
             f"declares inference, and cache with {_RENEWAL}: the edge keeps no request by which it "
@@ -81,6 +88,7 @@ def _schemes_of(endpoint: Endpoint) -> str:
     return " and ".join(readers_of_tokens(endpoint))
 
 
+_REPEATABLE = ("openai-chat", "openai-embeddings")
 _RENEWAL = "stale_while_revalidate"
 _EXCLUDED = {
     "forward_token": "the response might depend on the token, which is not part of the audience",

@@ -84,6 +84,22 @@ fn a_rule_that_never_decides_gets_a_hint() {
 }
 
 #[test]
+fn a_rule_about_the_token_after_the_place_gets_a_hint() {
+    let place = rule(&json!("continent"), &json!({ "EU": "eu", "NA": "us" }));
+    let (tenant, claim) = (rule(&json!("tenant"), &both()), rule(&json!({ "claim": "cell" }), &both()));
+    let hints = |rules: Value| hints(&ruled(&rules, Some("eu"), &json!({})));
+    let after = |index: usize| {
+        format!(
+            "$.origins.app.selection.region_by[{index}] reads the token, but the place of the client decides before: a \
+             caller gets another region on a journey"
+        )
+    };
+    assert_eq!(hints(json!([tenant, claim, place])), [""; 0]);
+    assert_eq!(hints(json!([tenant, place, claim])), [after(2)]);
+    assert_eq!(hints(json!([place, tenant, claim])), [after(1), after(2)]);
+}
+
+#[test]
 fn values_that_no_country_or_continent_has_are_faults() {
     let of = |by: &str, value: &str| {
         fault(&ruled(&json!([rule(&json!(by), &json!({ value: "us" }))]), Some("eu"), &json!({})))
