@@ -100,7 +100,7 @@ publish-tests: guest edge $(VENV) $(FASTLY) ## Fastly's own tool publishes to a 
 	.venv/bin/python -m pytest -q -rs tests/terraform
 
 page-tests: guest edge $(VENV) $(PAGE) chromium ## The page of `fastgate dev` in Chromium, headless (CHROMIUM=path for another one; half a minute)
-	CHROMIUM='$(CHROMIUM)' node --test tests/page/page.test.mjs
+	CHROMIUM='$(CHROMIUM)' node --test tests/page/page.test.mjs tests/page/tools.test.mjs
 
 app-tests: guest edge $(APPS) ## Six apps that are built like real projects: init, dev, requests through the edge; a migration (a minute)
 	FASTGATE='$(or $(FASTGATE),$(CURDIR)/target/apps/bin/fastgate)' target/apps/bin/python -m pytest -q -n auto tests/apps

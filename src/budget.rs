@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::digest::sha256;
-use crate::mcp_request::JudgedBody;
+use crate::mcp_request::{JudgedBody, UseCost};
 use crate::policy::budgets::Budget;
 use crate::policy::limits::Unreachable;
 use crate::throttle::{Cleared, Counter, CounterUnreachable, Held, KeyParts, Outcome, Quota, Requested};
@@ -38,7 +38,8 @@ impl Reserved {
         self.charge.as_ref()
     }
 
-    /// What is left of each budget that was counted, by its name, without what this request can cost.
+    /// What is left of each budget that was counted, by its name, without what this request can cost; the least, if it counts
+    /// several things by themselves.
     #[must_use]
     pub const fn remaining(&self) -> &BTreeMap<String, u64> {
         &self.remaining
@@ -79,9 +80,10 @@ pub fn reserve(
         return Ok(Reserved::default());
     }
     let mut reserved = Reserved { charge: Some(charge), remaining: BTreeMap::new() };
-    for (budget, amount) in wanted {
+    for wanted in wanted {
         let Some(charge) = &mut reserved.charge else { break };
-        match reserve_of((budget, amount), charge, spender, counter, now) {
+        let budget = wanted.budget;
+        match reserve_of(&wanted, charge, spender, counter, now) {
             Err(error) if !budget.shadow => {
                 // What cannot be given back stays reserved until its window ends.
                 reserved.give_back(counter);
@@ -89,7 +91,8 @@ pub fn reserve(
             }
             outcome => {
                 if let Ok(Outcome::Counted(Quota { remaining: Some(remaining), .. })) = &outcome {
-                    reserved.remaining.insert(budget.name.clone(), remaining.units);
+                    let left = reserved.remaining.entry(budget.name.clone()).or_insert(u64::MAX);
+                    *left = remaining.units.min(*left);
                 }
                 report(budget, outcome);
             }
@@ -98,25 +101,31 @@ pub fn reserve(
     Ok(reserved)
 }
 
+/// What is to be reserved of one budget.
+struct Wanted<'request> {
+    budget: &'request Arc<Budget>,
+    amount: u64,
+    /// The name of what is used: the model, or the entry of a tool, resource or prompt.
+    used: &'request str,
+}
+
 /// How much of which budgets the request can cost, and a charge without reservations. A route is either for models or for an
 /// MCP server.
-fn wanted<'request>(
-    cleared: &'request Cleared<'_>,
-    body: &'request JudgedBody,
-) -> (Charge, Vec<(&'request Arc<Budget>, u64)>) {
+fn wanted<'request>(cleared: &'request Cleared<'_>, body: &'request JudgedBody) -> (Charge, Vec<Wanted<'request>>) {
     let spending = cleared.route().inference.as_ref().map(|inference| &inference.spending);
-    match spending.zip(body.admission()) {
-        Some((spending, admission)) => {
-            let charge = Charge::of_model(admission, spending);
-            let wanted = spending.budgets.iter().map(|budget| (budget, charge.estimated(budget.unit))).collect();
-            (charge, wanted)
-        }
-        None => (Charge::of_use(), body.costs().iter().map(|(budget, cost)| (budget, *cost)).collect()),
+    if let Some((spending, admission)) = spending.zip(body.admission()) {
+        let charge = Charge::of_model(admission, spending);
+        let of_budget = |budget| Wanted { budget, amount: charge.estimated(budget.unit), used: &admission.model };
+        let wanted = spending.budgets.iter().map(of_budget).collect();
+        return (charge, wanted);
     }
+    let of_cost =
+        |UseCost { budget, amount, entry }: &'request UseCost| Wanted { budget, amount: *amount, used: entry };
+    (Charge::of_use(), body.costs().iter().map(of_cost).collect())
 }
 
 fn reserve_of(
-    (budget, amount): (&Arc<Budget>, u64),
+    &Wanted { budget, amount, used }: &Wanted<'_>,
     charge: &mut Charge,
     spender: &Spender<'_>,
     counter: &mut dyn Counter,
@@ -126,7 +135,7 @@ fn reserve_of(
     if amount > budget.amount {
         return Err(BudgetError::TooLarge { quota: Quota::of_budget(budget, None), amount, is_for_model });
     }
-    let key = spender.parts.key_of_budget(budget, used(spender.body));
+    let key = spender.parts.key_of_budget(budget, used);
     let wanted = Requested { budget, key: &key, amount, mark: mark(spender.request_id) };
     match counter.reserve(&wanted, now) {
         Ok(Held { queue_full: true, .. }) => Err(BudgetError::QueueFull { budget: budget.name.clone() }),
@@ -143,12 +152,6 @@ fn reserve_of(
             Unreachable::Closed => Err(BudgetError::Unreachable { budget: budget.name.clone(), cause }),
         },
     }
-}
-
-/// The name of what the request uses: the model, or the tool, resource or prompt.
-fn used(body: &JudgedBody) -> &str {
-    let model = body.admission().map(|admission| admission.model.as_str());
-    model.or_else(|| body.operation()?.name.as_deref()).unwrap_or_default()
 }
 
 /// The mark of a window that this request opens.

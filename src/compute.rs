@@ -106,7 +106,7 @@ impl Server {
             Ok(Decision::Forward(grant)) => {
                 let (response, spent) = self.forwarded(&grant, body, &mut responses, &mut trail);
                 trail.step(Step::Forward, elapsed());
-                charge = grant.charge().map(|charge| (charge.clone(), spent));
+                charge = grant.charge().filter(|charge| charge.is_counted()).map(|charge| (charge.clone(), spent));
                 response
             }
             Ok(Decision::Send(served, renewal)) => {

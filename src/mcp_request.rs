@@ -4,6 +4,7 @@
 //!
 //! The body is parsed once and strictly. The header fields that mirror it must agree with it, and decide nothing.
 
+mod cost;
 mod error;
 mod message;
 mod mirrored;
@@ -14,6 +15,7 @@ mod versions;
 use std::fmt;
 use std::sync::Arc;
 
+pub use cost::UseCost;
 pub use error::{McpError, SubjectKind};
 pub use message::RequestId;
 pub use session::{Session, session};
@@ -24,7 +26,6 @@ use crate::content::{Body, ContentDigest};
 use crate::identity::Caller;
 use crate::inference::{Admission, CheckedBody, is_json};
 use crate::mcp_list::ListFilter;
-use crate::policy::budgets::Budget;
 use crate::policy::limits::Limit;
 use crate::policy::{Access, Captures, ListName, Mcp, McpEntry, MethodName};
 use crate::request::Target;
@@ -57,8 +58,7 @@ pub struct JudgedBody {
     operation: Option<Box<Operation>>,
     id: RequestId,
     lists: Option<Box<ListFilter>>,
-    /// What it costs of these budgets, in their units.
-    costs: Vec<(Arc<Budget>, u64)>,
+    costs: Vec<UseCost>,
 }
 
 impl JudgedBody {
@@ -86,9 +86,9 @@ impl JudgedBody {
         &self.id
     }
 
-    /// What the use of tools, resources and prompts costs of these budgets, each once, in their units.
+    /// What the use of a tool, resource or prompt costs of budgets.
     #[must_use]
-    pub fn costs(&self) -> &[(Arc<Budget>, u64)] {
+    pub fn costs(&self) -> &[UseCost] {
         &self.costs
     }
 
@@ -188,14 +188,8 @@ pub fn judge<'policy>(
             limits.push(limit);
         }
     }
-    let mut costs: Vec<(Arc<Budget>, u64)> = Vec::new();
-    for (budget, cost) in entries.iter().flat_map(|entry| &entry.costs) {
-        match costs.iter_mut().find(|(known, _)| known.name == budget.name) {
-            Some((_, sum)) => *sum = sum.saturating_add(*cost),
-            None => costs.push((Arc::clone(budget), *cost)),
-        }
-    }
     let method = message.method.as_deref().unwrap_or_default();
+    let costs = cost::of(method, &entries);
     let lists = ListFilter::of_request(mcp, method, id.value(), &is_shown).map(Box::new);
     let operation = Operation { name: message.subject.name().map(str::to_owned), method: message.method };
     let body = JudgedBody { body: checked, operation: Some(Box::new(operation)), id: id.clone(), lists, costs };

@@ -52,7 +52,8 @@ pub struct Trail {
     /// The backends that failed before, and how: the request was sent again.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub retried: Vec<String>,
-    /// What was left of each budget after the request had reserved what it can cost, or when a budget refused it.
+    /// The budgets that the request was counted against, with what was left of each after the request had reserved what it can
+    /// cost (`left`, `resets_in`), and `would_refuse` if only its shadow let the request pass; or the budget that refused it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub budgets: Vec<BudgetLeft>,
     /// Why the origin's response was not stored, on such a route.
@@ -125,16 +126,21 @@ pub struct Trail {
     notes: Option<Vec<(Step, String)>>,
 }
 
-/// What was left of a budget for the caller.
+/// What was left of a budget for the caller; the least, if the request uses several things that it counts by themselves.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 pub struct BudgetLeft {
     /// The name of the budget.
     pub name: String,
-    /// The units that were left.
-    pub left: u64,
-    /// The time until the window ends, in seconds.
-    pub resets_in: Seconds,
+    /// The units that were left, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left: Option<u64>,
+    /// The time until the window ends, in seconds, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resets_in: Option<Seconds>,
+    /// The code of the refusal, if the budget is in shadow and would have refused the request. Nothing was then reserved of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub would_refuse: Option<&'static str>,
 }
 
 impl Trail {

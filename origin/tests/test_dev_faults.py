@@ -145,6 +145,17 @@ def test_text_of_others_stays_in_its_line(capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().out == "200  GET  /a�200  GET�[2J�\n"
 
 
+def test_the_cost_of_a_use_names_what_was_used(capsys: pytest.CaptureFixture[str]) -> None:
+    about = {"mcp": "tools/call export", "subject": "ada"}
+    costs = [{"name": "daily", "units": 5}, {"name": "team", "units": 2000}]
+    Terminal(sys.stdout).settlement({**about, "settled": "use", "budgets": costs})
+    Terminal(sys.stdout).settlement({**about, "settled": "nothing"})
+    assert capsys.readouterr().out.splitlines() == [
+        "cost  5 of daily and 2000 of team  use  tools/call export  ada",
+        "cost  nothing  tools/call export  ada",
+    ]
+
+
 def test_a_terminal_that_is_closed_does_not_stop_the_log() -> None:
     class Closed:
         def write(self, _text: str) -> int:

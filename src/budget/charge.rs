@@ -38,17 +38,6 @@ pub enum Spent {
 }
 
 impl Spent {
-    /// What is known from the status of a response that is not observed. Models are not run for requests that they refuse,
-    /// or while they are overloaded (503, and 529 of Anthropic); whether one was run before another error is not known.
-    #[must_use]
-    pub const fn by_status(status: u16) -> Self {
-        match status {
-            408 | 499 => Self::Unknown,
-            400..500 | 503 | 529 => Self::Nothing,
-            _ => Self::Unknown,
-        }
-    }
-
     /// What was found in a response of this form.
     #[must_use]
     pub fn observed(observed: Observed, form: ContentForm) -> Self {
@@ -116,6 +105,27 @@ impl Charge {
     /// How many units of this kind the request to a model can cost.
     pub(super) fn estimated(&self, unit: Unit) -> u64 {
         self.estimate().map_or(0, |estimate| self.units(estimate, unit))
+    }
+
+    /// What is known from the status of a response that is not observed.
+    ///
+    /// Models are not run for requests that they refuse, or while they are overloaded (503, and 529 of Anthropic); whether one
+    /// was run before another error is not known. A tool that ran can respond with most of these, because servers make 400
+    /// and 404 of errors that it raises: only a server that is overloaded has not run it.
+    #[must_use]
+    pub const fn by_status(&self, status: u16) -> Spent {
+        match (&self.basis, status) {
+            (Basis::Use, 429 | 503) => Spent::Nothing,
+            (Basis::Use, _) | (Basis::Model { .. }, 408 | 499) => Spent::Unknown,
+            (Basis::Model { .. }, 400..500 | 503 | 529) => Spent::Nothing,
+            (Basis::Model { .. }, _) => Spent::Unknown,
+        }
+    }
+
+    /// Whether it counts anything: what a use costs is known by what is reserved alone.
+    #[must_use]
+    pub const fn is_counted(&self) -> bool {
+        matches!(self.basis, Basis::Model { .. }) || !self.reservations.is_empty()
     }
 
     /// The reservations.

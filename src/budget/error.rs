@@ -53,6 +53,15 @@ impl BudgetError {
         }
     }
 
+    /// The name of the budget.
+    #[must_use]
+    pub fn budget(&self) -> &str {
+        match self {
+            Self::Exceeded { quota, .. } | Self::TooLarge { quota, .. } => &quota.limit,
+            Self::QueueFull { budget } | Self::Unreachable { budget, .. } => budget,
+        }
+    }
+
     /// The quota that the caller is told.
     #[must_use]
     pub const fn quota(&self) -> Option<&Quota> {

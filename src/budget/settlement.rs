@@ -25,6 +25,9 @@ pub struct Settlement<'trail> {
     /// The model that the caller named.
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<&'trail str>,
+    /// The method of the message, and the tool, resource or prompt that it uses, on a route with `mcp`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mcp: Option<&'trail str>,
     /// What counts: `usage` (what the response says), `delivered` (the client left, or the response broke off), `nothing`,
     /// `estimate` (what was reserved), or `use` (what the policy says that the message to an MCP server costs).
     settled: &'static str,
@@ -37,9 +40,22 @@ pub struct Settlement<'trail> {
     /// The cost in millionths of the currency, if the model has a price.
     #[serde(skip_serializing_if = "Option::is_none")]
     micros: Option<u64>,
+    /// What the message to an MCP server costs of each budget, if it costs something.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    budgets: Vec<BudgetCost>,
     /// The budgets whose reservations stand because their counts could not be changed, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unsettled: Vec<String>,
+}
+
+/// What a message to an MCP server costs of a budget.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+struct BudgetCost {
+    /// The name of the budget.
+    name: String,
+    /// The units.
+    units: u64,
 }
 
 impl<'trail> Settlement<'trail> {
@@ -55,6 +71,7 @@ impl<'trail> Settlement<'trail> {
             subject: trail.subject.as_deref(),
             issuer: trail.issuer.as_ref(),
             model: trail.model.as_deref(),
+            mcp: trail.mcp.as_deref(),
             settled: match (estimate, counted) {
                 (_, Some(_)) => spent.as_str(),
                 (Some(_), None) => Spent::Unknown.as_str(),
@@ -63,6 +80,7 @@ impl<'trail> Settlement<'trail> {
             input_tokens: tokens.map(|tokens| tokens.input),
             output_tokens: tokens.map(|tokens| tokens.output),
             micros: charge.price().zip(tokens).map(|(price, tokens)| price.of(tokens.input, tokens.output)),
+            budgets: if estimate.is_none() && counted.is_none() { of_use(charge) } else { Vec::new() },
             unsettled,
         }
     }
@@ -72,4 +90,17 @@ impl<'trail> Settlement<'trail> {
     pub fn to_line(&self) -> String {
         serde_json::to_string(self).unwrap_or_else(|_| r#"{"settled":"log-line-failed"}"#.to_owned())
     }
+}
+
+/// What a use costs of each budget, each once.
+fn of_use(charge: &Charge) -> Vec<BudgetCost> {
+    let mut costs: Vec<BudgetCost> = Vec::new();
+    for reservation in charge.reservations() {
+        let (name, units) = (&reservation.budget().name, reservation.amount());
+        match costs.iter_mut().find(|known| known.name == *name) {
+            Some(known) => known.units = known.units.saturating_add(units),
+            None => costs.push(BudgetCost { name: name.clone(), units }),
+        }
+    }
+    costs
 }

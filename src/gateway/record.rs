@@ -29,11 +29,18 @@ pub(super) fn record_budget(
     match outcome {
         Ok(Outcome::Counted(quota)) => {
             trail.note(Step::Budget, || quota.to_string());
-            trail.budgets.extend(budget_left(&quota));
+            note_budget(trail, budget_left(&budget.name, Some(&quota)));
             return Some(quota).filter(|_| !budget.shadow);
         }
-        Ok(Outcome::Uncounted { cause }) => trail.uncounted.push(format!("{}: {cause}", budget.name)),
-        Err(error) => would_refuse(trail, error),
+        Ok(Outcome::Uncounted { cause }) => {
+            note_budget(trail, budget_left(&budget.name, None));
+            trail.uncounted.push(format!("{}: {cause}", budget.name));
+        }
+        Err(error) => {
+            let left = budget_left(&budget.name, error.quota());
+            note_budget(trail, BudgetLeft { would_refuse: Some(error.code()), ..left });
+            would_refuse(trail, error);
+        }
     }
     None
 }
@@ -43,8 +50,32 @@ pub(super) fn would_refuse(trail: &mut Trail, error: impl Into<Refusal>) {
     trail.shadow.push(format!("would-refuse {}", error.into().code()));
 }
 
-/// What a quota says of a budget; `None` if the rest of its window is not known.
-pub(super) fn budget_left(quota: &Quota) -> Option<BudgetLeft> {
-    let Remaining { units, resets_in } = quota.remaining?;
-    Some(BudgetLeft { name: quota.limit.clone(), left: units, resets_in })
+/// What a quota says of a budget.
+pub(super) fn budget_left(name: &str, quota: Option<&Quota>) -> BudgetLeft {
+    let (left, resets_in) = match quota.and_then(|quota| quota.remaining) {
+        Some(Remaining { units, resets_in }) => (Some(units), Some(resets_in)),
+        None => (None, None),
+    };
+    BudgetLeft { name: name.to_owned(), left, resets_in, would_refuse: None }
+}
+
+/// Records what was left of a budget. One that counts several things of the request is recorded once: a refusal, or the
+/// least.
+fn note_budget(trail: &mut Trail, of: BudgetLeft) {
+    let order = |of: &BudgetLeft| (of.would_refuse.is_none(), of.left);
+    match trail.budgets.iter_mut().find(|known| known.name == of.name) {
+        Some(known) if order(&of) < order(known) => *known = of,
+        Some(_) => {}
+        None => trail.budgets.push(of),
+    }
+}
+
+/// Adds a quota of a budget. One that counts several things of the request is told once: the least.
+pub(super) fn add_least(quotas: &mut Vec<Quota>, quota: Quota) {
+    let left = |quota: &Quota| quota.remaining.map(|remaining| remaining.units);
+    match quotas.iter_mut().find(|known| known.limit == quota.limit) {
+        Some(known) if left(&quota) < left(known) => *known = quota,
+        Some(_) => {}
+        None => quotas.push(quota),
+    }
 }

@@ -52,6 +52,8 @@ pub struct Mcp {
 /// Who may use a tool, a resource or a prompt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct McpEntry {
+    /// The name of the tool or prompt, or the URI or URI template of the resource, as the policy has it.
+    pub name: String,
     /// The scopes that the token must have in addition to those of the route.
     pub scopes: Vec<String>,
     /// What callers must meet in addition to the rules of the route.
@@ -90,7 +92,7 @@ impl Mcp {
                 Some(template) => uris.add(template, resources.len()),
                 None => faults.add(&at, McpFault::NotAUri.into()),
             }
-            resources.push(McpEntry::read(document, &mut around, &at, faults));
+            resources.push(McpEntry::read((uri, document), &mut around, &at, faults));
         }
         Self {
             tools: named(document.tools, &mut around, &format!("{at}.tools"), faults),
@@ -134,7 +136,12 @@ impl Mcp {
 }
 
 impl McpEntry {
-    fn read(document: EntryDocument, around: &mut Surroundings<'_, '_>, at: &str, faults: &mut Faults) -> Self {
+    fn read(
+        (name, document): (String, EntryDocument),
+        around: &mut Surroundings<'_, '_>,
+        at: &str,
+        faults: &mut Faults,
+    ) -> Self {
         let EntryDocument { scopes, require, limits, budgets } = document;
         faults.add_if(around.is_public && !scopes.is_empty(), format_args!("{at}.scopes"), Fault::RulesOnPublic);
         for (index, scope) in scopes.iter().enumerate() {
@@ -157,9 +164,9 @@ impl McpEntry {
             }
         }
         let mut costs = Vec::with_capacity(budgets.len());
-        for (name, cost) in budgets {
-            let at = format!("{at}.budgets.{name}");
-            match around.budgets.get(&name) {
+        for (budget, cost) in budgets {
+            let at = format!("{at}.budgets.{budget}");
+            match around.budgets.get(&budget) {
                 Some(budget) => {
                     faults.range(cost, 1, budget.amount, &at);
                     costs.push((Arc::clone(budget), cost));
@@ -167,7 +174,7 @@ impl McpEntry {
                 None => faults.add(at, BudgetFault::Unknown.into()),
             }
         }
-        Self { scopes, require, limits: known, costs }
+        Self { name, scopes, require, limits: known, costs }
     }
 }
 
@@ -184,7 +191,7 @@ fn named(
         let at = format!("{at}.{name}");
         faults.add_if(!is_name(&name), &at, McpFault::NotAName.into());
         faults.add_if(!folded.insert(name.to_ascii_lowercase()), &at, McpFault::OtherCase.into());
-        let entry = McpEntry::read(document, around, &at, faults);
+        let entry = McpEntry::read((name.clone(), document), around, &at, faults);
         entries.insert(name, entry);
     }
     entries

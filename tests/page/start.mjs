@@ -84,12 +84,13 @@ export async function until(condition, what) {
   }
 }
 
-export async function startDev() {
+/** Starts it with an app and a base of its policy. */
+export async function startDev(appText = APP, base = BASE) {
   const folder = mkdtempSync(join(tmpdir(), "fastgate-page-"));
   const write = (text) => writeFileSync(join(folder, "main.py"), text);
-  write(APP);
+  write(appText);
   mkdirSync(join(folder, "edge"));
-  writeFileSync(join(folder, "edge", "policy.base.json"), JSON.stringify(BASE));
+  writeFileSync(join(folder, "edge", "policy.base.json"), JSON.stringify(base));
   const [port, app, provider] = [await freePort(), await freePort(), await freePort()];
   const paths = ["origin/src", "wheel/src"].map((each) => join(ROOT, each)).join(delimiter);
   const options = ["--port", port, "--app-port", app, "--provider-port", provider].map(String);
@@ -113,12 +114,12 @@ export async function startDev() {
   return {
     edge: `http://127.0.0.1:${port}`,
     provider: `http://127.0.0.1:${provider}`,
-    breakApp: () => write(APP + FAULT),
-    repairApp: () => write(APP),
-    endApp: () => write(`${APP}\n\n@app.on_event("startup")\ndef fails() -> None:\n    raise RuntimeError("no database")\n`),
+    breakApp: () => write(appText + FAULT),
+    repairApp: () => write(appText),
+    endApp: () => write(`${appText}\n\n@app.on_event("startup")\ndef fails() -> None:\n    raise RuntimeError("no database")\n`),
     async restart() {
       await end();
-      write(APP);
+      write(appText);
       await start();
     },
     async stop() {

@@ -330,6 +330,7 @@ fn an_unreachable_count_refuses_or_admits_as_the_budget_says() {
         assert_eq!(outcome.trail.verdict, verdict);
         if unreachable == "open" {
             assert_eq!(outcome.line()["uncounted"], json!(["daily: broken"]));
+            assert_eq!(outcome.line()["budgets"], json!([{ "name": "daily" }]));
             assert!(outcome.grant().charge().unwrap().reservations().is_empty());
         } else {
             assert_eq!(outcome.problem().status(), 503);
@@ -346,8 +347,11 @@ fn a_budget_in_shadow_counts_and_refuses_no_request() {
     assert_eq!((told(&outcome).len(), outcome.grant().charge().unwrap().reservations().len()), (0, 1));
     let outcome = send(&gate, &body(300));
     assert_eq!(outcome.line()["shadow"], json!(["would-refuse budget-exceeded"]));
+    assert_eq!(outcome.line()["budgets"][0]["would_refuse"], "budget-exceeded");
     assert!(outcome.grant().charge().unwrap().reservations().is_empty());
-    assert_eq!(send(&gate, &body(900)).line()["shadow"], json!(["would-refuse budget-too-small"]));
+    let outcome = send(&gate, &body(900));
+    assert_eq!(outcome.line()["shadow"], json!(["would-refuse budget-too-small"]));
+    assert_eq!(outcome.line()["budgets"], json!([{ "name": "daily", "would_refuse": "budget-too-small" }]));
 }
 
 #[test]

@@ -38,7 +38,7 @@ pub(super) fn observer(
         _ => false,
     });
     let observer = form.zip(grant.api()).map(|(form, api)| (form, Observer::new(api, form, grant.hides_usage())));
-    (observer, Spent::by_status(origin.status))
+    (observer, grant.charge().map_or(Spent::Unknown, |charge| charge.by_status(origin.status)))
 }
 
 /// What is known of the cost of a request to which the origin did not respond. It goes on with one that it received.

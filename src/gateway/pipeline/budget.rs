@@ -2,7 +2,7 @@
 
 use super::Pipeline;
 use crate::budget::{Reserved, Spender, reserve};
-use crate::gateway::record::{budget_left, record_budget};
+use crate::gateway::record::{add_least, budget_left, record_budget};
 use crate::mcp_request::JudgedBody;
 use crate::refusal::Refusal;
 use crate::rewrite::OriginTarget;
@@ -28,12 +28,14 @@ impl Pipeline<'_, '_> {
         let (trail, now) = (&mut *self.trail, self.outside.now);
         let mut quotas = Vec::new();
         let reserved = reserve(cleared, &spender, self.outside.counter, now, &mut |budget, outcome| {
-            quotas.extend(record_budget(trail, budget, outcome));
+            if let Some(quota) = record_budget(trail, budget, outcome) {
+                add_least(&mut quotas, quota);
+            }
         });
         if let Err(error) = &reserved {
             // What the budgets before it had reserved is given back.
             quotas = error.quota().cloned().into_iter().collect();
-            self.trail.budgets = quotas.iter().filter_map(budget_left).collect();
+            self.trail.budgets = vec![budget_left(error.budget(), error.quota())];
         }
         self.quotas.append(&mut quotas);
         self.tell_quotas();

@@ -65,8 +65,9 @@ pub struct EntryDocument {
     /// Names of `limits`, counted after those of the route. Default: none.
     #[serde(default)]
     pub limits: Vec<String>,
-    /// What each use costs of these `budgets`, in their units: `{ "daily": 500 }`. A use that the server refuses with a status
-    /// below 500 costs nothing. The model of a budget `by` model is the name or the URI. Default: none.
+    /// What each use costs of these `budgets`, in their units: `{ "daily": 500 }`: each call of the tool, read of the resource,
+    /// or get of the prompt that is sent, also if it fails. The model of a budget `by` model is the name, or the URI or URI
+    /// template, of the entry. Default: none.
     #[serde(default)]
     pub budgets: BTreeMap<String, u64>,
 }

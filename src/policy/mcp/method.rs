@@ -47,6 +47,12 @@ impl McpMethod {
         KNOWN.iter().find(|(known, _)| *known == name).map(|(_, method)| *method)
     }
 
+    /// Whether a message with this method uses what it names: it calls a tool, reads a resource, or gets a prompt.
+    #[must_use]
+    pub fn is_use(name: &str) -> bool {
+        matches!(name, "tools/call" | "resources/read" | "prompts/get")
+    }
+
     /// Whether this is one of them in any case.
     pub(super) fn is_like_known(name: &str) -> bool {
         KNOWN.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))

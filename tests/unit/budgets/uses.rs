@@ -2,6 +2,7 @@
 
 use fastgate::budget::{Settlement, Spent};
 use fastgate::policy::Policy;
+use fastgate::throttle::Reservation;
 use serde_json::{Value, json};
 
 use super::told;
@@ -12,7 +13,11 @@ use crate::offline::{Gate, Outcome, policy_of, request};
 fn policy(entry: &Value) -> Value {
     let mut policy = document(&json!({
         "tools": { "export": entry, "ping": {}, "search": { "budgets": { "money": 100 } } },
-        "resources": { "orders://{id}": { "budgets": { "money": 40 } }, "orders://{id}.pdf": { "budgets": { "money": 60 } } }
+        "resources": {
+            "orders://{id}": { "budgets": { "money": 40 } }, "orders://{id}.pdf": { "budgets": { "money": 60 } },
+            "reports://{id}": { "budgets": { "each": 4 } }, "reports://{id}.pdf": { "budgets": { "each": 3 } }
+        },
+        "prompts": { "summary": { "budgets": { "money": 200 } } }
     }));
     policy["budgets"] = json!({
         "money": { "micros": 1000, "window": 3600, "by": ["subject"] },
@@ -38,6 +43,13 @@ fn called(gate: &Gate, tool: &str) -> Outcome {
 
 fn left(outcome: &Outcome) -> String {
     told(outcome).into_iter().filter(|field| field.starts_with("ratelimit: ")).collect()
+}
+
+/// The log line of what the request cost.
+fn settled(gate: &Gate, outcome: &Outcome, spent: Spent) -> Value {
+    let charge = outcome.grant().charge().unwrap().clone();
+    let unsettled = charge.settle(spent, &mut gate.fakes().counter);
+    serde_json::from_str(&Settlement::of(&outcome.trail, &charge, spent, unsettled).to_line()).unwrap()
 }
 
 #[test]
@@ -69,6 +81,55 @@ fn a_message_that_uses_several_resources_pays_for_each() {
 }
 
 #[test]
+fn only_what_is_used_costs_something() {
+    let gate = gate();
+    let cost = |method: &str, params: Value| {
+        let outcome = sent(&gate, method, &params);
+        assert_eq!(outcome.trail.verdict, "forwarded", "{method}: {:?}", outcome.trail.cause);
+        outcome.grant().charge().map_or(0, |charge| charge.reservations().iter().map(Reservation::amount).sum())
+    };
+    assert_eq!(cost("tools/call", json!({ "name": "search" })), 100);
+    assert_eq!(cost("resources/read", json!({ "uri": "orders://7" })), 40);
+    assert_eq!(cost("prompts/get", json!({ "name": "summary" })), 200);
+    for (method, params) in [
+        ("resources/subscribe", json!({ "uri": "orders://7" })),
+        ("resources/unsubscribe", json!({ "uri": "orders://7" })),
+        ("completion/complete", json!({ "ref": { "type": "ref/resource", "uri": "orders://{id}" } })),
+        ("completion/complete", json!({ "ref": { "type": "ref/prompt", "name": "summary" } })),
+        ("subscriptions/listen", json!({ "notifications": { "resourceSubscriptions": ["orders://7", "orders://8"] } })),
+    ] {
+        assert_eq!(cost(method, params), 0, "{method}");
+    }
+}
+
+#[test]
+fn a_resource_has_one_count_however_its_uri_is_written() {
+    let gate = gate();
+    let read = |uri: &str| sent(&gate, "resources/read", &json!({ "uri": uri }));
+    assert!(left(&read("reports://7")).contains("\"each\";r=6"));
+    assert!(left(&read("reports://%37?")).contains("\"each\";r=2"));
+    let refused = read("reports://8");
+    assert_eq!(refused.trail.verdict, "budget-exceeded", "the template has one budget for all that match it");
+    assert_eq!(refused.line()["budgets"], json!([{ "name": "each", "left": 2, "resets_in": 3600 }]));
+}
+
+#[test]
+fn the_entries_of_a_resource_have_counts_of_their_own() {
+    let gate = gate();
+    let first = sent(&gate, "resources/read", &json!({ "uri": "reports://7.pdf" }));
+    // The budget is told once, with the least that is left.
+    assert_eq!(left(&first), "ratelimit: \"each\";r=6;t=3600");
+    assert_eq!(told(&first).into_iter().filter(|field| field.contains(";q=")).count(), 1);
+    assert_eq!(first.line()["budgets"], json!([{ "name": "each", "left": 6, "resets_in": 3600 }]));
+    assert_eq!(first.minted()["tctx"]["mcp"]["name"], "reports://7.pdf");
+    assert_eq!(settled(&gate, &first, Spent::Unknown)["budgets"], json!([{ "name": "each", "units": 7 }]));
+    assert!(left(&sent(&gate, "resources/read", &json!({ "uri": "reports://7.pdf" }))).contains("r=2"));
+    let third = sent(&gate, "resources/read", &json!({ "uri": "reports://7.pdf" }));
+    assert_eq!(third.trail.verdict, "budget-exceeded");
+    assert_eq!(called(&gate, "export").trail.verdict, "forwarded");
+}
+
+#[test]
 fn each_tool_has_a_budget_of_its_own_if_the_policy_counts_by_model() {
     let gate = gate();
     assert!(left(&called(&gate, "export")).contains("\"each\";r=6"));
@@ -83,15 +144,44 @@ fn what_was_not_used_is_given_back() {
     for (spent, expected) in [(Spent::Nothing, "r=900"), (Spent::Unknown, "r=500")] {
         let gate = gate();
         let outcome = called(&gate, "export");
-        let charge = outcome.grant().charge().unwrap().clone();
-        let unsettled = charge.settle(spent, &mut gate.fakes().counter);
-        let line = Settlement::of(&outcome.trail, &charge, spent, unsettled).to_line();
-        let line: Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(line["settled"], if spent == Spent::Nothing { "nothing" } else { "use" });
+        let line = settled(&gate, &outcome, spent);
+        assert_eq!(line["mcp"], "tools/call export");
+        let costs = json!([{ "name": "each", "units": 4 }, { "name": "money", "units": 400 }]);
+        let (word, budgets) = if spent == Spent::Nothing { ("nothing", None) } else { ("use", Some(&costs)) };
+        assert_eq!((line["settled"].as_str().unwrap(), line.get("budgets")), (word, budgets));
         assert!(line.get("input_tokens").is_none(), "{line}");
         let next = called(&gate, "search");
         assert!(left(&next).contains(expected), "{spent:?}: {}", left(&next));
     }
+}
+
+#[test]
+fn a_tool_that_may_have_run_costs_what_it_costs() {
+    let gate = gate();
+    let outcome = called(&gate, "export");
+    let charge = outcome.grant().charge().unwrap();
+    // A server makes 400 or 404 of an error that a tool raises.
+    for status in [200, 202, 302, 400, 401, 403, 404, 408, 422, 499, 500, 502, 504, 529] {
+        assert_eq!(charge.by_status(status), Spent::Unknown, "{status}");
+    }
+    for status in [429, 503] {
+        assert_eq!(charge.by_status(status), Spent::Nothing, "{status}");
+    }
+}
+
+#[test]
+fn a_budget_in_shadow_is_named_and_what_no_budget_counts_costs_nothing() {
+    let mut document = policy(&json!({ "budgets": { "each": 6 } }));
+    document["budgets"]["each"]["shadow"] = true.into();
+    let gate = Gate::new(policy_of(&document), FakeKeys::of_both());
+    let first = called(&gate, "export");
+    assert_eq!(first.line()["budgets"], json!([{ "name": "each", "left": 4, "resets_in": 3600 }]));
+    assert!(first.grant().charge().unwrap().is_counted());
+    let second = called(&gate, "export");
+    assert_eq!(second.trail.verdict, "forwarded");
+    let would = json!([{ "name": "each", "left": 4, "resets_in": 3600, "would_refuse": "budget-exceeded" }]);
+    assert_eq!(second.line()["budgets"], would);
+    assert!(!second.grant().charge().unwrap().is_counted());
 }
 
 #[test]

@@ -70,9 +70,13 @@ class Terminal:
         kinds = [kind for kind in ("input", "output") if f"{kind}_tokens" in settlement]
         tokens = " and ".join(f"{settlement[f'{kind}_tokens']} tokens of {kind}" for kind in kinds)
         micros = settlement.get("micros")
+        budgets = settlement.get("budgets")
+        costs = budgets if isinstance(budgets, list) else []
+        units = [f"{cost['units']} of {cost['name']}" for cost in costs]
         shown = [
-            *("cost", tokens or None, None if micros is None else f"{micros} micros"),
-            *(settlement.get("settled"), settlement.get("model"), settlement.get("subject")),
+            *("cost", tokens or " and ".join(units) or None),
+            *(None if micros is None else f"{micros} micros", settlement.get("settled")),
+            *(settlement.get("model") or settlement.get("mcp"), settlement.get("subject")),
         ]
         self.line("  ".join(_one_line(each) for each in shown if each is not None))
 

@@ -6,51 +6,49 @@ import { element } from "./elements.js";
 const grouped = (number) => number.toLocaleString("en");
 
 /** What a request cost, as text. */
-export function costOf({ settled, input_tokens: input, output_tokens: output, micros }) {
-  if (input === undefined) return settled; // a use of an MCP server costs what the policy says
+export function costOf({ settled, input_tokens: input, output_tokens: output, micros, budgets = [] }) {
+  if (input === undefined) {
+    // A use of an MCP server costs what the policy says.
+    const costs = budgets.map(({ name, units }) => `${grouped(units)} of ${name}`);
+    return costs.length ? `${costs.join(", ")} (${settled})` : settled;
+  }
   const money = micros === undefined ? "" : `, ${grouped(micros)} micros`;
   return `${grouped(input)} + ${grouped(output)} tokens${money} (${settled})`;
 }
 
 const keyPart = (part) => (typeof part === "string" ? part : `claim ${[part.claim].flat().join(".")}`);
 
-/** The names of the budgets that a request was counted against, as far as the log and the policy tell. */
-function budgetsOf(request, route) {
-  const [, name] = request.mcp?.match(/^\S+ (.+)$/) ?? [];
-  const entries = ["tools", "resources", "prompts"].map((kind) => route?.mcp?.[kind]?.[name]);
-  return [...(route?.inference?.budgets ?? []), ...entries.flatMap((entry) => Object.keys(entry?.budgets ?? {}))];
+/** What was left of a budget; `code` is that of the refusal, if there was or would have been one. */
+function leftOf({ left, resets_in: resets }, unit, code) {
+  if (left !== undefined) return `${grouped(left)} ${unit}, resets in ${grouped(resets)} s`;
+  return code === "budget-too-small" ? "the request can cost more than the whole budget" : "not known: its count could not be read";
 }
 
 export class BudgetTable {
   #section;
   #budgets = {};
-  #routes = [];
-  #last = new Map(); // the last request of each budget, and what it cost
+  #last = new Map(); // the last request of each budget, what was left, and what it cost
 
   constructor(section) {
     this.#section = section;
   }
 
-  /** The policy in force. */
-  inForce(budgets, routes) {
-    [this.#budgets, this.#routes] = [budgets, routes];
+  /** The budgets of the policy in force. */
+  inForce(budgets) {
+    this.#budgets = budgets;
     this.#show();
   }
 
-  /** A request, as it is in the log: counted, or refused by a budget, which the cause names. */
+  /** A request, as it is in the log, which names the budgets that it was counted against, or the one that refused it. */
   reserved(request) {
-    if (!request.steps.some(([step]) => step === "budget")) return;
-    const isRefused = request.verdict.startsWith("budget-");
-    for (const name of budgetsOf(request, this.#routes.find(({ id }) => id === request.route))) {
-      if (!isRefused || request.cause?.includes(`budget "${name}"`)) this.#last.set(name, { request, isRefused });
-    }
+    for (const known of request.budgets ?? []) this.#last.set(known.name, { request, known });
     this.#show();
   }
 
   /** What a request cost, as it is in the log, after the line of the request. */
   settled(settlement) {
     for (const last of this.#last.values()) {
-      if (last.request.request_id === settlement.request_id) last.cost = costOf(settlement);
+      if (last.request.request_id === settlement.request_id) last.settlement = settlement;
     }
     this.#show();
   }
@@ -78,13 +76,20 @@ export class BudgetTable {
   #lastRequest(name, unit) {
     const last = this.#last.get(name);
     if (!last) return ["no request yet", "", ""].map((text) => element("td", text));
-    const { request, isRefused, cost = isRefused ? "refused" : "not known yet" } = last;
-    const known = request.budgets?.find((each) => each.name === name);
-    const left = known && `${grouped(known.left)} ${unit}, resets in ${grouped(known.resets_in)} s`;
+    const { request, known } = last;
+    const used = request.mcp ?? (request.model === undefined ? undefined : `model ${request.model}`);
     return [
-      element("td", `${request.subject ?? "anonymous"}, model ${request.model}`),
-      element("td", left ?? "not known: its count could not be read"),
-      element("td", cost),
+      element("td", [request.subject ?? "anonymous", used].filter((each) => each !== undefined).join(", ")),
+      element("td", leftOf(known, unit, known.would_refuse ?? request.verdict)),
+      element("td", this.#costOf(name, unit, last)),
     ];
+  }
+
+  #costOf(name, unit, { request, known, settlement }) {
+    if (known.would_refuse) return `nothing is counted; without shadow it is refused (${known.would_refuse})`;
+    if (request.verdict.startsWith("budget-")) return "refused";
+    const counted = settlement?.budgets?.find((each) => each.name === name);
+    if (counted) return `${grouped(counted.units)} ${unit} (${settlement.settled})`;
+    return settlement ? costOf(settlement) : "not known yet";
   }
 }

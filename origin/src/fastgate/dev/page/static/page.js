@@ -33,7 +33,7 @@ function showState(state) {
   $("ended").textContent = state.ended ?? "";
   showRoutes(state.routes);
   showScopes(state.scopes);
-  budgets.inForce(state.budgets, state.routes);
+  budgets.inForce(state.budgets);
   replaceOptions(form.issuer, state.issuers.map(({ id }) => [id, id]));
 }
 

@@ -1,0 +1,36 @@
+//! What a message costs of budgets: each entry of what it uses costs what the policy says.
+
+use std::sync::Arc;
+
+use crate::policy::budgets::Budget;
+use crate::policy::{McpEntry, McpMethod};
+
+/// What a use costs of one budget.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UseCost {
+    /// The budget.
+    pub budget: Arc<Budget>,
+    /// How many of its units.
+    pub amount: u64,
+    /// The name of the entry, which counts as the model. A URI that matches a template can be written in many ways, and its
+    /// template in one.
+    pub entry: String,
+}
+
+/// What a message with this method costs. A budget is there once, or once for each entry if it counts each by itself.
+pub(super) fn of(method: &str, entries: &[&McpEntry]) -> Vec<UseCost> {
+    let mut costs: Vec<UseCost> = Vec::new();
+    if !McpMethod::is_use(method) {
+        return costs;
+    }
+    for (entry, (budget, amount)) in entries.iter().flat_map(|entry| entry.costs.iter().map(move |cost| (entry, cost)))
+    {
+        let is_same =
+            |known: &&mut UseCost| known.budget.name == budget.name && (!budget.by_model || known.entry == entry.name);
+        match costs.iter_mut().find(is_same) {
+            Some(known) => known.amount = known.amount.saturating_add(*amount),
+            None => costs.push(UseCost { budget: Arc::clone(budget), amount: *amount, entry: entry.name.clone() }),
+        }
+    }
+    costs
+}
