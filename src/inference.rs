@@ -96,8 +96,7 @@ pub fn judge(
         let by_conversation = inference.affinity == Some(Affinity::Conversation);
         let conversation =
             by_conversation.then(|| affinity::conversation(&parsed, &inference.api, &facts.model)).flatten();
-        let repeatable =
-            cleared.route().cache.as_ref().and_then(|_| repeatable::digest(&parsed, &inference.api, &facts));
+        let repeatable = cleared.route().cache.as_ref().and_then(|_| repeatable::digest(&parsed, inference, &facts));
         let admission = Admission {
             model_at_origin: model.name_at_origin.clone().unwrap_or_else(|| facts.model.clone()),
             adds_usage,

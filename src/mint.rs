@@ -156,7 +156,9 @@ fn forwarded_fields(input: &MintInput<'_>, token: String) -> Headers {
         (_, Some(rule)) => {
             let is_set = |name: &str| cleared.route().request_fields.set.all(name).next().is_some();
             let has_body = has_body(received.content());
-            target.headers().iter().filter(|(name, _)| rule.forwards(name, has_body) || is_set(name)).collect()
+            let is_replaced = |name: &str| reads_response && name == "accept-encoding";
+            let is_forwarded = |name: &str| rule.forwards(name, has_body) || is_set(name);
+            target.headers().iter().filter(|(name, _)| is_forwarded(name) && !is_replaced(name)).collect()
         }
         (None, None) if !reads_response => target.headers().clone(),
         (digest, None) => {

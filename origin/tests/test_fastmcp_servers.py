@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from fastgate import at_edge, role, tool_rule
+from fastgate import Mcp, at_edge, role, tool_rule
 from fastgate.compile.policy import CannotCompile, compile_routes
 
 fastmcp: Any = pytest.importorskip("fastmcp")
@@ -135,13 +135,25 @@ def test_a_rule_follows_its_tool_to_another_name() -> None:
     assert found["tools"] == {"cancel": {"scopes": ["a"]}, "scoped": {"scopes": ["c"]}}
 
 
+def test_an_omitted_tool_is_noticed_although_another_has_the_same_rule() -> None:
+    server, rule = fastmcp.FastMCP("tools"), tool_rule(require=role("admin"))
+    for name in ("cancel", "shown"):
+        server.tool(name=name, meta=rule)(give)
+    server.add_transform(search.BM25SearchTransform(always_visible=["shown"]))
+    mcp = Mcp(tools={"search_tools": tool_rule(), "call_tool": tool_rule()})
+    app = FastAPI(openapi_url=None)
+    app.mount("/", at_edge(access="authenticated", mcp=mcp)(server.http_app()))
+    with pytest.raises(CannotCompile, match='one of its transforms omits "cancel"'):
+        compile_routes(app)
+
+
 @pytest.mark.parametrize("inner", [False, True])
 def test_a_transform_that_omits_tools_with_rules_is_a_fault(inner: bool) -> None:
     """They stay callable: another tool takes their name as an argument."""
     server, outer = a_server(), fastmcp.FastMCP("outer")
     server.add_transform(search.BM25SearchTransform())
     outer.mount(server)
-    with pytest.raises(CannotCompile, match=': one of its transforms omits "cancel", which has a'):
+    with pytest.raises(CannotCompile, match=': one of its transforms omits "cancel", or another'):
         compiled(outer if inner else server)
 
 

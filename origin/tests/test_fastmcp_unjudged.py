@@ -166,30 +166,17 @@ def test_a_server_whose_rules_nobody_checks_is_a_fault(
     place(server(), app)
     with pytest.raises(CannotCompile) as caught:
         compile_routes(app)
-    wanted = 'serves the tools of an MCP server without their rules: "cancel".'
+    wanted = 'the edge does not judge, and tools of this app have rules: "cancel".'
     assert wanted in caught.value.faults[0].what
 
 
-EVENTS = (events, opaque_events, own_events)
-
-
-@pytest.mark.parametrize("place", EVENTS)
-def test_it_is_not_known_which_server_sends_events(place: Callable[[Any, FastAPI], None]) -> None:
-    in_meta()  # in the same process
-    app = FastAPI(openapi_url=None)
-    place(without_rules(), app)
-    with pytest.raises(CannotCompile, match="those of this app"):
-        compile_routes(app)
-
-
-@pytest.mark.parametrize("place", [each for each in PLACES if each not in EVENTS])
-def test_a_server_without_rules_may_be_anywhere_else(
+@pytest.mark.parametrize("place", PLACES)
+def test_a_server_without_rules_may_be_anywhere_if_no_tool_has_one(
     place: Callable[[Any, FastAPI], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fastgate.declare.values.mcp._named", set())  # of other tests
+    monkeypatch.setattr("fastgate.declare.values.mcp._rules", {})  # of other tests
     app = FastAPI(openapi_url=None)
     place(without_rules(), app)
-    app.mount("/judged", at_edge(access="authenticated")(in_meta().http_app()))  # same process
     assert compile_routes(app)
 
 
@@ -233,7 +220,7 @@ def test_routes_of_a_server_in_another_app_are_refused_too(edge: Edge) -> None:
     inner = Starlette(routes=[*served.routes])
     app = FastAPI(openapi_url=None)
     app.mount("/ai", OPAQUE(inner))
-    with pytest.raises(CannotCompile, match="of a server that is known only when the app runs"):
+    with pytest.raises(CannotCompile, match="tools of this app have rules"):
         compile_routes(app)
 
     @asynccontextmanager
@@ -245,14 +232,19 @@ def test_routes_of_a_server_in_another_app_are_refused_too(edge: Edge) -> None:
     assert _asked(edge, inner, OPAQUE, RUN[0][2:]).status_code == 401
 
 
-def test_messages_of_an_opaque_server_without_rules_arrive(edge: Edge) -> None:
-    in_meta()
+def test_messages_of_an_opaque_server_arrive_if_no_tool_has_a_rule(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fastgate.declare.values.mcp._rules", {})  # of other tests
     response = _asked(edge, without_rules().http_app(stateless_http=True), OPAQUE, RUN[0][2:])
     assert (response.status_code, '"result":' in response.text) == (200, True)
 
 
-def test_scopes_of_checks_hold_without_the_edge(edge: Edge) -> None:
+def test_scopes_of_checks_hold_without_the_edge(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The package checks them itself, so they may be anywhere; without a verifier all fail."""
+    monkeypatch.setattr("fastgate.declare.values.mcp._rules", {})  # of other tests
     call = messages.PING.replace(b'"ping"', b'"scoped"')
     assert call != messages.PING
     served = without_rules().http_app(stateless_http=True)

@@ -244,7 +244,7 @@ def test_drift_compares_conditions_and_ignores_what_only_the_edge_limits() -> No
 def test_rules_by_name_hold_for_a_server_whose_lists_cannot_be_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("fastgate.declare.values.mcp._named", set())  # of other tests
+    monkeypatch.setattr("fastgate.declare.values.mcp._rules", {})  # of other tests
     server = Server[object]("plain")
     assert "cannot be listed: its author handles the requests" in faults_of(mounted(server))
     opaque = mounted(server, opaque=True, methods=["POST"])
@@ -252,7 +252,7 @@ def test_rules_by_name_hold_for_a_server_whose_lists_cannot_be_read(
     assert "mcp" not in route
     (route,) = compile_routes(mounted(server, mcp=Mcp(tools={"add": tool_rule(scopes=["w"])})))
     assert route["mcp"] == {"tools": {"add": {"scopes": ["w"]}}}
-    assert "those in Mcp(…)" in faults_of(opaque)
+    assert "tools of this app have rules" in faults_of(opaque)
 
 
 def test_a_server_that_fails_to_list_is_a_fault() -> None:

@@ -4,8 +4,10 @@ Row O28 of docs/attacks.md.
 """
 
 import functools
-from collections.abc import AsyncIterator, Callable
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -21,9 +23,10 @@ from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from fastgate import at_edge, guard, role, tool_rule
+from fastgate import Mcp, at_edge, guard, role, tool_rule
 from fastgate.compile.policy import CannotCompile, compile_routes
 from fastgate.content import content_digest
+from fastgate.request import mcp_transports
 from tests.edge import HEADER, Edge, payload
 from tests.test_mcp_messages import OPTIONS, PING
 
@@ -158,32 +161,24 @@ def test_a_server_whose_rules_nobody_checks_is_a_fault(
     with pytest.raises(CannotCompile) as caught:
         compile_routes(app)
     fault = caught.value.faults[0]
-    assert 'serves the tools of an MCP server without their rules: "cancel".' in fault.what
+    assert 'the edge does not judge, and tools of this app have rules: "cancel".' in fault.what
 
 
-EVENTS = (events, opaque_events, own_events)
-
-
-@pytest.mark.parametrize("place", EVENTS)
-def test_it_is_not_known_which_server_sends_events(
-    place: Callable[[MCPServer, FastAPI], None],
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("any_rules", [True, False])
+def test_a_server_without_rules_may_be_anywhere_if_no_tool_has_one(
+    place: Callable[[MCPServer, FastAPI], None], any_rules: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("fastgate.declare.values.mcp._rules", {})  # of other tests
+    if any_rules:
+        Mcp(prompts={"summary": tool_rule(require=role("admin"))})
     app = FastAPI(openapi_url=None)
     place(a_server(ruled=False), app)
-    with pytest.raises(CannotCompile, match="those of this app"):
-        compile_routes(app)
-
-
-@pytest.mark.parametrize("place", [each for each in PLACES if each not in EVENTS])
-def test_a_server_without_rules_may_be_anywhere_else(
-    place: Callable[[MCPServer, FastAPI], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("fastgate.declare.values.mcp._named", set())  # of other tests
-    other = a_server()  # in the same process
-    app = FastAPI(openapi_url=None)
-    place(a_server(ruled=False), app)
-    app.mount("/judged", at_edge(access="authenticated")(other.streamable_http_app()))
-    assert compile_routes(app)
+    if any_rules:
+        with pytest.raises(CannotCompile, match="tools of this app have rules"):
+            compile_routes(app)
+    else:
+        assert compile_routes(app)
 
 
 def test_an_endpoint_may_ask_a_server_for_its_tools() -> None:
@@ -203,7 +198,7 @@ def test_it_stops_a_strict_start(edge: Edge) -> None:
     app = FastAPI(openapi_url=None)
     opaque(a_server(), app)
     guard(app, edge.settings(strict=True))
-    with pytest.raises(CannotCompile, match="without their rules"), TestClient(app):
+    with pytest.raises(CannotCompile, match="tools of this app have rules"), TestClient(app):
         pass
 
 
@@ -310,8 +305,53 @@ def test_the_transports_refuse_what_the_compiler_does_not_find(
     assert caplog.messages[-1] == "refused: route-mismatch"
 
 
+@pytest.fixture
+def as_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Restore the package as it is loaded, before a guard has changed it."""
+    for module, kind, name in mcp_transports._RECEIVE:
+        loaded = sys.modules[module]
+        holder = loaded if kind is None else getattr(loaded, kind)
+        found = getattr(holder, name)
+        monkeypatch.setattr(holder, name, getattr(found, "__wrapped__", found))
+    monkeypatch.setattr(mcp_transports, "_changed", set())
+
+
+@pytest.mark.usefixtures("as_loaded")
+@pytest.mark.parametrize("version", ["2025-06-18", "2026-07-28"])
+@pytest.mark.parametrize("by_events", [True, False])
+def test_a_method_that_was_stored_before_is_refused_too(
+    edge: Edge, version: str, by_events: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = a_server()
+    ready(server)
+    stored = server.session_manager.handle_request
+    if by_events:
+        stored = SseServerTransport("/messages", security_settings=ACCEPTED).handle_post_message
+
+    class Tools:
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            await stored(scope, receive, send)
+
+    def stored_in_an_object(_: MCPServer, app: FastAPI) -> None:
+        app.mount("/ai", WHOLE(stored if by_events else Tools()))
+
+    fields = {"mcp-protocol-version": version, "mcp-method": "tools/call", "mcp-name": "ping"}
+    response = called(
+        edge,
+        server,
+        stored_in_an_object,
+        "POST",
+        "/ai/mcp",
+        "/ai/{path:path}",
+        fields,
+        is_ready=True,
+    )
+    assert response.status_code == 401
+    assert caplog.messages[-1] == "refused: route-mismatch"
+
+
 def test_a_server_without_rules_is_served(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fastgate.declare.values.mcp._named", set())  # of other tests
+    monkeypatch.setattr("fastgate.declare.values.mcp._rules", {})  # of other tests
     server = a_server(ruled=False)
     for place in (of_a_service, of_a_registry):
         response = called(edge, server, place, "POST", "/ai/mcp", "/ai/{path:path}")
@@ -354,6 +394,10 @@ def test_the_app_refuses_it_whatever_the_policy_says(
     assert "an MCP server whose messages the edge has to judge" in str(vars(caplog.records[-1]))
 
 
+def ready(server: MCPServer) -> None:
+    server.streamable_http_app(stateless_http=True, json_response=True, transport_security=ACCEPTED)
+
+
 def called(
     edge: Edge,
     server: MCPServer,
@@ -361,6 +405,9 @@ def called(
     method: str,
     path: str,
     template: str,
+    fields: Mapping[str, str] = MappingProxyType({}),
+    *,
+    is_ready: bool = False,
 ) -> Any:  # noqa: ANN401 - of httpx, or of the package that follows it
     """Send a request that the edge judged to an app with a server in this place."""
 
@@ -369,8 +416,8 @@ def called(
         async with server.session_manager.run():
             yield
 
-    server.streamable_http_app(stateless_http=True, json_response=True, transport_security=ACCEPTED)
-
+    if not is_ready:
+        ready(server)
     app = FastAPI(openapi_url=None, lifespan=lifespan)
     place(server, app)
     guard(app, edge.settings())
@@ -379,6 +426,6 @@ def called(
     assert isinstance(tctx, dict)
     body = PING if method == "POST" else b""
     tctx["content_digest"] = content_digest(body)
-    headers = {HEADER: edge.sign(claims).decode(), **OPTIONS}
+    headers = {HEADER: edge.sign(claims).decode(), **OPTIONS, **fields}
     with TestClient(app) as client:
         return client.request(method, path, content=body, headers=headers)

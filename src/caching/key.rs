@@ -24,7 +24,7 @@ pub(super) struct Source<'request> {
     /// The purge generation of the origin.
     pub(super) generation: u64,
     /// The request to a model, if the response depends on its body.
-    pub(super) body: Option<&'request Admission>,
+    pub(super) admission: Option<&'request Admission>,
 }
 
 /// The key of a stored response.
@@ -39,7 +39,7 @@ impl CacheKey {
     /// the origin receives, the declared request fields, and the declared facts about the caller. Every part has its
     /// length before it, and every list its number of elements, so no part can look like another.
     pub(super) fn of(source: &Source<'_>, caller: &Caller) -> Option<Self> {
-        let &Source { route, rule, target, assignment, generation, body } = source;
+        let &Source { route, rule, target, assignment, generation, admission } = source;
         let mut parts = Parts(Sha256::new());
         parts.text(FORM);
         parts.route(route, route.origin()?, rule);
@@ -51,9 +51,9 @@ impl CacheKey {
         for part in [received.scheme(), received.host(), target.path().encoded(), received.query()] {
             parts.text(part);
         }
-        let bodies: Vec<_> = body.iter().filter_map(|admission| admission.repeatable).collect();
+        let bodies: Vec<_> = admission.iter().filter_map(|admission| admission.repeatable).collect();
         parts.list(&bodies);
-        if let Some(admission) = body {
+        if let Some(admission) = admission {
             // The signed header has both names.
             parts.list(&[&admission.model, &admission.model_at_origin]);
             parts.list(&target.headers().all("content-type").collect::<Vec<_>>());

@@ -27,7 +27,7 @@ pub struct Plan {
     pub(super) is_head: bool,
     /// Whether the key contains the body. The origin then cannot say that a stored response is still valid, because it would
     /// read conditions of such a request as preconditions (RFC 9110 §13.1).
-    pub(super) has_body: bool,
+    pub(super) body_in_key: bool,
     pub(super) tags: Tags,
     /// The surrogate keys of the URL.
     pub(super) url: Vec<String>,
@@ -48,7 +48,7 @@ impl Plan {
         let repeatable = repeatable(body);
         let rule = route.cache.as_ref().filter(|_| is_retrieval(target.received()) || repeatable.is_some())?;
         let key = generation.and_then(|number| {
-            let source = Source { route, rule, target, assignment, generation: number, body: repeatable };
+            let source = Source { route, rule, target, assignment, generation: number, admission: repeatable };
             CacheKey::of(&source, cleared.caller())
         });
         let tags = Tags::of(route.origin()?);
@@ -60,7 +60,7 @@ impl Plan {
                 Some(_) => Conditions::default(),
             },
             is_head: target.received().method() == "HEAD",
-            has_body: repeatable.is_some(),
+            body_in_key: repeatable.is_some(),
             url: tags.of_url(target),
             tags,
         })
@@ -73,7 +73,7 @@ impl fmt::Display for Plan {
         let CacheRule { audience, vary, .. } = &*self.rule;
         let parts = ["route", "origin", "region", "version", "host", "path", "query"].into_iter().map(Cow::from);
         let fields = vary.iter().map(|name| format!("field {name}").into());
-        let body = self.has_body.then(|| "body".into());
+        let body = self.body_in_key.then(|| "body".into());
         let parts: Vec<_> = parts.chain(body).chain(fields).chain(audience.iter().map(SharedFact::name)).collect();
         let shared = match audience.len() {
             0 => "all callers",
@@ -98,7 +98,7 @@ pub fn shared_by<'policy>(
     route.cache.as_deref().filter(|_| is_retrieval(target.received()) || repeatable(body).is_some())
 }
 
-/// The digest of a body whose request would get the same response again.
+/// What was decided about a request that would get the same response again.
 fn repeatable(body: &JudgedBody) -> Option<&Admission> {
     body.admission().filter(|admission| admission.repeatable.is_some())
 }

@@ -113,7 +113,7 @@ impl Storage {
     /// client, too. Those of models are JSON documents.
     #[must_use]
     pub const fn is_made_at_once(&self) -> bool {
-        self.plan.has_body
+        self.plan.body_in_key
     }
 
     /// Why the request is forwarded (RFC 9211 §2.2).
@@ -125,7 +125,7 @@ impl Storage {
     /// The fields by which the origin can say that the stored response is valid (RFC 9111 §4.3.1).
     #[must_use]
     pub fn validators(&self) -> Headers {
-        let has_condition = self.key.is_some() && !self.is_second && !self.plan.has_body;
+        let has_condition = self.key.is_some() && !self.is_second && !self.plan.body_in_key;
         let can_be_validated = |stale: &&Selected| has_condition && stale.entry.status() == 200;
         let Some(stale) = self.stale.as_ref().filter(can_be_validated) else { return Headers::default() };
         let fields = stale.entry.fields();
@@ -214,7 +214,7 @@ impl Storage {
         if let Some(refused) = self.refused {
             return Err(refused);
         }
-        if self.plan.has_body && status != 200 {
+        if self.plan.body_in_key && status != 200 {
             return Err(NotStored::Status);
         }
         let lifetimes = Lifetimes::of(status, fields, &self.plan.rule, (self.sent, now))?;

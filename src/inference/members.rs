@@ -8,7 +8,7 @@ use crate::trail::excerpt;
 
 impl Api {
     /// All its members; `None` if every member is forwarded.
-    pub(super) const fn members(&self) -> Option<&'static [&'static str]> {
+    const fn members(&self) -> Option<&'static [&'static str]> {
         members_of(match self {
             Self::OpenAiChat => ApiName::OpenaiChat,
             Self::OpenAiResponses => ApiName::OpenaiResponses,

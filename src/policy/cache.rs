@@ -225,7 +225,7 @@ impl CacheRule {
     }
 
     /// Whether the origin receives the field `name` (lower case) of the client: it does if responses may differ by it, or if
-    /// it describes a body. The response to a request with a body is not stored.
+    /// it describes a body, which is then part of the key, or the response is not stored.
     #[must_use]
     pub fn forwards(&self, name: &str, has_body: bool) -> bool {
         let of_body = has_body && matches!(name, "content-type" | "content-encoding");

@@ -208,14 +208,10 @@ impl Api {
         }
     }
 
-    /// The name of the API if none of its requests says by which the same one would get the same response.
-    pub(super) const fn without_repeatable(&self) -> Option<&'static str> {
-        match self {
-            Self::OpenAiChat | Self::OpenAiEmbeddings => None,
-            Self::OpenAiResponses => Some("openai-responses"),
-            Self::AnthropicMessages => Some("anthropic-messages"),
-            Self::Json { .. } => Some("json"),
-        }
+    /// Whether some requests of the API would get the same response again, and say so.
+    #[must_use]
+    pub const fn is_repeatable(&self) -> bool {
+        matches!(self, Self::OpenAiChat | Self::OpenAiEmbeddings)
     }
 
     /// Whether a request can limit the tokens of its response.

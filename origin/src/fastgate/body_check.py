@@ -12,7 +12,8 @@ from fastgate.declare.mcp_endpoint import has_unjudged_rules, mcp_endpoint_in
 from fastgate.errors import ContentMismatch, Refused, RouteMismatch
 from fastgate.mcp_message import is_response
 
-_TOOLS = "an MCP server whose messages the edge has to judge"
+UNJUDGED = "an MCP server whose messages the edge has to judge"
+"""What was found in place of the judged route, for the log."""
 
 
 def body_fault(
@@ -30,7 +31,7 @@ def body_fault(
     """
     if mcp_endpoint_in(getattr(view, "endpoint", None)) is not None:
         if judged.content_digest is None or not _is_judged(judged, content):
-            return RouteMismatch(found=f"{template}, {_TOOLS}")
+            return RouteMismatch(found=f"{template}, {UNJUDGED}")
     elif unjudged := unjudged_tools_fault(view, template):
         return unjudged
     elif declared and judged.content_digest is None and declared.get("sign_body"):
@@ -41,7 +42,7 @@ def body_fault(
 def unjudged_tools_fault(view: object, template: str) -> Refused | None:
     """Return why what a router has chosen may not run: its tools have rules that nothing checks."""
     if any(map(has_unjudged_rules, targets_of(view))):
-        return RouteMismatch(found=f"{template}, {_TOOLS}")
+        return RouteMismatch(found=f"{template}, {UNJUDGED}")
     return None
 
 

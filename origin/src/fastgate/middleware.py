@@ -106,6 +106,7 @@ class FastgateMiddleware:
         self._kind = ObservedCheck if observe else RouteCheck
         self._compared_body = observed_body if observe else matched
         self._refusals = RefusalLog()
+        check_transports()
 
     @property
     def keys(self) -> KeySource:

@@ -7,13 +7,8 @@ pub enum CacheFault {
     #[error("is on a route without responses to GET, and no others are stored")]
     NoGet,
     /// The API of the route has no requests that would get the same response again.
-    #[error(
-        "stores nothing: requests of the API \"{api}\" say nothing by which the same one would get the same response"
-    )]
-    NoneRepeatable {
-        /// The API.
-        api: &'static str,
-    },
+    #[error("stores nothing: requests of this \"api\" say nothing by which the same one would get the same response")]
+    NoneRepeatable,
     /// A response that is stale would be renewed by a request of the edge, which has no body.
     #[error("is on a route for models: a response is not renewed, because the edge keeps no request")]
     RenewsModels,
@@ -52,7 +47,7 @@ impl CacheFault {
     pub const fn remedy(&self) -> &'static str {
         match self {
             Self::NoGet => "add \"GET\" to \"methods\", or move \"cache\" to the route that has it",
-            Self::NoneRepeatable { .. } => {
+            Self::NoneRepeatable => {
                 "remove it; only \"openai-embeddings\", and \"openai-chat\" with a seed, have such requests"
             }
             Self::RenewsModels => "remove it, or make \"ttl\" longer",

@@ -118,7 +118,7 @@ pub struct RouteDocument {
     /// MiB) and signs its `Content-Digest` (RFC 9530); the application refuses any other body. Default: false.
     #[serde(default)]
     pub sign_body: bool,
-    /// Which callers share a stored response to GET, and for how long. The caller is authorized first, on every request.
+    /// Which callers share a stored response to GET, or of a model, and for how long. The caller is authorized first, on every request.
     /// Default: responses are not stored.
     #[serde(default)]
     pub cache: Option<CacheDocument>,

@@ -15,9 +15,8 @@ pub(super) fn check(rule: &CacheRule, route: &Route, shared: bool, issuers: &[&I
     let is_for_models = route.inference.is_some();
     let has_none = !route.methods.contains(&MethodName::Get) && !is_for_models;
     add_if(has_none || route.websocket, "", CacheFault::NoGet);
-    if let Some(api) = route.inference.as_ref().and_then(|inference| inference.api.without_repeatable()) {
-        add_if(true, "", CacheFault::NoneRepeatable { api });
-    }
+    let is_repeatable = route.inference.as_ref().is_none_or(|inference| inference.api.is_repeatable());
+    add_if(!is_repeatable, "", CacheFault::NoneRepeatable);
     let renews = rule.stale_while_revalidate > Seconds::new(0);
     add_if(is_for_models && renews, ".stale_while_revalidate", CacheFault::RenewsModels);
     add_if(route.forward_token, "", CacheFault::ForwardsToken);

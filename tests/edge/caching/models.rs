@@ -14,8 +14,13 @@ const BODY: &str = r#"{"model":"small","input":"Where is my order?"}"#;
 const RESPONSE: &str = r#"{"object":"list","data":[],"usage":{"prompt_tokens":5,"total_tokens":5}}"#;
 
 fn gate() -> Gate {
+    gate_with(60)
+}
+
+/// A gate whose responses are fresh for so many seconds.
+fn gate_with(ttl: u64) -> Gate {
     let inference = json!({ "api": "openai-embeddings", "models": { "small": {} }, "budgets": ["hourly"] });
-    let cache = json!({ "audience": "tenant", "ttl": 60, "stale_if_error": 60 });
+    let cache = json!({ "audience": "tenant", "ttl": ttl, "stale_if_error": 60 });
     let budgets = json!({ "hourly": { "tokens": 1000, "window": 3600, "by": ["subject"] } });
     let gate = Gate::with_budgets(&json!({ "methods": ["POST"], "inference": inference, "cache": cache }), &budgets);
     gate.tell(
@@ -37,6 +42,20 @@ fn post(gate: &Gate, subject: &str, claims: &Value, body: &str) -> Reply {
         body.len()
     );
     gate.try_send_with("POST /shared/a", &fields, body).unwrap()
+}
+
+/// The line about what a request cost.
+fn settled(gate: &Gate, reply: &Reply) -> Value {
+    let id = reply.header("x-request-id").unwrap();
+    let until = Instant::now() + Duration::from_secs(10);
+    loop {
+        let mut lines = gate.edge.log_lines().into_iter();
+        if let Some(line) = lines.find(|line| line["request_id"] == id && line.get("settled").is_some()) {
+            return line;
+        }
+        assert!(Instant::now() < until, "it is never settled");
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 #[test]
@@ -72,16 +91,7 @@ fn what_was_fetched_costs_what_its_usage_says_and_what_is_stored_nothing() {
     let tenant = json!({ "tid": "one" });
     let miss = post(&gate, "ada", &tenant, BODY);
     assert_eq!((miss.status, miss.text().as_str()), (200, RESPONSE));
-    let until = Instant::now() + Duration::from_secs(10);
-    let settled = loop {
-        let mut lines = gate.edge.log_lines().into_iter();
-        if let Some(line) = lines.find(|line| line.get("settled").is_some()) {
-            break line;
-        }
-        assert!(Instant::now() < until, "it is never settled");
-        thread::sleep(Duration::from_millis(20));
-    };
-    assert_eq!(settled["request_id"], miss.header("x-request-id").unwrap());
+    let settled = settled(&gate, &miss);
     assert_eq!((&settled["settled"], &settled["input_tokens"]), (&json!("usage"), &json!(5)));
     let hit = post(&gate, "ada", &tenant, BODY);
     assert!(status(&hit).contains("hit"), "{}", status(&hit));
@@ -95,11 +105,17 @@ fn what_was_fetched_costs_what_its_usage_says_and_what_is_stored_nothing() {
 }
 
 #[test]
-fn a_stored_response_outlasts_a_failure_of_the_origin() {
-    let gate = gate();
+fn a_stale_response_is_sent_while_the_origin_fails() {
+    let gate = gate_with(1);
     let tenant = json!({ "tid": "one" });
     assert_eq!(post(&gate, "ada", &tenant, BODY).status, 200);
     gate.tell("/shared/a", Told { status: "503 Service Unavailable", ..Told::default() });
-    assert_eq!(post(&gate, "ada", &tenant, BODY).status, 200);
+    thread::sleep(Duration::from_millis(2100));
+    let stale = post(&gate, "ada", &tenant, BODY);
+    assert_eq!((stale.status, stale.text().as_str()), (200, RESPONSE), "{}", status(&stale));
+    assert_eq!(gate.log_of(&stale)["cache"], "stale-if-error");
+    // No model runs for a request that gets 503.
+    assert_eq!(settled(&gate, &stale)["settled"], "nothing");
     assert_eq!(post(&gate, "ada", &tenant, &BODY.replace("my", "our")).status, 503);
+    assert_eq!(gate.seen("/shared/a").len(), 3);
 }

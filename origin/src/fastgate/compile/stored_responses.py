@@ -92,7 +92,7 @@ _REPEATABLE = ("openai-chat", "openai-embeddings")
 _RENEWAL = "stale_while_revalidate"
 _EXCLUDED = {
     "forward_token": "the response might depend on the token, which is not part of the audience",
-    "sign_body": "a request with a body has no stored response",
+    "sign_body": "a request with a signed body has no stored response, unless it is for a model",
     "websocket": "a WebSocket has no stored response",
 }
 

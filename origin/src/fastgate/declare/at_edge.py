@@ -56,9 +56,10 @@ def at_edge(*, below: str | None = None, **members: object) -> Callable[[T], T]:
     `formerly="/orders/{order_id}"` is an endpoint's former full template, its former id, or a list
     of these; a request that the edge still matched by one of them is accepted. `opaque=True` makes
     a mounted app one route for everything below its path, for `methods`; its own routes do not
-    count. `cache=EdgeCache(…)` lets the edge store responses to GET and HEAD; `cache=None` does not
-    inherit that. `app_checks=["APIKeyCookie"]` names security schemes and dependencies that the
-    app itself checks, so that an open `access` also holds for endpoints with them;
+    count. `cache=EdgeCache(…)` lets the edge store responses to GET and HEAD, or of models;
+    `cache=None` does not inherit that. `app_checks=["APIKeyCookie"]` names security schemes and
+    dependencies that the app itself checks, so that an open `access` also holds for endpoints with
+    them;
     `app_checks=[]` does not inherit that. Other members (`limits`, `require`, …) are copied into
     the policy. `require` may also be a condition, `role("admin")`. Write `from`, a keyword of
     Python, as `from_`.

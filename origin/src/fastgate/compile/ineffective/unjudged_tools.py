@@ -18,17 +18,11 @@ from fastgate.compile.callers.used_values import objects_used_by
 from fastgate.compile.endpoints.endpoint import Endpoint
 from fastgate.compile.ineffective.comparison import layers_of
 from fastgate.compile.ineffective.delegates import ServedObjects
+from fastgate.compile.mcp.rules_behind import ruled_behind, servers_of
 from fastgate.declare.lookup import layers, targets_of
-from fastgate.declare.mcp_endpoint import (
-    is_of_events,
-    is_server,
-    is_transport,
-    is_unconnected,
-    ruled_behind,
-    servers_of,
-)
+from fastgate.declare.mcp_endpoint import is_server, is_transport
 from fastgate.declare.static_access import attribute, is_a
-from fastgate.declare.values.mcp import requires_anything, requires_anything_by_name
+from fastgate.declare.values.mcp import requires_anything
 from fastgate.routes.framework import effective_routes
 
 _SERVES = frozenset(
@@ -41,6 +35,7 @@ _SERVES = frozenset(
 _MANAGES = frozenset(("session_manager", "handle_request"))
 """Attributes by which a function serves one if it uses both."""
 _MOST_NAMES = 3
+"""How many names a fault lists."""
 
 
 class Unjudged(NamedTuple):
@@ -82,25 +77,19 @@ def unjudged_tools(
             if (is_server(each) or is_transport(each))
             and not graph.reached_from([key]).keys().isdisjoint(keys)
         ]
-        if names := ruled_behind(found):
-            listed = ", ".join(f'"{name}"' for name in names[:_MOST_NAMES])
-            if more := len(names) - _MOST_NAMES:
-                listed += f" and {more} more" if more > 0 else ""
-            yield _fault(endpoint, listed)
-        elif found and requires_anything_by_name():
-            yield _fault(endpoint, "those in Mcp(…)")
-        elif any(map(is_of_events, found)):
-            yield _fault(endpoint, "those of this app, because it does not know the server")
-        elif any(map(is_unconnected, found)) and not any(map(is_server, found)):
-            yield _fault(endpoint, "those of a server that is known only when the app runs")
+        if found:
+            yield _fault(endpoint, ruled_behind(found))
 
 
-def _fault(endpoint: Endpoint, listed: str) -> Unjudged:
+def _fault(endpoint: Endpoint, names: Sequence[str]) -> Unjudged:
+    listed = ", ".join(f'"{name}"' for name in names[:_MOST_NAMES])
+    if len(names) > _MOST_NAMES:
+        listed += f" and {len(names) - _MOST_NAMES} more"
     return Unjudged(
         endpoint,
-        f"serves the tools of an MCP server without their rules: {listed}. The edge judges only "
-        "the messages of server.streamable_http_app(), or http_app() of fastmcp, whose routes are "
-        "visible",
+        "serves an MCP server whose messages the edge does not judge, and tools of this app have "
+        f"rules{f': {listed}' if names else ''}. The edge judges server.streamable_http_app(), or "
+        "http_app() of fastmcp, if its routes are visible",
         "mount that app, app.mount(…, at_edge(access=…)(server.streamable_http_app())), without "
         "opaque; or remove the rules, tool_rule(…), and require on this endpoint what its tools "
         "need",

@@ -7,7 +7,7 @@ what to do about it. What has no entry does not exist at the edge.
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from fastgate.compile.mcp.servers import McpServer, Offered, Unlisted, offered_by
+from fastgate.compile.mcp.servers import McpServer, Offered, Omitted, Unlisted, offered_by
 from fastgate.declare.static_access import own, texts_in
 from fastgate.declare.values.mcp import KINDS, MARKER, MCP, NOT_OFFERED, rule_in
 
@@ -46,6 +46,12 @@ def mcp_faults(found: McpServer | None, declared: object) -> Iterator[tuple[str,
     try:
         offered = offered_by(found.server)
     except Unlisted as why:
+        if isinstance(why, Omitted):
+            yield (
+                f"is an MCP server with tools that can be called and are not listed: {why}",
+                "remove the transform, or the rules of what it omits",
+            )
+            return
         if any(_declared_rules(members, kind) for kind in KINDS):
             return
         yield (

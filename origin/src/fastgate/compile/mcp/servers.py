@@ -60,6 +60,10 @@ class Unlisted(ValueError):
     """What a server offers cannot be listed; the message says why."""
 
 
+class Omitted(Unlisted):
+    """A tool with a rule can be called although it is not listed."""
+
+
 def mcp_server_of(endpoint: object, app: object, path: object) -> McpServer | None:
     """Return the MCP server that an endpoint serves; None if it is another endpoint.
 
@@ -168,14 +172,19 @@ async def _of_providers(server: object, providers: Iterable[object], method: str
     for transform in getattr(server, "transforms", ()):
         listed = await getattr(transform, method)(listed)
     # Its middleware may add tools. This runs no function of it.
-    listed = [*listed, *await getattr(server, method)(run_middleware=False)]
-    names = {getattr(each, "name", None) for each in listed}
-    rules = [rule_in(getattr(each, "meta", None)) for each in listed]
+    by_server = await getattr(server, method)(run_middleware=False)
     for each in before:
-        rule, name = rule_in(getattr(each, "meta", None)), getattr(each, "name", None)
-        if rule is not None and name not in names and not any(rule is other for other in rules):
-            raise Unlisted(f'one of its transforms omits "{name}", which has a rule')
-    return listed
+        rule = rule_in(getattr(each, "meta", None))
+        # A transform may give it another name, and several may share one rule.
+        left = max(_with_rule(listed, rule), _with_rule(by_server, rule))
+        if rule is not None and left < _with_rule(before, rule):
+            name = getattr(each, "name", None)
+            raise Omitted(f'one of its transforms omits "{name}", or another with the same rule')
+    return [*listed, *by_server]
+
+
+def _with_rule(found: Iterable[object], rule: object) -> int:
+    return sum(rule_in(getattr(each, "meta", None)) is rule for each in found)
 
 
 def _mounted_server(provider: object) -> object:

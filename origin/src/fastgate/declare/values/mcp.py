@@ -31,8 +31,6 @@ _MOST_UNITS = 1_000_000_000_000
 """The greatest amount of a budget."""
 
 _rules: dict[str, Mapping[str, object]] = {}
-_named: set[str] = set()
-"""The markers of the rules that `Mcp` has, which are in no `meta`."""
 
 
 def tool_rule(
@@ -73,16 +71,6 @@ def rule_in(meta: object) -> Mapping[str, object] | None:
     return _rules.get(marker) if isinstance(marker, str) else None
 
 
-def number_of_rules() -> int:
-    """Return how many rules this process has, so that a new one is noticed."""
-    return len(_rules)
-
-
-def requires_anything_by_name() -> bool:
-    """Whether any rule in an `Mcp` requires something: which server it is for is not known."""
-    return any(_rules.get(marker) for marker in _named)
-
-
 def requires_anything() -> bool:
     """Whether any rule in this process requires something that only the edge checks."""
     return any(_rules.values())
@@ -118,8 +106,6 @@ class Mcp:
     def __post_init__(self) -> None:
         for error, what in _faults(self):
             raise error(f"Mcp: {what}")
-        for kind in KINDS:
-            _named.update(rule[MARKER] for rule in (getattr(self, kind) or {}).values())
 
     def document(self) -> dict[str, object]:
         """Return the member `mcp` as far as it is declared, without members with their default."""
