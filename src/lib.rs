@@ -28,7 +28,7 @@
 //! 16. *select* assigns region and version, and after *cache* chooses the backend: [`Candidates`](backend::Candidates)
 //! 17. *cache* looks a stored response up, if those of the route are stored: [`Choice`](caching::Choice). One that may be
 //!     sent ends the pipeline.
-//! 18. *budget* reserves what a request to a model can cost, if its route has budgets: [`Reserved`](budget::Reserved)
+//! 18. *budget* reserves what a request can cost, if the route of a model or the entry of a tool has budgets: [`Reserved`](budget::Reserved)
 //! 19. *mint* signs the identity header: [`Grant`](mint::Grant), the request that is forwarded
 //! 20. *forward* sends it to the origin, in the binary's `compute` module. Responses with lists of an MCP server pass through
 //!     a [`ListFilter`](mcp_list::ListFilter), which *mcp* makes.

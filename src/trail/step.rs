@@ -42,7 +42,7 @@ pub enum Step {
     Select,
     /// Looks a stored response up, if those of the route are stored.
     Cache,
-    /// Reserves what a request to a model can cost, if its route has budgets.
+    /// Reserves what a request to a model, or a use of a tool, can cost, if there are budgets for it.
     Budget,
     /// Signs the identity header.
     Mint,
