@@ -278,6 +278,17 @@ def of_middleware(server: MCPServer, app: FastAPI) -> None:
     async def placeholder() -> None: ...
 
 
+def of_another_scope(server: MCPServer, app: FastAPI) -> None:
+    app.state.tools = server
+
+    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+        own = {name: value for name, value in scope.items() if "fastgate" not in name}
+        run = scope["app"].state.tools.session_manager.handle_request
+        await run(own, receive, send)
+
+    app.mount("/ai", WHOLE(handle))
+
+
 def of_a_session(_: MCPServer, app: FastAPI) -> None:
     transport = StreamableHTTPServerTransport(None)
 
@@ -289,6 +300,7 @@ def of_a_session(_: MCPServer, app: FastAPI) -> None:
 
 HIDDEN = [
     *(of_a_service, of_a_registry, of_the_state, of_an_endpoint, of_middleware, of_a_session),
+    of_another_scope,
     *(function, function_of_a_function, bound_method, an_object),
 ]
 
@@ -303,6 +315,43 @@ def test_the_transports_refuse_what_the_compiler_does_not_find(
         response = called(edge, a_server(), place, "POST", "/ai/mcp", "/ai/{rest:path}")
     assert response.status_code == 401
     assert caplog.messages[-1] == "refused: route-mismatch"
+
+
+def test_a_message_that_was_judged_for_one_server_does_not_run_on_another(edge: Edge) -> None:
+    judged, other = a_server(), a_server()
+
+    class Switch:
+        def __init__(self, app: ASGIApp) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            is_for_other = any(name == b"x-tenant" for name, _ in scope.get("headers", ()))
+            run = other.session_manager.handle_request if is_for_other else self.app
+            await run(scope, receive, send)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with judged.session_manager.run(), other.session_manager.run():
+            yield
+
+    ready(other)
+    tools = judged.streamable_http_app(
+        stateless_http=True, json_response=True, transport_security=ACCEPTED
+    )
+    app = FastAPI(openapi_url=None, lifespan=lifespan)
+    app.mount("/", at_edge(access="authenticated")(tools))
+    app.add_middleware(Switch)
+    guard(app, edge.settings())
+    claims = payload("/mcp", "/mcp", method="POST")
+    tctx = claims["tctx"]
+    assert isinstance(tctx, dict)
+    tctx |= {"content_digest": content_digest(PING), "route": "post-mcp"}
+    tctx["mcp"] = {"method": "tools/call", "name": "ping"}
+    headers = {HEADER: edge.sign(claims).decode(), **OPTIONS}
+    with TestClient(app) as client:
+        assert client.post("/mcp", content=PING, headers=headers).status_code == 200
+        switched = client.post("/mcp", content=PING, headers={**headers, "x-tenant": "b"})
+        assert switched.status_code == 401
 
 
 @pytest.fixture

@@ -11,12 +11,15 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any, TypeAlias
 
+from starlette.types import Receive, Scope
+
 from fastgate.body_check import UNJUDGED
 from fastgate.declare.mcp_endpoint import mcp_endpoint_in
-from fastgate.declare.values.mcp import requires_anything
+from fastgate.declare.static_access import attribute
+from fastgate.declare.values.mcp import requires_anything, when_a_rule_is_made
 from fastgate.errors import RouteMismatch
 from fastgate.request.observe import ObservedCheck
-from fastgate.routes.check import CHECK_KEY, RouteCheck
+from fastgate.routes.check import CHECK_KEY, RouteCheck, current, is_made_of
 
 _RECEIVE = (
     ("mcp.server.streamable_http_manager", "StreamableHTTPSessionManager", "handle_request"),
@@ -46,10 +49,9 @@ def check_transports() -> None:
 def _checked(handle: _Receive) -> _Receive:
     @wraps(handle)
     async def checked(*arguments: Any) -> None:  # noqa: ANN401 - as the package passes them
-        scope, _, send = arguments[-3:]
-        check = scope.get(CHECK_KEY)
-        is_guarded = isinstance(check, RouteCheck) and not isinstance(check, ObservedCheck)
-        if is_guarded and requires_anything() and not _is_judged(check, scope):
+        scope, receive, send = arguments[-3:]
+        check = _check_around(scope, receive) if requires_anything() else None
+        if check is not None and not _is_judged(check, arguments[0]):
             fault = RouteMismatch(found=f"{scope.get('path')}, {UNJUDGED}")
             await check.refuse(fault, scope, send)
             return
@@ -58,8 +60,29 @@ def _checked(handle: _Receive) -> _Receive:
     return checked
 
 
-def _is_judged(check: RouteCheck, scope: dict[str, object]) -> bool:
-    """Whether the edge judged the message, or the route was compared that has none (sessions)."""
-    if check.judged is None:
+def _check_around(scope: Scope, receive: Receive) -> RouteCheck | None:
+    """Return the check of the guarded request that a scope is, or was made of; None without one."""
+    check = scope.get(CHECK_KEY)
+    if not isinstance(check, RouteCheck):
+        check = current.get()
+        if check is None or check.over or not is_made_of(check, scope, receive):
+            return None
+    return None if isinstance(check, ObservedCheck) else check
+
+
+def _is_judged(check: RouteCheck, receiver: object) -> bool:
+    """Whether the compared route is the endpoint of a server, and, as far as known, of this one.
+
+    `body_check` has compared the message, or that there is none, when the route was chosen.
+    """
+    endpoint = mcp_endpoint_in(getattr(check.compared, "endpoint", None))
+    if endpoint is None or not check.done or check.judged is None:
         return False
-    return check.judged.mcp is not None or mcp_endpoint_in(scope.get("endpoint")) is not None
+    manager = attribute(endpoint, "session_manager")
+    kind = type(receiver).__name__
+    if kind.endswith("SessionManager"):
+        return receiver is manager
+    return receiver is attribute(manager, "app") if kind == "Server" else True
+
+
+when_a_rule_is_made(check_transports)

@@ -56,6 +56,8 @@ class RouteCheck:
     """The number of running apps that were judged as a whole, and may choose what to run."""
     done: bool = False
     """Whether a route was compared and is the one that the edge judged."""
+    compared: View = None
+    """The source of the declarations of that route."""
     content: bytes = b""
     """The compared body until a route is chosen, if the edge judged no message in it."""
     passed: bool = False
@@ -87,14 +89,13 @@ class RouteCheck:
             if template is None or not self._is_judged(template, judged):
                 fault = RouteMismatch(found=_described(template, scope))
             else:
-                # They are read now, so that late ones count, too.
-                declared = declared_on_route(view)
+                declared = declared_on_route(view)  # read now, so that late ones count, too
                 if self._has_no_name(declared, template, scope, view):
                     found = f"{_described(template, scope)}, which has no route at the edge"
                     fault = RouteMismatch(found=found)
                 else:
                     fault = body_fault(judged, declared, view, self.content, template)
-        self.content = b""
+        self.content, self.compared = b"", view
         self.done, self.refused = fault is None, fault is not None
         return fault
 
@@ -194,7 +195,7 @@ class RouteCheck:
         )
 
 
-_current: ContextVar[RouteCheck | None] = ContextVar("fastgate.route", default=None)
+current: ContextVar[RouteCheck | None] = ContextVar("fastgate.route", default=None)
 
 
 class Comparing:
@@ -214,13 +215,13 @@ def begin(check: RouteCheck, scope: Scope, receive: Receive | None) -> Token[Rou
     """Begin to compare, as `Comparing` does in twice the time. The result is for `end`."""
     scope[CHECK_KEY], scope[PREFIX_KEY] = check, check.prefix
     check.fields, check.receive = tuple(scope.get("headers", ())), receive
-    return _current.set(check)
+    return current.set(check)
 
 
 def end(check: RouteCheck, token: Token[RouteCheck | None]) -> None:
     """Note that the app has finished a request."""
     check.over = True
-    _current.reset(token)
+    current.reset(token)
 
 
 def check_of(
@@ -243,13 +244,13 @@ def check_of(
     check = scope.get(CHECK_KEY)
     if isinstance(check, RouteCheck):
         return check
-    check = _current.get()
+    check = current.get()
     if check is None or check.over or check.running:
         return None
     if (
         check.router is not None
         and router is not None
-        and not _is_made_of(check, scope, receive)
+        and not is_made_of(check, scope, receive)
         and not is_part_of(check.router, router, route)
     ):
         return None
@@ -261,7 +262,7 @@ def check_of(
     return check
 
 
-def _is_made_of(check: RouteCheck, scope: Scope, receive: Receive) -> bool:
+def is_made_of(check: RouteCheck, scope: Scope, receive: Receive) -> bool:
     """Whether a scope holds objects of the guarded request. Equal objects do not count."""
     if receive is check.receive:
         return True
@@ -289,8 +290,7 @@ def check_for(
 
     """
     if prefix is None:
-        root_path: str = scope.get("root_path", "")
-        prefix = Prefix("", root_path, path_below(root_path, scope["path"]))
+        prefix = Prefix("", root := scope.get("root_path", ""), path_below(root, scope["path"]))
     method, path, host = method_of(scope), scope["path"], host_of(scope)
     return RouteCheck(judged, refuse, method, path, host, prefix, names, prefix.router)
 

@@ -6,7 +6,7 @@ with what to write instead. Clients see `meta`, so a rule itself is stored here 
 """
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from fastgate.conditions import Condition
@@ -31,6 +31,7 @@ _MOST_UNITS = 1_000_000_000_000
 """The greatest amount of a budget."""
 
 _rules: dict[str, Mapping[str, object]] = {}
+_watchers: list[Callable[[], None]] = []
 
 
 def tool_rule(
@@ -60,9 +61,16 @@ def tool_rule(
 
     """
     rule = _rule(scopes, require, limits, budgets, access)
+    for watcher in _watchers:
+        watcher()
     marker = secrets.token_hex(8)
     _rules[marker] = rule
     return {MARKER: marker}
+
+
+def when_a_rule_is_made(watcher: Callable[[], None]) -> None:
+    """Call a function before each rule is made: the package of a server is loaded by then."""
+    _watchers.append(watcher)
 
 
 def rule_in(meta: object) -> Mapping[str, object] | None:
