@@ -21,11 +21,9 @@ impl ContentForm {
     /// [`UnclearForm`] if one of the media types has such a form, and clients may read the content in another one.
     pub fn of(encodings: &[Vec<u8>], media_types: &[Vec<u8>]) -> Result<Option<Self>, UnclearForm> {
         let is_encoded = encodings.iter().any(|value| !matches!(value.trim_ascii(), b"" | b"identity"));
-        match media_types {
-            [value] if !is_encoded && Self::of_media_type(value).is_some() => Ok(Self::of_media_type(value)),
-            values if values.iter().any(|value| has_name(value)) => Err(UnclearForm),
-            _ => Ok(None),
-        }
+        let single = if let [value] = media_types { Self::of_media_type(value).filter(|_| !is_encoded) } else { None };
+        let is_clear = single.is_some() || !media_types.iter().any(|value| has_name(value));
+        if is_clear { Ok(single) } else { Err(UnclearForm) }
     }
 
     fn of_media_type(value: &[u8]) -> Option<Self> {

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from fastgate import at_edge, guard, role, tool_rule
 from fastgate.compile.policy import CannotCompile, compile_routes
 from fastgate.content import content_digest
-from tests.edge import HEADER, Edge, payload
+from tests.edge import HEADER, Edge
 
 fastmcp: Any = pytest.importorskip("fastmcp")
 auth: Any = pytest.importorskip("fastmcp.server.auth")
@@ -263,11 +263,9 @@ def _asked(
     app = FastAPI(openapi_url=None, lifespan=inner.lifespan)
     app.mount("/ai", mark(inner))
     guard(app, edge.settings())
-    claims = payload(path, template, method=method)
-    tctx = claims["tctx"]
-    assert isinstance(tctx, dict)
     body = message if method == "POST" else b""
-    tctx["content_digest"] = content_digest(body)
-    headers = {HEADER: edge.sign(claims).decode(), **messages.OPTIONS}
+    judged = {"content_digest": content_digest(body)}
+    header = messages.signed(edge, method, path, template, judged)
+    headers = {HEADER: header, **messages.OPTIONS}
     with TestClient(app) as client:
         return client.request(method, path, content=body, headers=headers)

@@ -1,7 +1,7 @@
 """The app runs the message to an MCP server that the edge judged, and no other."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -61,14 +61,16 @@ def app_with_tools(
 
 
 def minted(edge: Edge, digest: str | None, mcp: object = None, method: str = "POST") -> str:
-    claims = payload("/mcp", "/mcp", method=method)
+    judged = {"route": f"{method.lower()}-mcp", "content_digest": digest, "mcp": mcp}
+    return signed(edge, method, "/mcp", "/mcp", judged)
+
+
+def signed(edge: Edge, method: str, path: str, template: str, judged: Mapping[str, object]) -> str:
+    """Return the signed header with these members of `tctx`; None leaves one out."""
+    claims = payload(path, template, method=method)
     tctx = claims["tctx"]
     assert isinstance(tctx, dict)
-    tctx["route"] = f"{method.lower()}-mcp"
-    if digest is not None:
-        tctx["content_digest"] = digest
-    if mcp is not None:
-        tctx["mcp"] = mcp
+    tctx |= {name: value for name, value in judged.items() if value is not None}
     return edge.sign(claims).decode()
 
 

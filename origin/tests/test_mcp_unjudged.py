@@ -27,8 +27,8 @@ from fastgate import Mcp, at_edge, guard, role, tool_rule
 from fastgate.compile.policy import CannotCompile, compile_routes
 from fastgate.content import content_digest
 from fastgate.request import mcp_transports
-from tests.edge import HEADER, Edge, payload
-from tests.test_mcp_messages import OPTIONS, PING
+from tests.edge import HEADER, Edge
+from tests.test_mcp_messages import OPTIONS, PING, minted, signed
 
 ACCEPTED = TransportSecuritySettings(allowed_hosts=["testserver"])
 OPAQUE = at_edge(access="authenticated", opaque=True, methods=["GET", "POST"])
@@ -342,12 +342,8 @@ def test_a_message_that_was_judged_for_one_server_does_not_run_on_another(edge: 
     app.mount("/", at_edge(access="authenticated")(tools))
     app.add_middleware(Switch)
     guard(app, edge.settings())
-    claims = payload("/mcp", "/mcp", method="POST")
-    tctx = claims["tctx"]
-    assert isinstance(tctx, dict)
-    tctx |= {"content_digest": content_digest(PING), "route": "post-mcp"}
-    tctx["mcp"] = {"method": "tools/call", "name": "ping"}
-    headers = {HEADER: edge.sign(claims).decode(), **OPTIONS}
+    header = minted(edge, content_digest(PING), {"method": "tools/call", "name": "ping"})
+    headers = {HEADER: header, **OPTIONS}
     with TestClient(app) as client:
         assert client.post("/mcp", content=PING, headers=headers).status_code == 200
         switched = client.post("/mcp", content=PING, headers={**headers, "x-tenant": "b"})
@@ -470,11 +466,8 @@ def called(
     app = FastAPI(openapi_url=None, lifespan=lifespan)
     place(server, app)
     guard(app, edge.settings())
-    claims = payload(path, template, method=method)
-    tctx = claims["tctx"]
-    assert isinstance(tctx, dict)
     body = PING if method == "POST" else b""
-    tctx["content_digest"] = content_digest(body)
-    headers = {HEADER: edge.sign(claims).decode(), **OPTIONS, **fields}
+    header = signed(edge, method, path, template, {"content_digest": content_digest(body)})
+    headers = {HEADER: header, **OPTIONS, **fields}
     with TestClient(app) as client:
         return client.request(method, path, content=body, headers=headers)

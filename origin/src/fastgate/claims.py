@@ -44,9 +44,8 @@ class ModelRequest(NamedTuple):
         """Read `tctx.inference`. Raises `ClaimMalformed`."""
         if not isinstance(inference, dict):
             raise ClaimMalformed("tctx.inference")
-        model, alias = inference.get("model"), _optional(inference, "tctx.inference.", "alias")
-        if not isinstance(model, str) or not model:
-            raise ClaimMalformed("tctx.inference.model")
+        model = _required(inference, "tctx.inference.", "model")
+        alias = _optional(inference, "tctx.inference.", "alias")
         remaining = inference.get("remaining", {})
         # In Python a bool is an int.
         if not isinstance(remaining, Mapping) or any(
@@ -69,10 +68,7 @@ class McpMessage(NamedTuple):
         """Read `tctx.mcp`. Raises `ClaimMalformed`."""
         if not isinstance(mcp, dict):
             raise ClaimMalformed("tctx.mcp")
-        method, name = mcp.get("method"), _optional(mcp, "tctx.mcp.", "name")
-        if not isinstance(method, str) or not method:
-            raise ClaimMalformed("tctx.mcp.method")
-        return cls(method, name)
+        return cls(_required(mcp, "tctx.mcp.", "method"), _optional(mcp, "tctx.mcp.", "name"))
 
 
 class Transaction(NamedTuple):
@@ -258,6 +254,12 @@ def _optional(members: Mapping[str, object], within: str, name: str) -> str | No
         return value
     # Null, an empty string and other types are refused.
     raise ClaimMalformed(within + name)
+
+
+def _required(members: Mapping[str, object], within: str, name: str) -> str:
+    if (value := _optional(members, within, name)) is None:
+        raise ClaimMalformed(within + name)
+    return value
 
 
 # Many callers hold the same scopes, and a signature has vouched for each of these texts.

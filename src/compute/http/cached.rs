@@ -83,11 +83,7 @@ pub(in crate::compute) fn fetched(
             *responses = StoredResponses::default();
             let mut edits = grant.response().clone();
             edits.append("cache-status", cache_status);
-            let response = from_origin(origin, &edits, buffer)?;
-            match observer {
-                Some((form, observer)) => response.observed(form, observer, spent),
-                None => response,
-            }
+            from_origin(origin, &edits, buffer)?.observed(observer, spent)
         }
         FromOrigin::Stale(stale) => {
             let lost = || OriginError::Unreachable("the stored response is gone".to_owned());

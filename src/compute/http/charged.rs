@@ -17,10 +17,7 @@ pub(in crate::compute) fn response(
 ) -> Result<(Response, Spent), Refusal> {
     let (observer, spent) = observer(&origin, grant, buffer);
     let response = from_origin(origin, grant.response(), buffer)?;
-    Ok(match observer {
-        Some((form, observer)) => (response.observed(form, observer, spent), spent),
-        None => (response, spent),
-    })
+    Ok((response.observed(observer, spent), spent))
 }
 
 /// What reads the cost from a response, if it says it, and what the status says about the cost.

@@ -93,11 +93,14 @@ impl Response {
         None
     }
 
-    /// The same response, from which is read what it cost; if it does not say that, it is `otherwise`.
-    pub(super) fn observed(self, form: ContentForm, observer: Observer, otherwise: Spent) -> Self {
-        let content = match self.content {
-            Content::Whole(from) => Content::Observed(Box::new(Observation::new(from, form, observer, otherwise))),
-            other => other,
+    /// The same response, from which the observer, if there is one, reads what it cost; if it does not say that, it is
+    /// `otherwise`.
+    pub(super) fn observed(self, observer: Option<(ContentForm, Observer)>, otherwise: Spent) -> Self {
+        let content = match (self.content, observer) {
+            (Content::Whole(from), Some((form, observer))) => {
+                Content::Observed(Box::new(Observation::new(from, form, observer, otherwise)))
+            }
+            (other, _) => other,
         };
         Self { content, ..self }
     }

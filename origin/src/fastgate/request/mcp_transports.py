@@ -36,7 +36,9 @@ _changed: set[tuple[str, str | None]] = set()
 
 
 def check_transports() -> None:
-    """Change the functions that are loaded by now. Idempotent, and cheap once they are changed."""
+    """Change the functions that are loaded by now, if any rule requires something. Idempotent."""
+    if not requires_anything():
+        return
     for module, kind, name in _RECEIVE:
         if (module, kind) in _changed or (loaded := sys.modules.get(module)) is None:
             continue

@@ -58,26 +58,22 @@ def unjudged_tools(
     """
     if not requires_anything():
         return
-    roots = [
-        (each, [id(layer) for layer in _layers(each)], _layers(each))
-        for each in served
-        if each.mcp is None
-    ]
+    roots = [(each, _layers(each)) for each in served if each.mcp is None]
     judged = {id(each.source) for each in everything if each.mcp is not None}
-    begin = (layer for _, _, found in roots for layer in found)
+    begin = (layer for _, found in roots for layer in found)
     graph = Graph(begin, partial(_within, ServedObjects(everything)), partial(_referenced, judged))
     objects = [(key, each) for key, each in graph.objects.items() if key not in judged]
     serving = graph.reached_from([key for key, each in objects if _serves(each)])
-    for endpoint, keys, _ in roots:
-        if not any(key in serving for key in keys):
+    of_servers = [
+        (each, graph.reached_from([key]).keys())
+        for key, each in objects
+        if is_server(each) or is_transport(each)
+    ]
+    for endpoint, begins in roots:
+        keys = {*map(id, begins)}
+        if serving.keys().isdisjoint(keys):
             continue
-        found = [
-            each
-            for key, each in objects
-            if (is_server(each) or is_transport(each))
-            and not graph.reached_from([key]).keys().isdisjoint(keys)
-        ]
-        if found:
+        if found := [each for each, reaching in of_servers if not reaching.isdisjoint(keys)]:
             yield _fault(endpoint, ruled_behind(found))
 
 

@@ -8,6 +8,7 @@ outside of any request; apart from that no code of the app is run.
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -173,18 +174,20 @@ async def _of_providers(server: object, providers: Iterable[object], method: str
         listed = await getattr(transform, method)(listed)
     # Its middleware may add tools. This runs no function of it.
     by_server = await getattr(server, method)(run_middleware=False)
+    # A transform may give a tool another name, and several may share one rule.
+    left = _numbers_by_rule(listed) | _numbers_by_rule(by_server)
+    omitted = _numbers_by_rule(before) - left
     for each in before:
-        rule = rule_in(getattr(each, "meta", None))
-        # A transform may give it another name, and several may share one rule.
-        left = max(_with_rule(listed, rule), _with_rule(by_server, rule))
-        if rule is not None and left < _with_rule(before, rule):
+        if id(rule_in(getattr(each, "meta", None))) in omitted:
             name = getattr(each, "name", None)
             raise Omitted(f'one of its transforms omits "{name}", or another with the same rule')
     return [*listed, *by_server]
 
 
-def _with_rule(found: Iterable[object], rule: object) -> int:
-    return sum(rule_in(getattr(each, "meta", None)) is rule for each in found)
+def _numbers_by_rule(found: Iterable[object]) -> Counter[int]:
+    """Return how many of these have each rule, by the id of the rule."""
+    rules = (rule_in(getattr(each, "meta", None)) for each in found)
+    return Counter(id(rule) for rule in rules if rule is not None)
 
 
 def _mounted_server(provider: object) -> object:

@@ -61,15 +61,15 @@ def tool_rule(
 
     """
     rule = _rule(scopes, require, limits, budgets, access)
-    for watcher in _watchers:
-        watcher()
     marker = secrets.token_hex(8)
     _rules[marker] = rule
+    for watcher in _watchers:
+        watcher()
     return {MARKER: marker}
 
 
 def when_a_rule_is_made(watcher: Callable[[], None]) -> None:
-    """Call a function before each rule is made: the package of a server is loaded by then."""
+    """Call a function whenever a rule is made: the package of a server is loaded by then."""
     _watchers.append(watcher)
 
 
