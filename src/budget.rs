@@ -105,8 +105,8 @@ pub fn reserve(
 struct Wanted<'request> {
     budget: &'request Arc<Budget>,
     amount: u64,
-    /// The name of what is used: the model, or the entry of a tool, resource or prompt.
-    used: &'request str,
+    /// The kind and the name of what is used: a `model`, or a `tool`, `resource` or `prompt`.
+    used: (&'static str, &'request str),
 }
 
 /// How much of which budgets the request can cost, and a charge without reservations. A route is either for models or for an
@@ -115,12 +115,16 @@ fn wanted<'request>(cleared: &'request Cleared<'_>, body: &'request JudgedBody) 
     let spending = cleared.route().inference.as_ref().map(|inference| &inference.spending);
     if let Some((spending, admission)) = spending.zip(body.admission()) {
         let charge = Charge::of_model(admission, spending);
-        let of_budget = |budget| Wanted { budget, amount: charge.estimated(budget.unit), used: &admission.model };
+        let of_budget =
+            |budget| Wanted { budget, amount: charge.estimated(budget.unit), used: ("model", &admission.model) };
         let wanted = spending.budgets.iter().map(of_budget).collect();
         return (charge, wanted);
     }
-    let of_cost =
-        |UseCost { budget, amount, entry }: &'request UseCost| Wanted { budget, amount: *amount, used: entry };
+    let of_cost = |UseCost { budget, amount, kind, entry }: &'request UseCost| Wanted {
+        budget,
+        amount: *amount,
+        used: (kind, entry),
+    };
     (Charge::of_use(), body.costs().iter().map(of_cost).collect())
 }
 
@@ -135,7 +139,7 @@ fn reserve_of(
     if amount > budget.amount {
         return Err(BudgetError::TooLarge { quota: Quota::of_budget(budget, None), amount, is_for_model });
     }
-    let key = spender.parts.key_of_budget(budget, used);
+    let key = spender.parts.key_of_budget(budget, used.0, used.1);
     let wanted = Requested { budget, key: &key, amount, mark: mark(spender.request_id) };
     match counter.reserve(&wanted, now) {
         Ok(Held { queue_full: true, .. }) => Err(BudgetError::QueueFull { budget: budget.name.clone() }),

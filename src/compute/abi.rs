@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use fastgate::headers::Headers;
-use fastly::handle::{BodyHandle, PendingRequestHandle, RequestHandle, ResponseHandle};
+use fastly::handle::{BodyHandle, PendingRequestHandle, RequestHandle, ResponseHandle, StreamingBodyHandle};
 use fastly_shared::FastlyStatus;
 use fastly_sys::{
     fastly_async_io, fastly_backend, fastly_http_body, fastly_http_downstream, fastly_http_req, fastly_http_resp,
@@ -148,6 +148,13 @@ pub(super) fn known_length(body: &BodyHandle) -> Option<u64> {
     // SAFETY: the handle is not closed: it stays with `body`, which is borrowed; `length` is a valid place for a number.
     let status = unsafe { fastly_http_body::known_length(body.as_u32(), &raw mut length) };
     status.result().ok().map(|()| length)
+}
+
+/// Appends a body, which the platform may still be receiving, to one that it is sending. The platform copies it.
+pub(super) fn append_body(to: &mut StreamingBodyHandle, from: BodyHandle) -> Result<(), AbiError> {
+    // SAFETY: both handles are open: the first stays with `to`, which is borrowed, and the call takes the second over.
+    let status = unsafe { fastly_http_body::append(to.as_u32(), from.into_u32()) };
+    status.result().map_err(|_| AbiError)
 }
 
 /// Waits for the next request of this sandbox, at most `timeout`. `None` if there is none, and the sandbox has to end. The

@@ -12,6 +12,8 @@ pub struct UseCost {
     pub budget: Arc<Budget>,
     /// How many of its units.
     pub amount: u64,
+    /// The kind of the entry: `tool`, `resource` or `prompt`.
+    pub kind: &'static str,
     /// The name of the entry, which counts as the model. A URI that matches a template can be written in many ways, and its
     /// template in one.
     pub entry: String,
@@ -20,16 +22,16 @@ pub struct UseCost {
 /// What a message with this method costs. A budget is there once, or once for each entry if it counts each by itself.
 pub(super) fn of(method: &str, entries: &[&McpEntry]) -> Vec<UseCost> {
     let mut costs: Vec<UseCost> = Vec::new();
-    if !McpMethod::is_use(method) {
-        return costs;
-    }
+    let Some(kind) = McpMethod::kind_of_use(method) else { return costs };
     for (entry, (budget, amount)) in entries.iter().flat_map(|entry| entry.costs.iter().map(move |cost| (entry, cost)))
     {
-        let is_same =
-            |known: &&mut UseCost| known.budget.name == budget.name && (!budget.by_model || known.entry == entry.name);
+        let cost = UseCost { budget: Arc::clone(budget), amount: *amount, kind, entry: entry.name.clone() };
+        let is_same = |known: &&mut UseCost| {
+            known.budget.name == cost.budget.name && (!budget.by_model || known.entry == cost.entry)
+        };
         match costs.iter_mut().find(is_same) {
             Some(known) => known.amount = known.amount.saturating_add(*amount),
-            None => costs.push(UseCost { budget: Arc::clone(budget), amount: *amount, entry: entry.name.clone() }),
+            None => costs.push(cost),
         }
     }
     costs

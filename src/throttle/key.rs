@@ -33,10 +33,11 @@ impl KeyParts<'_> {
         format!("{}/{}", limit.name, digits(limit.by.iter().map(|part| self.part(part))))
     }
 
-    /// The key of a request for `model`, in the same form.
+    /// The key of a request for what has this `name`, in the same form. Its `kind` is `model`, or that of an entry of an MCP
+    /// server: names of different kinds never give the same key.
     #[must_use]
-    pub fn key_of_budget(&self, budget: &Budget, model: &str) -> String {
-        let model = budget.by_model.then(|| ("model", model.to_owned()));
+    pub fn key_of_budget(&self, budget: &Budget, kind: &'static str, name: &str) -> String {
+        let model = budget.by_model.then(|| (kind, name.to_owned()));
         format!("{}/{}", budget.name, digits(budget.by.iter().map(|part| self.part(part)).chain(model)))
     }
 

@@ -9,6 +9,7 @@ use fastgate::usage::Observer;
 use fastly::handle::{BodyHandle, StreamingBodyHandle};
 use fastly::http::body::StreamingBody;
 
+use crate::compute::abi;
 use crate::compute::platform::responses::{StoredResponses, discard};
 
 /// The size in bytes of the pieces in which a response is copied.
@@ -42,9 +43,10 @@ impl Copy {
     /// Copies the content into the cache, and to the client if there is one. The response must have been sent to the
     /// client: a client that has gone ends the sandbox, and an entry that is begun must be completed. Returns what was observed
     /// of its cost.
-    pub(super) fn run(mut self, mut client: Option<StreamingBodyHandle>) -> Option<Spent> {
-        let mut entry = self.owed.insert(&self.insertion);
-        let (is_kept, had_client) = (entry.is_some(), client.is_some());
+    pub(super) fn run(mut self, client: Option<StreamingBodyHandle>) -> Option<Spent> {
+        let had_client = client.is_some();
+        let (mut entry, mut client) = self.begin(client);
+        let is_kept = entry.is_some();
         let mut piece = vec![0; PIECE];
         let mut length: u64 = 0;
         let is_whole = loop {
@@ -87,5 +89,21 @@ impl Copy {
         let (form, observer) = self.observer?;
         let (_, cost) = observer.end();
         Some(Spent::observed(cost, form)).filter(|spent| *spent != Spent::Unknown)
+    }
+
+    /// Begins the entry. Returns it, and the client if that has to be written to: if the length is known, the platform sends
+    /// the content of the entry to the client, so that a client that reads slowly delays nobody who waits for the entry. An
+    /// entry of unknown length may become too long to be stored, while the client still gets all of it.
+    fn begin(&mut self, client: Option<StreamingBodyHandle>) -> (Option<StreamingBody>, Option<StreamingBodyHandle>) {
+        let Some(mut to) = client else { return (self.owed.insert(&self.insertion), None) };
+        if self.insertion.length.is_none() {
+            return (self.owed.insert(&self.insertion), Some(to));
+        }
+        let Some((entry, content)) = self.owed.insert_and_read(&self.insertion) else { return (None, Some(to)) };
+        // A client that has gone gets nothing; the entry is completed.
+        if abi::append_body(&mut to, content).is_ok() {
+            let _ = to.finish();
+        }
+        (Some(entry), None)
     }
 }

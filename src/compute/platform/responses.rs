@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use fastgate::caching::{CacheKey, Insertion, ResponseCache, Selection};
 use fastgate::conditional::Part;
 use fastgate::time::Seconds;
-use fastly::cache::core::{self, CacheError, Found, PendingTransaction, Transaction};
+use fastly::cache::core::{self, CacheError, Found, PendingTransaction, Transaction, TransactionInsertBuilder};
 use fastly::handle::BodyHandle;
 use fastly::http::body::StreamingBody;
 use fastly::http::purge::purge_surrogate_key;
@@ -80,16 +80,26 @@ impl StoredResponses {
     /// Begins to store a response. `None` if this request does not owe one, or if one of its resources was purged while it
     /// was on its way; the obligation then passes to another request.
     pub(in crate::compute) fn insert(&mut self, insertion: &Insertion) -> Option<StreamingBody> {
+        self.insert_builder(insertion)?.execute().ok()
+    }
+
+    /// The same, and the content of the entry for a client, which can be read while it is written.
+    pub(in crate::compute) fn insert_and_read(&mut self, insertion: &Insertion) -> Option<(StreamingBody, BodyHandle)> {
+        let (entry, found) = self.insert_builder(insertion)?.execute_and_stream_back().ok()?;
+        Some((entry, found.to_stream().ok()?.into_handle()))
+    }
+
+    fn insert_builder(&mut self, insertion: &Insertion) -> Option<TransactionInsertBuilder> {
         let transaction = self.owed.take().filter(|_| !self.was_purged(insertion))?;
         let insert = transaction
             .insert(duration(insertion.fresh))
             .stale_while_revalidate(duration(insertion.kept))
             .surrogate_keys(insertion.tags.iter().map(String::as_str))
             .user_metadata(insertion.entry.clone().into());
-        match insertion.length {
-            Some(length) => insert.known_length(length).execute().ok(),
-            None => insert.execute().ok(),
-        }
+        Some(match insertion.length {
+            Some(length) => insert.known_length(length),
+            None => insert,
+        })
     }
 
     /// Stores an entry without content, or replaces the entry of the response that was found, whose content stays.

@@ -47,10 +47,16 @@ impl McpMethod {
         KNOWN.iter().find(|(known, _)| *known == name).map(|(_, method)| *method)
     }
 
-    /// Whether a message with this method uses what it names: it calls a tool, reads a resource, or gets a prompt.
+    /// The kind of what a message with this method uses: it calls a `tool`, reads a `resource`, or gets a `prompt`. `None` if
+    /// it uses nothing.
     #[must_use]
-    pub fn is_use(name: &str) -> bool {
-        matches!(name, "tools/call" | "resources/read" | "prompts/get")
+    pub fn kind_of_use(name: &str) -> Option<&'static str> {
+        Some(match name {
+            "tools/call" => "tool",
+            "resources/read" => "resource",
+            "prompts/get" => "prompt",
+            _ => return None,
+        })
     }
 
     /// Whether this is one of them in any case.

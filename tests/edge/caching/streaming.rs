@@ -76,3 +76,19 @@ fn a_client_that_leaves_spoils_nothing() {
     sleep(Duration::from_millis(300));
     assert_eq!(gate.get("/shared/b").body.len(), 2_000_000);
 }
+
+#[test]
+fn a_client_that_does_not_read_delays_nobody_who_waits() {
+    let gate = Gate::public(60);
+    let body = "x".repeat(30_000_000); // more than the buffers on the way hold
+    gate.responds("/shared/a", &body, &[]);
+    let mut idle = TcpStream::connect(gate.edge.address).unwrap();
+    write!(idle, "GET /shared/a HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n").unwrap();
+    idle.read_exact(&mut [0; 1000]).unwrap(); // its response has begun
+    let waiter = gate.get("/shared/a");
+    assert_eq!((waiter.body.len(), status(&waiter).contains("hit")), (body.len(), true));
+    assert_eq!(gate.seen("/shared/a").len(), 1);
+    let mut rest = Vec::new();
+    idle.read_to_end(&mut rest).unwrap();
+    assert!(rest.ends_with(&[b'x'; 100]) && rest.len() + 1000 > body.len(), "it gets the rest when it reads");
+}

@@ -17,7 +17,7 @@ fn policy(entry: &Value) -> Value {
             "orders://{id}": { "budgets": { "money": 40 } }, "orders://{id}.pdf": { "budgets": { "money": 60 } },
             "reports://{id}": { "budgets": { "each": 4 } }, "reports://{id}.pdf": { "budgets": { "each": 3 } }
         },
-        "prompts": { "summary": { "budgets": { "money": 200 } } }
+        "prompts": { "summary": { "budgets": { "money": 200 } }, "other": { "budgets": { "each": 4 } } }
     }));
     policy["budgets"] = json!({
         "money": { "micros": 1000, "window": 3600, "by": ["subject"] },
@@ -137,6 +137,8 @@ fn each_tool_has_a_budget_of_its_own_if_the_policy_counts_by_model() {
     assert_eq!(refused.trail.verdict, "budget-exceeded");
     assert!(refused.trail.cause.unwrap().contains("\"each\""));
     assert!(left(&called(&gate, "other")).contains("\"each\";r=6"));
+    let prompt = sent(&gate, "prompts/get", &json!({ "name": "other" }));
+    assert!(left(&prompt).contains("\"each\";r=6"), "a prompt counts by itself, whatever tools are called");
 }
 
 #[test]
