@@ -27,6 +27,8 @@ IGNORED = (
     *("tests/test_llm_guide.py", "tests/test_model_clients.py", "tests/test_budget_clients.py"),
     *("tests/test_model_regions.py", "tests/test_word_vectors.py"),
 )
+# The package `mcp` needs newer dependencies than the older sets have.
+MCP = ("tests/test_mcp_*.py", "tests/test_tool_budgets.py")
 TESTS = ["-q", "-p", "no:cacheprovider", *(f"--ignore={file}" for file in IGNORED)]
 
 
@@ -52,7 +54,8 @@ def verdict(version: str) -> str:
     run(*pip, "-r", f"requirements-{version if version in OLDER else 'dev'}.txt")
     run(*pip, "--no-deps", "--no-build-isolation", "-e", ".")
     print(f"— {version}: {found}", flush=True)
-    tested = subprocess.run([python, "-m", "pytest", *TESTS], cwd=ORIGIN, check=False)
+    without = [f"--ignore-glob={files}" for files in MCP] if version in OLDER else []
+    tested = subprocess.run([python, "-m", "pytest", *TESTS, *without], cwd=ORIGIN, check=False)
     return "passed" if tested.returncode == 0 else f"failed (pytest: {tested.returncode})"
 
 

@@ -32,6 +32,7 @@ def main() -> int:
         ("policy.md", "policy"): policy_reference(ROOT / "policy.schema.json"),
         ("problems.md", "problems"): rust.problems(output),
         ("log-line.md", "log line"): rust.log_line(output),
+        ("log-line.md", "cost line"): rust.cost_line(output),
         ("storage.md", "cache"): rust.cache_spaces(ROOT / "src"),
         ("cli.md", "commands of the tool"): rust.commands(output),
         ("cli.md", "commands of the package"): command_lines(),

@@ -24,16 +24,30 @@ def problems(output: Output) -> str:
 
 def log_line(output: Output) -> str:
     schema = output["log_line"]
+    steps = schema["$defs"]["Step"]["oneOf"]
+    values = [(f"`{each['const']}`", each.get("description", "")) for each in steps]
+    return f"{_line(schema, '')}\n\n### Steps\n\n" + table(("step", "what it does"), values)
+
+
+def cost_line(output: Output) -> str:
+    return _line(output["cost_line"], " of what it cost")
+
+
+def _line(schema: Output, suffix: str) -> str:
+    """Return a table of the members of a line, and one for each kind of object within it.
+
+    Args:
+        schema: the schema of the line.
+        suffix: what follows the name of a member in the heading of its table.
+
+    """
     definitions = schema["$defs"]
     sections = [_object(schema, definitions)]
-    for name in ("KeysNote", "Recorded", "Client"):
-        if name in definitions:
-            named = _member_of_type(schema, definitions, name)
-            sections.append(f"### `{named}`\n\n{_object(definitions[name], definitions)}")
-    values = [
-        (f"`{each['const']}`", each.get("description", "")) for each in definitions["Step"]["oneOf"]
+    objects = {name: each for name, each in definitions.items() if "properties" in each}
+    named = {_member_of_type(schema, definitions, name): each for name, each in objects.items()}
+    sections += [
+        f"### `{name}`{suffix}\n\n{_object(named[name], definitions)}" for name in sorted(named)
     ]
-    sections.append("### Steps\n\n" + table(("step", "what it does"), values))
     return "\n\n".join(sections)
 
 

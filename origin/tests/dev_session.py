@@ -1,7 +1,9 @@
 """`fastgate dev` as a process on free ports, for tests."""
 
 import contextlib
+import fcntl
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -10,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from socket import create_connection, create_server
+from tempfile import gettempdir
 from typing import Any
 
 import httpx
@@ -48,11 +51,24 @@ _DEADLINE = 90
 """Seconds. The first start after a build compiles the guest."""
 
 
+_PORTS = range(20_000, 32_000)
+"""Below the ports that systems give to outgoing connections."""
+_claims = (Path(gettempdir()) / f"fastgate-test-ports-{os.getuid()}").open("w")
+"""Each claimed port is a locked byte. The locks end with the process."""
+_claimed: set[int] = set()
+
+
 def free_port() -> int:
-    """Return a port that was free just now."""
-    with create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
+    """Return a port that nothing uses, and that no other test gets, in this process or another."""
+    while True:
+        port = random.choice(_PORTS)  # noqa: S311 nothing is secret about it
+        if port in _claimed:
+            continue
+        with contextlib.suppress(OSError):  # another process has it
+            fcntl.lockf(_claims, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+            _claimed.add(port)
+            with create_server(("127.0.0.1", port)):
+                return port
 
 
 def is_served(port: int) -> bool:

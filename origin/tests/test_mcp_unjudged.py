@@ -317,6 +317,18 @@ def test_the_transports_refuse_what_the_compiler_does_not_find(
     assert caplog.messages[-1] == "refused: route-mismatch"
 
 
+@pytest.mark.parametrize("place", [*HIDDEN[:5], of_another_scope])
+def test_a_guard_that_observes_reports_it_once_and_lets_it_run(
+    edge: Edge, place: Callable[[MCPServer, FastAPI], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    name = "rest" if place is of_an_endpoint else "path"
+    template = f"/ai/{{{name}:path}}"
+    response = called(edge, a_server(), place, "POST", "/ai/mcp", template, observe=True)
+    assert (response.status_code, "pong" in response.text) == (200, True)
+    told = [each for each in caplog.messages if "refused" in each]
+    assert told == ["would be refused: route-mismatch"]
+
+
 def test_a_message_that_was_judged_for_one_server_does_not_run_on_another(edge: Edge) -> None:
     judged, other = a_server(), a_server()
 
@@ -453,6 +465,7 @@ def called(
     fields: Mapping[str, str] = MappingProxyType({}),
     *,
     is_ready: bool = False,
+    observe: bool = False,
 ) -> Any:  # noqa: ANN401 - of httpx, or of the package that follows it
     """Send a request that the edge judged to an app with a server in this place."""
 
@@ -465,7 +478,7 @@ def called(
         ready(server)
     app = FastAPI(openapi_url=None, lifespan=lifespan)
     place(server, app)
-    guard(app, edge.settings())
+    guard(app, edge.settings(), observe=observe)
     body = PING if method == "POST" else b""
     header = signed(edge, method, path, template, {"content_digest": content_digest(body)})
     headers = {HEADER: header, **OPTIONS, **fields}

@@ -1,9 +1,10 @@
-//! `fastgate reference`, which `--help` does not list: the commands, the log line and the problem types as JSON.
+//! `fastgate reference`, which `--help` does not list: the commands, the log lines and the problem types as JSON.
 //! `dev/reference` makes pages in `docs/reference/` from it.
 
 use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, Command};
+use fastgate::budget::Settlement;
 use fastgate::problem::Kind;
 use fastgate::trail::Trail;
 use schemars::generate::SchemaSettings;
@@ -11,12 +12,13 @@ use serde_json::{Value, json};
 
 use super::printer;
 
-/// Prints the commands of `tool`, the members of a log line and the problem types.
+/// Prints the commands of `tool`, the members of the log lines and the problem types.
 pub(super) fn reference(tool: &Command) -> ExitCode {
-    let as_written = SchemaSettings::draft2020_12().for_serialize().into_generator();
+    let as_written = || SchemaSettings::draft2020_12().for_serialize().into_generator();
     printer::indented_json(&json!({
         "commands": command(tool),
-        "log_line": as_written.into_root_schema_for::<Trail>().to_value(),
+        "log_line": as_written().into_root_schema_for::<Trail>().to_value(),
+        "cost_line": as_written().into_root_schema_for::<Settlement>().to_value(),
         "problems": problems(),
     }));
     ExitCode::SUCCESS

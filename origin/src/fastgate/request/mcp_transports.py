@@ -3,7 +3,8 @@
 Input: the package `mcp`, once it is loaded. Output: the same functions, changed so that they refuse
 a message of a guarded request that the edge did not judge, if any tool in this process has a rule
 that requires something. So it does not matter which function, object or middleware of the app
-passes the message on. The package is never imported here.
+passes the message on. A guard that only observes reports the message. The package is never imported
+here.
 """
 
 import sys
@@ -55,8 +56,10 @@ def _checked(handle: _Receive) -> _Receive:
         check = _check_around(scope, receive) if requires_anything() else None
         if check is not None and not _is_judged(check, arguments[0]):
             fault = RouteMismatch(found=f"{scope.get('path')}, {UNJUDGED}")
-            await check.refuse(fault, scope, send)
-            return
+            if not isinstance(check, ObservedCheck):
+                await check.refuse(fault, scope, send)
+                return
+            check.report(fault, scope)
         await handle(*arguments)
 
     return checked
@@ -69,7 +72,7 @@ def _check_around(scope: Scope, receive: Receive) -> RouteCheck | None:
         check = current.get()
         if check is None or check.over or not is_made_of(check, scope, receive):
             return None
-    return None if isinstance(check, ObservedCheck) else check
+    return check
 
 
 def _is_judged(check: RouteCheck, receiver: object) -> bool:

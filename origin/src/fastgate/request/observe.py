@@ -34,26 +34,27 @@ class ObservedCheck(RouteCheck):
 
     def fault(self, template: str | None, scope: Scope, view: View) -> None:
         """Compare the chosen route; let it run regardless of the outcome."""
-        self._report(super().fault(template, scope, view), scope)
+        self.report(super().fault(template, scope, view), scope)
         self.done = True
 
     def fault_on_the_way(
         self, prefix: str | None, scope: Scope, *, can_compare: bool = True
     ) -> None:
         """Compare a mount; let it run regardless of the outcome."""
-        self._report(super().fault_on_the_way(prefix, scope, can_compare=can_compare), scope)
+        self.report(super().fault_on_the_way(prefix, scope, can_compare=can_compare), scope)
         self.passed = True
 
     def fault_again(self, scope: Scope) -> None:
         """Report a route that cannot be compared; let it run."""
-        self._report(super().fault_again(scope), scope)
+        self.report(super().fault_again(scope), scope)
         self.done = True
 
     def fault_within(self, scope: Scope, view: View = None) -> None:
         """Compare within an app that was judged as a whole; let it run."""
-        self._report(super().fault_within(scope, view), scope)
+        self.report(super().fault_within(scope, view), scope)
 
-    def _report(self, fault: Refused | None, scope: Scope) -> None:
+    def report(self, fault: Refused | None, scope: Scope) -> None:
+        """Report a fault, unless one was reported before; let the request pass."""
         if fault is not None and OBSERVED_KEY not in scope:
             let_pass(fault, scope)
             self.judged = None  # nothing is left to compare
