@@ -16,7 +16,7 @@ const REASONS = [
   [/^(stale|stale-sie)-(503|close)|^stale-/, "The route does not declare `stale_if_error`. What is sent with it is tested in `tests/edge/caching/outage.rs`"],
   [/M-SEARCH/, "A route cannot accept the method `M-SEARCH`"],
   [/^age-parse-prefix$/, "An `Age` that is not a single number makes the response stale; RFC 9111 §5.1 would use the first"],
-  [/^method-POST/, "Only responses to GET are stored"],
+  [/^method-POST/, "Only responses to GET are stored, and those of models"],
   [/^status-50\d-fresh/, "A failure of the origin is never stored"],
   [/^partial-/, "A part is never stored; a request for a range that is not stored gets the whole response"],
   [/^heuristic-|^freshness-none/, "Without a lifetime by the origin, only responses with a status that describes the resource are stored, for the declared `ttl`; there are no heuristics"],

@@ -14,3 +14,4 @@ mod purge;
 pub(super) mod receive;
 pub(super) mod respond;
 mod send_error;
+mod short;

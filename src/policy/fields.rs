@@ -75,6 +75,15 @@ pub struct Accepts {
     pub shadow: bool,
 }
 
+impl AcceptsDocument {
+    /// The names of the members that it has about bodies. A section of a route that reads the body itself goes with none.
+    pub(super) fn members_about_bodies(&self) -> impl Iterator<Item = &'static str> {
+        let max_body = self.max_body.is_some().then_some("max_body");
+        let content_types = (!self.content_types.is_empty()).then_some("content_types");
+        max_body.into_iter().chain(content_types)
+    }
+}
+
 impl FieldEdits {
     /// Edits of the fields of requests.
     pub(super) fn for_requests(document: FieldEditsDocument, at: Arguments<'_>, faults: &mut Faults) -> Self {

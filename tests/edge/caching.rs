@@ -47,6 +47,8 @@ struct Told {
     is_down: bool,
     /// The bytes of the response, in place of the others.
     bytes: &'static str,
+    /// How long it pauses in the middle of them.
+    pauses: Duration,
 }
 
 impl Gate {
@@ -161,7 +163,10 @@ fn behave(request: &Received, told: &Told, stream: &mut TcpStream) {
         return;
     }
     if !told.bytes.is_empty() {
-        let _ = stream.write_all(told.bytes.as_bytes());
+        let (first, rest) = told.bytes.as_bytes().split_at(told.bytes.len() / 2);
+        let _ = stream.write_all(first);
+        sleep(told.pauses);
+        let _ = stream.write_all(rest);
         return;
     }
     let status = if told.status.is_empty() { "200 OK" } else { told.status };

@@ -13,6 +13,7 @@ use super::copy::Copy;
 use super::forward::{Exchange, forward};
 use super::receive::now;
 use super::respond::{Content, Response, from_origin};
+use super::short::in_hand;
 use crate::compute::abi;
 use crate::compute::platform::responses::StoredResponses;
 
@@ -38,18 +39,7 @@ pub(in crate::compute) fn fetched(
     let Exchange { buffer, trail, .. } = exchange;
     let origin = match received {
         Ok(origin) => origin,
-        Err(refusal) => {
-            if let Some(stale) = storage.failed(now())
-                && let Some(response) = stale_response(stale, grant, responses, trail)
-            {
-                trail.cause = Some(refusal.to_string());
-                return Ok((response, charged::without_response(&refusal)));
-            }
-            if let Some(mark) = storage.mark(true, now()) {
-                responses.put(&mark);
-            }
-            return Err(refusal);
-        }
+        Err(refusal) => return failed(refusal, (grant, storage), responses, trail),
     };
     let (observer, spent) = charged::observer(&origin, grant, buffer);
     let unreadable = |abi::AbiError| OriginError::Unreachable("the fields of its response cannot be read".to_owned());
@@ -63,7 +53,11 @@ pub(in crate::compute) fn fetched(
     let response = match received {
         FromOrigin::Store(insertion, served) => {
             let served = edited(served, grant);
-            let copy = Copy::new(origin.content, insertion, std::mem::take(responses)).observed(observer);
+            let content = match in_hand(origin.content, insertion.length) {
+                Ok(content) => content,
+                Err(error) => return failed(error.into(), (grant, storage), responses, trail),
+            };
+            let copy = Copy::new(content, insertion, std::mem::take(responses)).observed(observer);
             let copy = copy.made_at_once(storage.is_made_at_once());
             Response::of_length(&served, Content::Copied(Box::new(copy)))
         }
@@ -104,7 +98,11 @@ pub(in crate::compute) fn renew(grant: &Grant, responses: &mut StoredResponses, 
     };
     match received {
         Some((FromOrigin::Store(insertion, _), from)) => {
-            Copy::new(from, insertion, std::mem::take(responses)).run(None);
+            if let Ok(from) = in_hand(from, insertion.length) {
+                Copy::new(from, insertion, std::mem::take(responses)).run(None);
+            } else if let Some(Stale { held: Some(held), .. }) = storage.failed(now()) {
+                responses.put(&held);
+            }
         }
         Some((FromOrigin::Validated(Some(insertion), _), _)) => {
             responses.put(&insertion);
@@ -114,6 +112,25 @@ pub(in crate::compute) fn renew(grant: &Grant, responses: &mut StoredResponses, 
         }
         _ => {}
     }
+}
+
+/// What becomes of a request to which the origin did not respond: a stale response if one may be sent.
+fn failed(
+    refusal: Refusal,
+    (grant, storage): (&Grant, &Storage),
+    responses: &mut StoredResponses,
+    trail: &mut Trail,
+) -> Result<(Response, Spent), Refusal> {
+    if let Some(stale) = storage.failed(now())
+        && let Some(response) = stale_response(stale, grant, responses, trail)
+    {
+        trail.cause = Some(refusal.to_string());
+        return Ok((response, charged::without_response(&refusal)));
+    }
+    if let Some(mark) = storage.mark(true, now()) {
+        responses.put(&mark);
+    }
+    Err(refusal)
 }
 
 fn stale_response(stale: Stale, grant: &Grant, responses: &mut StoredResponses, trail: &mut Trail) -> Option<Response> {

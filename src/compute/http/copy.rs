@@ -1,6 +1,7 @@
 //! Copies the content of a response into the cache while it is sent.
 
 use std::io::{Read as _, Write as _};
+use std::time::Instant;
 
 use fastgate::budget::Spent;
 use fastgate::caching::{Insertion, MAX_CONTENT_BYTES};
@@ -10,7 +11,7 @@ use fastly::handle::{BodyHandle, StreamingBodyHandle};
 use fastly::http::body::StreamingBody;
 
 use crate::compute::abi;
-use crate::compute::platform::responses::{StoredResponses, discard};
+use crate::compute::platform::responses::{LONGEST_WAIT, StoredResponses, discard};
 
 /// The size in bytes of the pieces in which a response is copied.
 const PIECE: usize = 16 * 1024;
@@ -48,6 +49,7 @@ impl Copy {
         let (mut entry, mut client) = self.begin(client);
         let is_kept = entry.is_some();
         let mut piece = vec![0; PIECE];
+        let mut left: Option<Instant> = None;
         let mut length: u64 = 0;
         let is_whole = loop {
             let read = match self.from.read(&mut piece) {
@@ -56,9 +58,12 @@ impl Copy {
                 Err(_) => break false,
             };
             length = length.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
-            // Without a client, only a content whose end is known is worth waiting for.
-            let is_endless = self.insertion.length.is_none() && !self.is_made_at_once;
-            if length > MAX_CONTENT_BYTES || (client.is_none() && had_client && is_endless) {
+            // Without a client, a content whose end is not known is worth waiting for only as long as others wait for it.
+            let may_be_endless = self.insertion.length.is_none() && !self.is_made_at_once;
+            let has_left = client.is_none() && had_client && may_be_endless;
+            if length > MAX_CONTENT_BYTES
+                || (has_left && left.get_or_insert_with(Instant::now).elapsed() > LONGEST_WAIT)
+            {
                 drop(entry.take().map(StreamingBody::abandon));
             }
             let bytes = piece.get(..read).unwrap_or_default();
@@ -100,6 +105,7 @@ impl Copy {
             return (self.owed.insert(&self.insertion), Some(to));
         }
         let Some((entry, content)) = self.owed.insert_and_read(&self.insertion) else { return (None, Some(to)) };
+        let Some(content) = content else { return (Some(entry), Some(to)) };
         // A client that has gone gets nothing; the entry is completed.
         if abi::append_body(&mut to, content).is_ok() {
             let _ = to.finish();

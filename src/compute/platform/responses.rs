@@ -11,7 +11,7 @@ use fastly::http::body::StreamingBody;
 use fastly::http::purge::purge_surrogate_key;
 
 /// How long a request waits for another one that fetches the same response.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
+pub(in crate::compute) const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// How long a purge is remembered: longer than an origin may take to respond.
 const PURGE_MEMORY: Duration = Duration::from_mins(5);
 /// By how many milliseconds the clocks within a POP may differ.
@@ -83,10 +83,13 @@ impl StoredResponses {
         self.insert_builder(insertion)?.execute().ok()
     }
 
-    /// The same, and the content of the entry for a client, which can be read while it is written.
-    pub(in crate::compute) fn insert_and_read(&mut self, insertion: &Insertion) -> Option<(StreamingBody, BodyHandle)> {
+    /// The same, and the content of the entry for a client, which can be read while it is written; `None` if it cannot be read.
+    pub(in crate::compute) fn insert_and_read(
+        &mut self,
+        insertion: &Insertion,
+    ) -> Option<(StreamingBody, Option<BodyHandle>)> {
         let (entry, found) = self.insert_builder(insertion)?.execute_and_stream_back().ok()?;
-        Some((entry, found.to_stream().ok()?.into_handle()))
+        Some((entry, found.to_stream().ok().map(fastly::Body::into_handle)))
     }
 
     fn insert_builder(&mut self, insertion: &Insertion) -> Option<TransactionInsertBuilder> {

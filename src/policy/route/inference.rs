@@ -25,11 +25,8 @@ pub(super) fn read(
     let mut section = document.inference.take()?;
     let is_other = document.methods != [MethodName::Post] || document.websocket;
     faults.add_if(is_other, format_args!("{at}.inference"), InferenceFault::NotPost.into());
-    let accepts = &document.accepts;
-    for (is_present, member) in
-        [(accepts.max_body.is_some(), "max_body"), (!accepts.content_types.is_empty(), "content_types")]
-    {
-        faults.add_if(is_present, format_args!("{at}.accepts.{member}"), InferenceFault::Accepts.into());
+    for member in document.accepts.members_about_bodies() {
+        faults.add(format!("{at}.accepts.{member}"), InferenceFault::Accepts.into());
     }
     let of_route = (template, document.access == AccessName::Public);
     let at = format!("{at}.inference");

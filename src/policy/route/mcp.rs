@@ -32,11 +32,8 @@ pub(super) fn read(
     faults.add_if(lacks || document.methods.iter().any(is_other), &at_section, McpFault::Methods.into());
     faults.add_if(document.inference.is_some(), &at_section, McpFault::Inference.into());
     faults.add_if(document.cache.is_some(), format_args!("{at}.cache"), McpFault::Cache.into());
-    let accepts = &document.accepts;
-    for (is_present, member) in
-        [(accepts.max_body.is_some(), "max_body"), (!accepts.content_types.is_empty(), "content_types")]
-    {
-        faults.add_if(is_present, format_args!("{at}.accepts.{member}"), McpFault::Accepts.into());
+    for member in document.accepts.members_about_bodies() {
+        faults.add(format!("{at}.accepts.{member}"), McpFault::Accepts.into());
     }
     let around = Surroundings {
         template,

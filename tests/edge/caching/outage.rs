@@ -83,3 +83,23 @@ fn stale_responses_outlast_an_outage_and_recovery_needs_one_request() {
     gate.tell("/shared/b", Told { is_down: true, ..Told::default() });
     assert_eq!(gate.get("/shared/b").status, 502, "nothing is stored");
 }
+
+#[test]
+fn a_response_that_breaks_off_does_not_replace_a_stale_one() {
+    let gate = Gate::public(1);
+    gate.responds("/shared/a", "one", &[]);
+    gate.get("/shared/a");
+    gate.tell("/shared/a", Told { body: "x".repeat(1000), sends: Some(500), ..Told::default() });
+    for (after, requests) in [(1100, 2), (3100, 3)] {
+        sleep(Duration::from_millis(after)); // the first is renewed after it was sent, the second before
+        assert_eq!(gate.get("/shared/a").text(), "one", "{after}");
+        sleep(Duration::from_millis(200));
+        assert_eq!(gate.seen("/shared/a").len(), requests, "{after}");
+    }
+    gate.tell("/shared/a", Told { status: "503 Service Unavailable", ..Told::default() });
+    sleep(Duration::from_millis(2100));
+    assert_eq!(gate.get("/shared/a").text(), "one");
+    gate.responds("/shared/a", "two", &[]);
+    sleep(Duration::from_millis(2100));
+    assert_eq!(gate.get("/shared/a").text(), "two");
+}

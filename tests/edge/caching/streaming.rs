@@ -21,6 +21,35 @@ fn a_response_that_breaks_off_leaves_nothing() {
 }
 
 #[test]
+fn a_short_response_that_breaks_off_is_a_failure_of_the_origin() {
+    let gate = Gate::public(60);
+    gate.tell("/shared/a", Told { body: "x".repeat(60_000), sends: Some(59_999), ..Told::default() });
+    let broken = gate.get("/shared/a");
+    assert_eq!((broken.status, gate.log_of(&broken)["verdict"].as_str()), (502, Some("origin-unreachable")));
+}
+
+#[test]
+fn a_client_that_leaves_does_not_end_the_response_for_those_who_wait() {
+    let gate = Arc::new(Gate::public(60));
+    let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
+    let pieces = "a\r\n0123456789\r\n".repeat(20);
+    let bytes = format!("{head}{pieces}0\r\n\r\n").leak();
+    gate.tell("/shared/a", Told { bytes, pauses: Duration::from_secs(1), ..Told::default() });
+    let mut leaver = TcpStream::connect(gate.edge.address).unwrap();
+    write!(leaver, "GET /shared/a HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n").unwrap();
+    leaver.read_exact(&mut [0; 10]).unwrap(); // its response has begun
+    let waiter = {
+        let gate = Arc::clone(&gate);
+        thread::spawn(move || gate.get("/shared/a"))
+    };
+    sleep(Duration::from_millis(300));
+    drop(leaver);
+    assert_eq!(waiter.join().unwrap().text(), "0123456789".repeat(20));
+    assert!(status(&gate.get("/shared/a")).contains("hit"));
+    assert_eq!(gate.seen("/shared/a").len(), 1);
+}
+
+#[test]
 fn a_response_without_a_length_is_stored_if_it_is_complete() {
     let gate = Gate::public(60);
     let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n4\r\nsome\r\n";
