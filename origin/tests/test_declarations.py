@@ -929,7 +929,12 @@ class Lazy:
         return "ran"
 
 
-@pytest.mark.parametrize("made", [MagicMock, AsyncMock, Answers, Unbound, Lazy])
+EXAMINED = [MagicMock, Answers, Unbound, Lazy]
+if INCLUDES_MOUNTS:  # older FastAPI takes the signature of such an endpoint, and fails
+    EXAMINED.append(AsyncMock)
+
+
+@pytest.mark.parametrize("made", EXAMINED)
 def test_no_code_of_examined_objects_is_run(edge: Edge, made: Callable[[], Any]) -> None:
     app, held = at_edge(access="public")(FastAPI(openapi_url=None)), made()
     app.get("/closure")(calling(held))

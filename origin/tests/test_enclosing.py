@@ -171,7 +171,7 @@ def test_a_mark_that_an_inclusion_would_lose_is_refused() -> None:
     router = APIRouter()
     router.routes.append(StaffPage("/x", page_of()))
     for each in (StaffRouter(), router):
-        with pytest.raises(TypeError, match=r"loses .* where it is included .*: say access of"):
+        with pytest.raises(TypeError, match=r"drops the mark .* on inclusion: declare access on"):
             opened().include_router(each)
 
 

@@ -1566,7 +1566,7 @@ def test_a_mark_made_after_the_routes_were_taken_is_a_fault() -> None:
         with pytest.raises(CannotCompile, match="belongs to a marked FastAPI"):
             compile_routes(app)
     else:
-        with pytest.raises(TypeError, match="marked before its router is included"):
+        with pytest.raises(TypeError, match="mark an app before its router is included"):
             closed(inner)
 
 

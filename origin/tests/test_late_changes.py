@@ -207,8 +207,9 @@ async def test_a_route_whose_handle_cannot_be_compared_stops_the_whole_app(edge:
     assert (await fetch(app, edge, PATH, TEMPLATE)).status_code == 401
     app.router.routes.pop()
     assert (await fetch(app, edge, PATH, TEMPLATE)).status_code == 200
-    vars(app.router)["handle"] = app.router.handle
-    assert (await fetch(app, edge, PATH, TEMPLATE)).status_code == 401
+    if hasattr(app.router, "handle"):  # not in older FastAPI
+        vars(app.router)["handle"] = app.router.handle
+        assert (await fetch(app, edge, PATH, TEMPLATE)).status_code == 401
 
 
 async def test_an_override_of_a_dependency_changes_no_comparison(edge: Edge) -> None:

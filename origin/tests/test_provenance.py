@@ -61,7 +61,7 @@ def test_a_late_mark_of_a_route_counts_or_is_refused(add: str) -> None:
         closed(router.routes[0])
         assert [*requirements(app).values()] == [CLOSED]
     else:
-        with pytest.raises(TypeError, match="marked before its router is included"):
+        with pytest.raises(TypeError, match="mark a route before its router is included"):
             closed(router.routes[0])
 
 
@@ -75,7 +75,7 @@ def test_a_late_mark_of_a_route_within_an_included_router_counts_or_is_refused()
         assert [*requirements(app).values()] == [CLOSED]
     else:
         for router in (inner, outer):
-            with pytest.raises(TypeError, match="marked before its router is included"):
+            with pytest.raises(TypeError, match="mark a route before its router is included"):
                 closed(router.routes[0])
 
 

@@ -17,7 +17,7 @@ from fastapi.security import (
     OAuth2PasswordBearer,
 )
 from fastapi.security.http import HTTPBase
-from pydantic import AliasChoices, BaseModel, Field
+from pydantic import VERSION, AliasChoices, BaseModel, ConfigDict, Field
 from starlette.testclient import TestClient
 
 from fastgate import Caller, at_edge
@@ -168,9 +168,15 @@ class ValidatedAs(BaseModel):
     x_user: str = Field(validation_alias="Remote-User")
 
 
-class ByNameOnly(BaseModel, validate_by_alias=False, validate_by_name=True):
+needs_validate_by_name = pytest.mark.skipif(
+    tuple(map(int, VERSION.split(".")[:2])) < (2, 11), reason="older pydantic has no such setting"
+)
+
+
+class ByNameOnly(BaseModel):
     """A model whose aliases FastAPI does not read."""
 
+    model_config = ConfigDict(validate_by_alias=False, validate_by_name=True)
     remote_user: str = Field(validation_alias="X-Ok")
 
 
@@ -203,7 +209,7 @@ class EitherName(BaseModel, populate_by_name=True):
         (Annotated[str, Header(validation_alias="Remote-User")], "remote-user"),
         (Annotated[str, Header(alias="X-Ok", validation_alias="Remote-User")], "remote-user"),
         (Annotated[ValidatedAs, Header()], "remote-user"),
-        (Annotated[ByNameOnly, Header()], "remote-user"),
+        pytest.param(Annotated[ByNameOnly, Header()], "remote-user", marks=needs_validate_by_name),
         (Annotated[str, Header(alias="Remote-User")], "remote-user"),
         (Annotated[str, Header(alias="X-Forwarded-User")], "x-forwarded-user"),
         (Annotated[str, Header(alias="X-Auth-Request-Email")], "x-auth-request-email"),

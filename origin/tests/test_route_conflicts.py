@@ -111,11 +111,11 @@ def test_a_marked_starlette_route_keeps_its_mark_when_included() -> None:
 def test_a_marked_route_is_not_copied_without_its_mark() -> None:
     app, router = at_edge(access="public")(empty()), APIRouter()
     for holder in (app, router, APIRouter()):
-        with pytest.raises(TypeError, match=r"/raw.*say access, require of its endpoint"):
+        with pytest.raises(TypeError, match=r"/raw.*declare access, require on its endpoint"):
             holder.include_router(with_marked_routes(), prefix="/in")
     router.add_api_route("/api", one)
     at_edge(access="authenticated")(router.routes[0])
-    with pytest.raises(TypeError, match=r"/api.*say access of its endpoint"):
+    with pytest.raises(TypeError, match=r"/api.*declare access on its endpoint"):
         app.include_router(router=router)
     assert requirements(app) == {}
 
@@ -123,13 +123,13 @@ def test_a_marked_route_is_not_copied_without_its_mark() -> None:
 @pytest.mark.skipif(INCLUDES_BY_REFERENCE, reason="newer FastAPI reports the routers of a route")
 def test_a_marked_router_refuses_a_route_that_inherits_nothing() -> None:
     router = staff_only()
-    with pytest.raises(TypeError, match=r"/raw\).*say access, require of its endpoint"):
+    with pytest.raises(TypeError, match=r"/raw\).*declare access, require on its endpoint"):
         router.add_route("/raw", plain)
-    with pytest.raises(TypeError, match="say access, require"):
+    with pytest.raises(TypeError, match="declare access, require"):
         router.add_websocket_route("/socket", socket)
     inner = APIRouter()
     inner.add_route("/raw", plain)
-    with pytest.raises(TypeError, match="say access, require"):
+    with pytest.raises(TypeError, match="declare access, require"):
         router.include_router(inner)
 
     async def own(request: Request) -> PlainTextResponse:
