@@ -19,7 +19,7 @@ from fastapi import (
     Security,
     params,
 )
-from pydantic import VERSION, BaseModel, create_model
+from pydantic import BaseModel, create_model
 from starlette.staticfiles import StaticFiles
 from typing_extensions import TypeAliasType
 
@@ -372,11 +372,7 @@ async def test_a_response_may_contain_an_identity(edge: Edge) -> None:
     for path in ("/me", "/order"):
         told = (await get(app, path, edge.mint(path, path))).json()
         assert told.get("caller", told)["issuer"] == IDP
-    if tuple(map(int, VERSION.split(".")[:2])) >= (
-        2,
-        9,
-    ):  # older ones have no schema for a default that is a dataclass
-        assert "Identity" in app.openapi()["components"]["schemas"]
+    assert "Identity" in app.openapi()["components"]["schemas"]
 
 
 # Of several dependencies in one annotation FastAPI runs the last.

@@ -86,7 +86,7 @@ def test_the_metadata_names_the_dependencies(wheel: Path) -> None:
         if "extra" not in line
     }
     assert required == {
-        *("anyio>=4", "cryptography>=45", "fastapi>=0.133", "httpx>=0.28", "pydantic>=2.7"),
+        *("anyio>=4", "cryptography>=45", "fastapi>=0.133", "httpx>=0.28", "pydantic>=2.9"),
         "starlette>=1.0.1",
     }
     assert said["Requires-Python"] == ">=3.11"

@@ -54,6 +54,11 @@ def read(raw: bytes) -> object:
         return ValueError
 
 
+def test_an_escaped_name_does_not_change_how_the_same_name_is_read_later() -> None:
+    assert read(b'{"\\u0151": 1}') == read('{"\u0151": 1}'.encode()) == {"\u0151": 1}
+    assert read('{"\u0151":1}'.encode()) == {"\u0151": 1}  # as the edge spells it
+
+
 def test_both_parsers_return_the_same_values(monkeypatch: pytest.MonkeyPatch) -> None:
     random = Random(20261125)  # noqa: S311
     raws = [f'{{"x":{written(random)}}}'.encode("utf-8", "surrogatepass") for _ in range(20_000)]
