@@ -53,7 +53,7 @@ pub(in crate::compute) fn fetched(
     let response = match received {
         FromOrigin::Store(insertion, served) => {
             let served = edited(served, grant);
-            let content = match in_hand(origin.content, insertion.length) {
+            let content = match in_hand(origin.content, origin.status, insertion.length) {
                 Ok(content) => content,
                 Err(error) => return failed(error.into(), (grant, storage), responses, trail),
             };
@@ -93,12 +93,12 @@ pub(in crate::compute) fn renew(grant: &Grant, responses: &mut StoredResponses, 
     let received = match forward(grant, ReceivedBody::none(), exchange) {
         Ok(origin) => abi::fields(&origin.handle, exchange.buffer)
             .ok()
-            .map(|fields| (storage.received(origin.status, &fields, now()), origin.content)),
-        Err(_) => storage.failed(now()).map(|stale| (FromOrigin::Stale(stale), BodyHandle::new())),
+            .map(|fields| (storage.received(origin.status, &fields, now()), (origin.status, origin.content))),
+        Err(_) => storage.failed(now()).map(|stale| (FromOrigin::Stale(stale), (0, BodyHandle::new()))),
     };
     match received {
-        Some((FromOrigin::Store(insertion, _), from)) => {
-            if let Ok(from) = in_hand(from, insertion.length) {
+        Some((FromOrigin::Store(insertion, _), (status, from))) => {
+            if let Ok(from) = in_hand(from, status, insertion.length) {
                 Copy::new(from, insertion, std::mem::take(responses)).run(None);
             } else if let Some(Stale { held: Some(held), .. }) = storage.failed(now()) {
                 responses.put(&held);

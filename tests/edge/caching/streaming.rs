@@ -26,6 +26,16 @@ fn a_short_response_that_breaks_off_is_a_failure_of_the_origin() {
     gate.tell("/shared/a", Told { body: "x".repeat(60_000), sends: Some(59_999), ..Told::default() });
     let broken = gate.get("/shared/a");
     assert_eq!((broken.status, gate.log_of(&broken)["verdict"].as_str()), (502, Some("origin-unreachable")));
+    let announced = |status: &str, sent: usize| {
+        let head = format!("HTTP/1.1 {status}\r\ncontent-length: 1000\r\nconnection: close\r\n\r\n");
+        &*format!("{head}{}", "x".repeat(sent)).leak()
+    };
+    gate.tell("/shared/b", Told { bytes: announced("204 No Content", 0), ..Told::default() });
+    assert_eq!(gate.get("/shared/b").status, 204, "it has no content, whatever it announces");
+    let pauses = Duration::from_millis(1500);
+    gate.tell("/shared/c", Told { bytes: announced("200 OK", 500), pauses, ..Told::default() });
+    let begun = gate.try_send("GET /shared/c", "");
+    assert!(begun.is_none_or(|reply| reply.status == 200 && reply.body.len() < 1000), "it is sent while it arrives");
 }
 
 #[test]
