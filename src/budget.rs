@@ -123,7 +123,7 @@ fn wanted<'request>(cleared: &'request Cleared<'_>, body: &'request JudgedBody) 
     let of_cost = |UseCost { budget, amount, kind, entry }: &'request UseCost| Wanted {
         budget,
         amount: *amount,
-        used: (kind, entry),
+        used: (kind.name(), entry),
     };
     (Charge::of_use(), body.costs().iter().map(of_cost).collect())
 }

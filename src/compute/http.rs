@@ -15,3 +15,6 @@ pub(super) mod receive;
 pub(super) mod respond;
 mod send_error;
 mod short;
+
+/// The size in bytes of the largest piece of a content that is read at once. What one read delivers is written at once.
+const PIECE: usize = 16 * 1024;

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::error::SubjectKind;
+use crate::policy::McpEntry;
 use crate::policy::budgets::Budget;
-use crate::policy::{McpEntry, McpMethod};
 
 /// What a use costs of one budget.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,8 +13,8 @@ pub struct UseCost {
     pub budget: Arc<Budget>,
     /// How many of its units.
     pub amount: u64,
-    /// The kind of the entry: `tool`, `resource` or `prompt`.
-    pub kind: &'static str,
+    /// The kind of the entry.
+    pub kind: SubjectKind,
     /// The name of the entry, which counts as the model. A URI that matches a template can be written in many ways, and its
     /// template in one.
     pub entry: String,
@@ -22,7 +23,7 @@ pub struct UseCost {
 /// What a message with this method costs. A budget is there once, or once for each entry if it counts each by itself.
 pub(super) fn of(method: &str, entries: &[&McpEntry]) -> Vec<UseCost> {
     let mut costs: Vec<UseCost> = Vec::new();
-    let Some(kind) = McpMethod::kind_of_use(method) else { return costs };
+    let Some(kind) = kind_of_use(method) else { return costs };
     for (entry, (budget, amount)) in entries.iter().flat_map(|entry| entry.costs.iter().map(move |cost| (entry, cost)))
     {
         let cost = UseCost { budget: Arc::clone(budget), amount: *amount, kind, entry: entry.name.clone() };
@@ -35,4 +36,15 @@ pub(super) fn of(method: &str, entries: &[&McpEntry]) -> Vec<UseCost> {
         }
     }
     costs
+}
+
+/// The kind of what a message with this method uses: it calls a tool, reads a resource, or gets a prompt. `None` if it uses
+/// nothing.
+fn kind_of_use(method: &str) -> Option<SubjectKind> {
+    match method {
+        "tools/call" => Some(SubjectKind::Tool),
+        "resources/read" => Some(SubjectKind::Resource),
+        "prompts/get" => Some(SubjectKind::Prompt),
+        _ => None,
+    }
 }

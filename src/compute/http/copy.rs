@@ -13,9 +13,6 @@ use fastly::http::body::StreamingBody;
 use crate::compute::abi;
 use crate::compute::platform::responses::{LONGEST_WAIT, StoredResponses, discard};
 
-/// The size in bytes of the pieces in which a response is copied.
-const PIECE: usize = 16 * 1024;
-
 /// A response of the origin that is sent and stored at the same time.
 pub(super) struct Copy {
     from: BodyHandle,
@@ -48,7 +45,7 @@ impl Copy {
         let had_client = client.is_some();
         let (mut entry, mut client) = self.begin(client);
         let is_kept = entry.is_some();
-        let mut piece = vec![0; PIECE];
+        let mut piece = vec![0; super::PIECE];
         let mut left: Option<Instant> = None;
         let mut length: u64 = 0;
         let is_whole = loop {

@@ -5,9 +5,6 @@ use std::io::{Read as _, Write as _};
 use fastgate::mcp_list::ListStream;
 use fastly::handle::{BodyHandle, StreamingBodyHandle};
 
-/// The size in bytes of the largest piece that is read at once. What one read completes is written at once.
-const PIECE: usize = 16 * 1024;
-
 /// A stream that is sent while lists in it are filtered.
 pub(super) struct Listing {
     from: BodyHandle,
@@ -23,7 +20,7 @@ impl Listing {
     /// Sends the stream to the client. If the client leaves, the connection to the origin is closed. What follows an event
     /// that cannot be filtered is not sent, and the stream breaks off.
     pub(super) fn run(mut self, mut client: StreamingBodyHandle) {
-        let mut piece = vec![0; PIECE];
+        let mut piece = vec![0; super::PIECE];
         let mut output = Vec::new();
         let is_whole = loop {
             let read = match self.from.read(&mut piece) {

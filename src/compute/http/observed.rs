@@ -7,9 +7,6 @@ use fastgate::content_form::ContentForm;
 use fastgate::usage::Observer;
 use fastly::handle::{BodyHandle, StreamingBodyHandle};
 
-/// The size in bytes of the largest piece that is read at once. What one read delivers is written at once.
-const PIECE: usize = 16 * 1024;
-
 /// A response that is sent while it is observed.
 pub(super) struct Observation {
     from: BodyHandle,
@@ -29,7 +26,7 @@ impl Observation {
     /// closed in the middle of a stream, and another response is read to its end, because the origin has made all of it.
     pub(super) fn run(mut self, client: StreamingBodyHandle) -> Spent {
         let mut client = Some(client);
-        let mut piece = vec![0; PIECE];
+        let mut piece = vec![0; super::PIECE];
         let is_whole = loop {
             let read = match self.from.read(&mut piece) {
                 Ok(0) => break true,

@@ -20,7 +20,7 @@ use crate::compute::abi::{self, AbiError};
 use crate::compute::platform::files::StoredFiles;
 
 /// The status of a response that has no content, and no length (RFC 9110 §8.6).
-const NO_CONTENT: u16 = 204;
+pub(super) const NO_CONTENT: u16 = 204;
 /// The status of a response without content: the client has it (RFC 9110 §15.4.5).
 const NOT_MODIFIED: u16 = 304;
 

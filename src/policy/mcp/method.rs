@@ -47,18 +47,6 @@ impl McpMethod {
         KNOWN.iter().find(|(known, _)| *known == name).map(|(_, method)| *method)
     }
 
-    /// The kind of what a message with this method uses: it calls a `tool`, reads a `resource`, or gets a `prompt`. `None` if
-    /// it uses nothing.
-    #[must_use]
-    pub fn kind_of_use(name: &str) -> Option<&'static str> {
-        Some(match name {
-            "tools/call" => "tool",
-            "resources/read" => "resource",
-            "prompts/get" => "prompt",
-            _ => return None,
-        })
-    }
-
     /// Whether this is one of them in any case.
     pub(super) fn is_like_known(name: &str) -> bool {
         KNOWN.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
